@@ -1,0 +1,43 @@
+import { z } from 'zod';
+
+/** `~/.spoq/credentials`, mode 0600. */
+export const Credentials = z.object({
+  vps_hostname: z.url(),
+  access_token: z.string(),
+  refresh_token: z.string(),
+  expires_at: z.iso.datetime(),
+  user_id: z.uuid(),
+});
+export type Credentials = z.infer<typeof Credentials>;
+
+/** `/etc/spoq/vps.marker`: this machine is a box, its conductor needs no login. */
+export const VpsMarker = z.object({ vps: z.literal(true), conductor: z.url(), version: z.string() });
+export type VpsMarker = z.infer<typeof VpsMarker>;
+
+/** `/etc/conductor/config.toml`. */
+export const ConductorConfig = z.object({
+  server: z.object({
+    host: z.literal('127.0.0.1').default('127.0.0.1'),
+    port: z.number().int().min(0).max(65535).default(8080),
+    socket: z.string().default('/run/conductor/remote.sock'),
+  }),
+  auth: z.object({
+    owner_id: z.uuid(),
+    hostname: z.string().describe('The `aud` that tokens must carry'),
+    issuer: z.url(),
+    algorithm: z.enum(['RS256', 'HS256']).default('RS256'),
+    jwks_url: z.url().optional(),
+    jwt_secret: z.string().min(32).optional(),
+  }),
+  ai: z
+    .object({
+      provider: z.enum(['anthropic', 'openai']).default('anthropic'),
+      model: z.string().optional(),
+      max_output_tokens: z.number().int().positive().default(8192),
+      timeout_seconds: z.number().positive().default(120).describe('Without a byte from the model'),
+      anthropic_base_url: z.url().optional(),
+      openai_base_url: z.url().optional(),
+    })
+    .prefault({}),
+});
+export type ConductorConfig = z.infer<typeof ConductorConfig>;

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+
+export const PROVIDERS = ['contabo', 'hostinger'] as const;
+export type ProviderName = (typeof PROVIDERS)[number];
+
+/** The states of a box: the column `user_vps.status`. */
+export const VPS_STATUSES = ['pending', 'provisioning', 'ready', 'failed', 'terminated'] as const;
+export type VpsStatus = (typeof VPS_STATUSES)[number];
+
+/** The named steps of setting up a box, in order, with the words that a customer reads. */
+export const STEPS = {
+  queued: 'Waiting for a free worker',
+  keys: 'Making your keys',
+  machine: 'Getting your machine',
+  address: 'Naming it',
+  box: 'Starting your box',
+  ready: 'Ready',
+} as const;
+export type StepName = keyof typeof STEPS;
+export const STEP_NAMES = Object.keys(STEPS) as StepName[];
+
+/** POST /api/vps/provision. */
+export const ProvisionRequest = z.object({
+  region: z.string().min(1).max(40).describe('A region id of GET /api/vps/status `regions`; the nearest when left out').optional(),
+  retry: z.boolean().optional().describe('Try again after a failure'),
+});
+export type ProvisionRequest = z.infer<typeof ProvisionRequest>;
+
+/** One numbered line of progress. SSE carries it as `event: progress` with `id: <seq>`. */
+export const VpsEvent = z.object({
+  seq: z.number().int(),
+  step: z.enum(STEP_NAMES as [StepName, ...StepName[]]),
+  state: z.enum(['started', 'progress', 'done', 'failed']),
+  message: z.string(),
+  at: z.iso.datetime(),
+});
+export type VpsEvent = z.infer<typeof VpsEvent>;
+
+/** GET /api/vps/status as JSON, and `event: status` of its stream. */
+export const VpsResource = z.object({
+  id: z.uuid(),
+  status: z.enum(VPS_STATUSES),
+  provider: z.enum(PROVIDERS),
+  region: z.string(),
+  hostname: z.string(),
+  url: z.url(),
+  ip_address: z.string().nullable(),
+  ssh_username: z.string(),
+  ssh_host_key_fingerprint: z.string().nullable(),
+  failure: z.string().nullable().describe('Why it failed, in words for the customer'),
+  created_at: z.iso.datetime(),
+  ready_at: z.iso.datetime().nullable(),
+  events: z.array(VpsEvent),
+});
+export type VpsResource = z.infer<typeof VpsResource>;
