@@ -6,7 +6,12 @@ export const CLI_CLIENT_ID = 'spoq-cli';
 /** POST /auth/device (RFC 8628 §3.1), form-encoded or JSON. */
 export const DeviceRequest = z.object({
   client_id: z.literal(CLI_CLIENT_ID),
-  hostname: z.string().min(1).max(120).optional().describe('What asks: the name of the computer, shown on the verify page'),
+  hostname: z
+    .string()
+    .min(1)
+    .max(120)
+    .optional()
+    .describe('What asks: the name of the computer, shown on the verify page'),
 });
 export type DeviceRequest = z.infer<typeof DeviceRequest>;
 
@@ -57,15 +62,25 @@ export type TokenResponse = z.infer<typeof TokenResponse>;
 /** RFC 6749 §5.2 and RFC 8628 §3.5. OAuth endpoints answer this shape, not a problem document. */
 export const OAuthError = z.object({
   error: z.enum([
-    'invalid_request', 'invalid_client', 'invalid_grant', 'unsupported_grant_type', 'authorization_pending', 'slow_down',
-    'access_denied', 'expired_token', 'temporarily_unavailable', 'server_error',
+    'invalid_request',
+    'invalid_client',
+    'invalid_grant',
+    'unsupported_grant_type',
+    'authorization_pending',
+    'slow_down',
+    'access_denied',
+    'expired_token',
+    'temporarily_unavailable',
+    'server_error',
   ]),
   error_description: z.string().optional(),
 });
 export type OAuthError = z.infer<typeof OAuthError>;
 
 /** GET /.well-known/jwks.json (RFC 7517 §5). */
-export const Jwks = z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string(), alg: z.string(), use: z.string() })) });
+export const Jwks = z.object({
+  keys: z.array(z.looseObject({ kty: z.string(), kid: z.string(), alg: z.string(), use: z.string() })),
+});
 
 /** Claims of an access token (RFC 9068, `typ: at+jwt`). `aud` is the box's host name. */
 export const AccessTokenClaims = z.object({

@@ -3,12 +3,26 @@ import { z } from 'zod';
 /** What can be bought. `lookup_key` names the Stripe price; the vendor products are what a plan becomes at each provider. */
 export const PLANS = {
   basic: {
-    name: 'Basic', lookup_key: 'spoq_basic_monthly', unit_amount: 1200, currency: 'usd',
-    cpus: 4, memory_gb: 8, disk_gb: 100, contabo_product: 'V153', hostinger_item: 'hostingercom-vps-kvm2-usd-1m',
+    name: 'Basic',
+    lookup_key: 'spoq_basic_monthly',
+    unit_amount: 1200,
+    currency: 'usd',
+    cpus: 4,
+    memory_gb: 8,
+    disk_gb: 100,
+    contabo_product: 'V153',
+    hostinger_item: 'hostingercom-vps-kvm2-usd-1m',
   },
   plus: {
-    name: 'Plus', lookup_key: 'spoq_plus_monthly', unit_amount: 2400, currency: 'usd',
-    cpus: 6, memory_gb: 12, disk_gb: 200, contabo_product: 'V154', hostinger_item: 'hostingercom-vps-kvm4-usd-1m',
+    name: 'Plus',
+    lookup_key: 'spoq_plus_monthly',
+    unit_amount: 2400,
+    currency: 'usd',
+    cpus: 6,
+    memory_gb: 12,
+    disk_gb: 200,
+    contabo_product: 'V154',
+    hostinger_item: 'hostingercom-vps-kvm4-usd-1m',
   },
 } as const;
 export type PlanName = keyof typeof PLANS;

@@ -6,7 +6,10 @@ export const ASK_LIMITS = { body_bytes: 4 * 1024 * 1024, files: 500, question_ch
 /** POST /api/ask. */
 export const AskRequest = z.object({
   question: z.string().trim().min(1).max(ASK_LIMITS.question_chars),
-  files: z.array(z.object({ path: z.string().min(1).max(1024), content: z.string() })).max(ASK_LIMITS.files).default([]),
+  files: z
+    .array(z.object({ path: z.string().min(1).max(1024), content: z.string() }))
+    .max(ASK_LIMITS.files)
+    .default([]),
   stdin: z.string().optional(),
 });
 export type AskRequest = z.input<typeof AskRequest>;
@@ -15,8 +18,20 @@ export type AskRequest = z.input<typeof AskRequest>;
 export const AskEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('start'), id: z.string(), model: z.string() }),
   z.object({ type: z.literal('text'), text: z.string() }),
-  z.object({ type: z.literal('done'), stop_reason: z.string(), input_tokens: z.number().int().nullable(), output_tokens: z.number().int().nullable() }),
-  z.object({ type: z.literal('error'), code: z.string(), title: z.string(), detail: z.string().optional(), next_step: z.string(), retry_after_seconds: z.number().optional() }),
+  z.object({
+    type: z.literal('done'),
+    stop_reason: z.string(),
+    input_tokens: z.number().int().nullable(),
+    output_tokens: z.number().int().nullable(),
+  }),
+  z.object({
+    type: z.literal('error'),
+    code: z.string(),
+    title: z.string(),
+    detail: z.string().optional(),
+    next_step: z.string(),
+    retry_after_seconds: z.number().optional(),
+  }),
 ]);
 export type AskEvent = z.infer<typeof AskEvent>;
 

@@ -21,7 +21,12 @@ export const STEP_NAMES = Object.keys(STEPS) as StepName[];
 
 /** POST /api/vps/provision. */
 export const ProvisionRequest = z.object({
-  region: z.string().min(1).max(40).describe('A region id of GET /api/vps/status `regions`; the nearest when left out').optional(),
+  region: z
+    .string()
+    .min(1)
+    .max(40)
+    .describe('A region id of GET /api/vps/status `regions`; the nearest when left out')
+    .optional(),
   retry: z.boolean().optional().describe('Try again after a failure'),
 });
 export type ProvisionRequest = z.infer<typeof ProvisionRequest>;

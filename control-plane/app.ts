@@ -1,0 +1,24 @@
+import Koa from 'koa';
+import type { Router } from '@koa/router';
+import type { Deps } from './deps.ts';
+import { createHeadersMiddleware } from './middleware/headers.ts';
+import { createProblemMiddleware } from './middleware/problem.ts';
+import { createRequestMiddleware } from './middleware/request.ts';
+import { createSessionMiddleware } from './middleware/session.ts';
+import { createHealthRoutes } from './routes/health.ts';
+
+/** The web app, not listening yet. Order: id and log, errors, headers, open routes, then session and everything that needs one. */
+export function createApp(deps: Deps): Koa {
+  const app = new Koa();
+  app.proxy = false;
+  app.on('error', (err: unknown) => deps.log.error({ err }, 'response failed'));
+  app.use(createRequestMiddleware(deps));
+  app.use(createProblemMiddleware(deps));
+  app.use(
+    createHeadersMiddleware({ https: deps.config.BASE_URL.startsWith('https://'), formTargets: [], imageSources: [] }),
+  );
+  const mount = (router: Router) => app.use(router.routes()).use(router.allowedMethods({ throw: true }));
+  mount(createHealthRoutes(deps));
+  app.use(createSessionMiddleware(deps));
+  return app;
+}

@@ -1,0 +1,180 @@
+import { z } from 'zod';
+import { PROVIDERS } from '../contract/vps.ts';
+
+/** A value that must never be printed: logs, JSON and errors show `[redacted]`. `reveal()` is the one way in. */
+export class Secret {
+  readonly #value: string;
+  constructor(value: string) {
+    this.#value = value;
+  }
+  reveal(): string {
+    return this.#value;
+  }
+  toString(): string {
+    return '[redacted]';
+  }
+  toJSON(): string {
+    return '[redacted]';
+  }
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return '[redacted]';
+  }
+}
+
+/** Everything that is wrong with the environment, by variable name, at once. */
+export class ConfigError extends Error {
+  readonly faults: { name: string; message: string }[];
+  constructor(faults: { name: string; message: string }[]) {
+    super(
+      `The configuration has ${faults.length} fault${faults.length === 1 ? '' : 's'}:\n${faults.map((f) => `  ${f.name}: ${f.message}`).join('\n')}`,
+    );
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+const text = z.string().trim().min(1, 'is empty');
+const secret = text.transform((value) => new Secret(value));
+const url = z
+  .url({ protocol: /^https?$/, error: 'is not an http(s) URL' })
+  .transform((value) => value.replace(/\/+$/, ''));
+const whole = (min: number, max: number) => z.coerce.number({ error: 'is not a number' }).int().min(min).max(max);
+const hostName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/, 'is not a host name');
+
+const Environment = z.object({
+  SPOQ_ENV: z.enum(['sandbox', 'production']).default('sandbox'),
+  DATABASE_URL: text
+    .refine((value) => /^postgres(ql)?:\/\//.test(value), 'is not a postgres:// URL')
+    .transform((v) => new Secret(v)),
+  SERVER_HOST: text.default('0.0.0.0'),
+  SERVER_PORT: whole(0, 65_535).default(8080),
+  METRICS_PORT: whole(0, 65_535).optional(),
+  METRICS_TOKEN: secret.optional(),
+  BASE_URL: url,
+  BOX_DOMAIN: hostName,
+  BOX_URL_TEMPLATE: text
+    .refine((value) => value.includes('{hostname}'), 'has no {hostname}')
+    .default('https://{hostname}'),
+  ENCRYPTION_KEY: text
+    .refine((value) => Buffer.from(value, 'base64').length === 32, 'is not 32 bytes in base64')
+    .transform((v) => new Secret(v)),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  RELEASES_DIR: text.default('dist/release'),
+  GITHUB_CLIENT_ID: text,
+  GITHUB_CLIENT_SECRET: secret,
+  GITHUB_REDIRECT_URI: url.optional(),
+  GITHUB_URL: url.default('https://github.com'),
+  GITHUB_API_URL: url.default('https://api.github.com'),
+  STRIPE_SECRET_KEY: secret,
+  STRIPE_WEBHOOK_SECRET: secret,
+  STRIPE_API_URL: url.default('https://api.stripe.com'),
+  VPS_PROVIDER: z.enum(PROVIDERS).default('contabo'),
+  CONTABO_CLIENT_ID: text.optional(),
+  CONTABO_CLIENT_SECRET: secret.optional(),
+  CONTABO_API_USER: text.optional(),
+  CONTABO_API_PASSWORD: secret.optional(),
+  CONTABO_API_URL: url.default('https://api.contabo.com'),
+  CONTABO_AUTH_URL: url.default('https://auth.contabo.com/auth/realms/contabo/protocol/openid-connect/token'),
+  HOSTINGER_API_KEY: secret.optional(),
+  HOSTINGER_API_URL: url.default('https://developers.hostinger.com'),
+  HOSTINGER_PAYMENT_METHOD_ID: whole(1, Number.MAX_SAFE_INTEGER).optional(),
+  CLOUDFLARE_API_TOKEN: secret,
+  CLOUDFLARE_ZONE_ID: z.string().regex(/^[0-9a-f]{32}$/, 'is not a Cloudflare zone id (32 hex digits)'),
+  CLOUDFLARE_API_URL: url.default('https://api.cloudflare.com/client/v4'),
+  ANTHROPIC_API_KEY: secret.optional(),
+  ANTHROPIC_BASE_URL: url.optional(),
+  OPENAI_API_KEY: secret.optional(),
+  OPENAI_BASE_URL: url.optional(),
+  MODEL_PROVIDER: z.enum(['anthropic', 'openai']).default('anthropic'),
+  MODEL: text.optional(),
+  PULUMI_BACKEND_URL: text.transform((v) => new Secret(v)).optional(),
+  PULUMI_CONFIG_PASSPHRASE: secret,
+  PROVISION_POLL_MS: whole(10, 600_000).default(5_000),
+  PROVISION_DEADLINE_SECONDS: whole(1, 86_400).default(1_800),
+  WORKER_CONCURRENCY: whole(1, 64).default(4),
+  JWT_ALGORITHM: z.enum(['RS256', 'HS256']).default('RS256'),
+  JWT_ACCESS_TOKEN_EXPIRY_SECS: whole(60, 86_400).default(3_600),
+  JWT_REFRESH_TOKEN_EXPIRY_DAYS: whole(1, 365).default(30),
+});
+
+/** The whole configuration; shapes as in the environment table of docs/operations.md, secrets wrapped. */
+export type Config = Readonly<
+  Omit<z.output<typeof Environment>, 'GITHUB_REDIRECT_URI' | 'PULUMI_BACKEND_URL'> & {
+    GITHUB_REDIRECT_URI: string;
+    PULUMI_BACKEND_URL: Secret;
+  }
+>;
+
+const GROUPS = {
+  contabo: ['CONTABO_CLIENT_ID', 'CONTABO_CLIENT_SECRET', 'CONTABO_API_USER', 'CONTABO_API_PASSWORD'],
+  hostinger: ['HOSTINGER_API_KEY'],
+} as const;
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|.*\.localhost)$/;
+const PRODUCTION_URLS = [
+  'BASE_URL',
+  'GITHUB_URL',
+  'GITHUB_API_URL',
+  'STRIPE_API_URL',
+  'CONTABO_API_URL',
+  'CONTABO_AUTH_URL',
+  'HOSTINGER_API_URL',
+  'CLOUDFLARE_API_URL',
+  'ANTHROPIC_BASE_URL',
+  'OPENAI_BASE_URL',
+] as const;
+
+/**
+ * Reads the configuration out of `env` (empty strings count as unset).
+ * @throws ConfigError with every fault, by name. Values are never part of a message.
+ */
+export function loadConfig(env: Record<string, string | undefined>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = Environment.safeParse(given);
+  const faults = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => ({
+        name: issue.path.join('.'),
+        message: given[String(issue.path[0])] === undefined ? 'is not set' : issue.message,
+      }));
+  const provider = given['VPS_PROVIDER'] ?? 'contabo';
+  for (const [name, group] of Object.entries(GROUPS)) {
+    const missing = group.filter((variable) => given[variable] === undefined);
+    if (missing.length === 0 || (missing.length === group.length && name !== provider)) continue;
+    const reason =
+      name === provider
+        ? `is not set, and VPS_PROVIDER is ${name}`
+        : `is not set, though the rest of ${name}'s variables are`;
+    faults.push(...missing.map((variable) => ({ name: variable, message: reason })));
+  }
+  const modelKey = given['MODEL_PROVIDER'] === 'openai' ? 'OPENAI_API_KEY' : 'ANTHROPIC_API_KEY';
+  if (given[modelKey] === undefined)
+    faults.push({ name: modelKey, message: 'is not set, and boxes ask this model provider' });
+  if (given['SPOQ_ENV'] === 'production') faults.push(...productionFaults(given));
+  if (!parsed.success || faults.length > 0)
+    throw new ConfigError(faults.toSorted((a, b) => a.name.localeCompare(b.name)));
+  return Object.freeze({
+    ...parsed.data,
+    GITHUB_REDIRECT_URI: parsed.data.GITHUB_REDIRECT_URI ?? `${parsed.data.BASE_URL}/auth/github/callback`,
+    PULUMI_BACKEND_URL: parsed.data.PULUMI_BACKEND_URL ?? parsed.data.DATABASE_URL,
+  });
+}
+
+/** In production nothing may point to this machine, and what people reach must be https. */
+function productionFaults(given: Record<string, string | undefined>): { name: string; message: string }[] {
+  const faults: { name: string; message: string }[] = [];
+  for (const name of PRODUCTION_URLS) {
+    const value = given[name];
+    if (value === undefined || !URL.canParse(value)) continue;
+    const { protocol, hostname } = new URL(value);
+    if (LOOPBACK.test(hostname)) faults.push({ name, message: 'points to this machine, and SPOQ_ENV is production' });
+    else if (protocol !== 'https:') faults.push({ name, message: 'is not https, and SPOQ_ENV is production' });
+  }
+  if (given['BOX_URL_TEMPLATE'] !== undefined && !given['BOX_URL_TEMPLATE'].startsWith('https://'))
+    faults.push({ name: 'BOX_URL_TEMPLATE', message: 'is not https, and SPOQ_ENV is production' });
+  if (given['BOX_DOMAIN']?.endsWith('.localhost') === true)
+    faults.push({ name: 'BOX_DOMAIN', message: 'is a .localhost name, and SPOQ_ENV is production' });
+  return faults;
+}

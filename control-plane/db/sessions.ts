@@ -1,0 +1,48 @@
+import type { SessionData } from '../middleware/session.ts';
+import type { Db } from './connect.ts';
+
+export interface SessionRow {
+  id_hash: string;
+  user_id: string | null;
+  data: SessionData;
+  ip: string | null;
+  user_agent: string | null;
+  created_at: Date;
+  last_seen_at: Date;
+  expires_at: Date;
+}
+
+export async function findSession(db: Db, idHash: string, now: Date): Promise<SessionRow | undefined> {
+  return db<SessionRow>('sessions').where('id_hash', idHash).andWhere('expires_at', '>', now).first();
+}
+
+export async function insertSession(db: Db, row: SessionRow): Promise<SessionRow> {
+  await db('sessions').insert({ ...row, data: JSON.stringify(row.data) });
+  return row;
+}
+
+export async function touchSession(db: Db, idHash: string, now: Date): Promise<void> {
+  await db('sessions').where('id_hash', idHash).update({ last_seen_at: now });
+}
+
+export async function updateSessionData(db: Db, idHash: string, data: SessionData): Promise<void> {
+  await db('sessions')
+    .where('id_hash', idHash)
+    .update({ data: JSON.stringify(data) });
+}
+
+/** Hands what belongs to one session (its open checkouts) to its successor and ends the old one. */
+export async function moveSession(db: Db, from: string, to: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx('checkouts').where('session_hash', from).update({ session_hash: to });
+    await tx('sessions').where('id_hash', from).delete();
+  });
+}
+
+export async function deleteSession(db: Db, idHash: string): Promise<void> {
+  await db('sessions').where('id_hash', idHash).delete();
+}
+
+export async function deleteExpiredSessions(db: Db, now: Date): Promise<number> {
+  return db('sessions').where('expires_at', '<=', now).delete();
+}

@@ -1,0 +1,39 @@
+import type { Db } from './connect.ts';
+
+export interface UserRow {
+  id: string;
+  /** GitHub's numeric id, as text. The login can change and be taken by somebody else; this can't. */
+  github_id: string;
+  username: string;
+  email: string | null;
+  avatar_url: string | null;
+  created_at: Date;
+  updated_at: Date;
+}
+
+export async function findUser(db: Db, id: string): Promise<UserRow | undefined> {
+  return db<UserRow>('users').where('id', id).first();
+}
+
+/** For operators: by Spoq's id, or by GitHub login. */
+export async function findUserByName(db: Db, idOrLogin: string): Promise<UserRow | undefined> {
+  const byId = /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(idOrLogin);
+  return db<UserRow>('users')
+    .where(byId ? 'id' : 'username', idOrLogin)
+    .first();
+}
+
+/** Creates the person behind a GitHub identity, or brings name, address and picture up to date. */
+export async function upsertUser(
+  db: Db,
+  person: Pick<UserRow, 'github_id' | 'username' | 'email' | 'avatar_url'>,
+  now: Date,
+): Promise<UserRow> {
+  const [row] = await db<UserRow>('users')
+    .insert({ ...person, created_at: now, updated_at: now })
+    .onConflict('github_id')
+    .merge({ username: person.username, email: person.email, avatar_url: person.avatar_url, updated_at: now })
+    .returning('*');
+  if (row === undefined) throw new Error('upsert of a user returned no row');
+  return row;
+}

@@ -1,0 +1,20 @@
+import type { PgBoss } from 'pg-boss';
+import type Stripe from 'stripe';
+import type { Cipher } from './cipher.ts';
+import type { Config } from './config.ts';
+import type { Db } from './db/connect.ts';
+import type { Logger } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+/** What routes, commands and jobs are given; their first argument. */
+export interface Deps {
+  config: Config;
+  db: Db;
+  log: Logger;
+  cipher: Cipher;
+  metrics: Metrics;
+  stripe: Stripe;
+  boss: PgBoss;
+  /** The clock, so that tests can move it. */
+  now: () => Date;
+}

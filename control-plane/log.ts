@@ -1,0 +1,36 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { pino, type Logger } from 'pino';
+
+export type { Logger } from 'pino';
+
+/** The id of the request or job that is being worked on; every log line carries it. */
+export const requestContext = new AsyncLocalStorage<{ requestId: string }>();
+
+/** JSON lines on stdout. Fields that could hold a secret are censored whatever calls log them. */
+export function createLogger(level: string, name: string): Logger {
+  const secrets = [
+    'authorization',
+    'cookie',
+    'password',
+    'token',
+    'access_token',
+    'refresh_token',
+    'device_code',
+    'secret',
+    'jwt_secret',
+    'key',
+  ];
+  return pino({
+    level,
+    name,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: {
+      paths: secrets.flatMap((field) => [field, `*.${field}`, `headers.${field}`, `*.headers.${field}`]),
+      censor: '[redacted]',
+    },
+    mixin: () => {
+      const context = requestContext.getStore();
+      return context === undefined ? {} : { request_id: context.requestId };
+    },
+  });
+}

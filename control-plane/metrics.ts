@@ -1,0 +1,39 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from '@prometheus-io/client';
+
+/** Prometheus metrics of one process. Label values are bounded: route patterns, never paths. */
+export interface Metrics {
+  registry: Registry;
+  httpRequestSeconds: Histogram<'method' | 'route' | 'status'>;
+  provisionSeconds: Histogram<'provider' | 'outcome'>;
+  jobsTotal: Counter<'queue' | 'outcome'>;
+  boxes: Gauge<'status'>;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    httpRequestSeconds: new Histogram({
+      name: 'spoq_http_request_seconds',
+      help: 'Time to answer, by method, route and status',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+      registers: [registry],
+    }),
+    provisionSeconds: new Histogram({
+      name: 'spoq_provision_seconds',
+      help: 'Time from the request for a box to ready or failed, by provider and outcome',
+      labelNames: ['provider', 'outcome'],
+      buckets: [5, 15, 30, 60, 120, 300, 900],
+      registers: [registry],
+    }),
+    jobsTotal: new Counter({
+      name: 'spoq_jobs_total',
+      help: 'Jobs that ended, by queue and outcome',
+      labelNames: ['queue', 'outcome'],
+      registers: [registry],
+    }),
+    boxes: new Gauge({ name: 'spoq_boxes', help: 'Boxes by status', labelNames: ['status'], registers: [registry] }),
+  };
+}

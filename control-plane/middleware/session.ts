@@ -1,0 +1,122 @@
+import type { Context, Middleware } from 'koa';
+import { SpoqError } from '../../contract/errors.ts';
+import { hashToken, randomToken } from '../cipher.ts';
+import type { Deps } from '../deps.ts';
+import {
+  deleteSession,
+  findSession,
+  insertSession,
+  moveSession,
+  touchSession,
+  updateSessionData,
+  type SessionRow,
+} from '../db/sessions.ts';
+import { findUser, type UserRow } from '../db/users.ts';
+
+const SESSION_DAYS = 30;
+const TOUCH_EVERY_MS = 60_000;
+
+/** What a browser's session remembers before and while it is signed in. */
+export interface SessionData {
+  oauth?: { state: string; verifier: string; return_to: string };
+  [key: string]: unknown;
+}
+
+/** The browser's session: a row in the database; the cookie holds a random id of which only the hash is kept. */
+export interface Session {
+  readonly idHash: string | undefined;
+  readonly user: UserRow | undefined;
+  readonly data: SessionData;
+  /** Makes sure there is a session (and cookie) and returns the hash of its id. */
+  ensure(): Promise<string>;
+  save(data: SessionData): Promise<void>;
+  /** Signs `user` in under a new id, so that an id that was planted before gives nothing; returns {from, to} hashes. */
+  signIn(user: UserRow): Promise<{ from: string | undefined; to: string }>;
+  signOut(): Promise<void>;
+}
+
+/** Reads the session once per request. `__Host-` needs https; on plain http (a laptop) the cookie goes without the prefix. */
+export function createSessionMiddleware(deps: Pick<Deps, 'config' | 'db' | 'now'>): Middleware {
+  const secure = deps.config.BASE_URL.startsWith('https://');
+  const cookieName = secure ? '__Host-spoq_session' : 'spoq_session';
+  return async (ctx, next) => {
+    const cookie = ctx.cookies.get(cookieName);
+    let row = cookie === undefined ? undefined : await findSession(deps.db, hashToken(cookie), deps.now());
+    let user = row?.user_id == null ? undefined : await findUser(deps.db, row.user_id);
+    if (row !== undefined && deps.now().getTime() - row.last_seen_at.getTime() > TOUCH_EVERY_MS)
+      await touchSession(deps.db, row.id_hash, deps.now());
+    const setCookie = (value: string | undefined) =>
+      ctx.cookies.set(cookieName, value ?? '', {
+        httpOnly: true,
+        secure,
+        sameSite: 'lax',
+        path: '/',
+        overwrite: true,
+        maxAge: value === undefined ? 0 : SESSION_DAYS * 86_400_000,
+      });
+    const start = async (userId: string | null, data: SessionData): Promise<SessionRow> => {
+      const id = randomToken();
+      const expires = new Date(deps.now().getTime() + SESSION_DAYS * 86_400_000);
+      const created = await insertSession(deps.db, {
+        id_hash: hashToken(id),
+        user_id: userId,
+        data,
+        ip: ctx.ip,
+        user_agent: ctx.get('User-Agent').slice(0, 300),
+        created_at: deps.now(),
+        last_seen_at: deps.now(),
+        expires_at: expires,
+      });
+      setCookie(id);
+      return created;
+    };
+    const session: Session = {
+      get idHash() {
+        return row?.id_hash;
+      },
+      get user() {
+        return user;
+      },
+      get data() {
+        return row?.data ?? {};
+      },
+      async ensure() {
+        row ??= await start(null, {});
+        return row.id_hash;
+      },
+      async save(data) {
+        row ??= await start(null, {});
+        row = { ...row, data };
+        await updateSessionData(deps.db, row.id_hash, data);
+      },
+      async signIn(who) {
+        const from = row?.id_hash;
+        const { oauth: _oauth, ...kept } = row?.data ?? {};
+        row = await start(who.id, kept);
+        user = who;
+        if (from !== undefined) await moveSession(deps.db, from, row.id_hash);
+        return { from, to: row.id_hash };
+      },
+      async signOut() {
+        if (row !== undefined) await deleteSession(deps.db, row.id_hash);
+        row = undefined;
+        user = undefined;
+        setCookie(undefined);
+      },
+    };
+    ctx.state['session'] = session;
+    await next();
+  };
+}
+
+/** The session of this request. */
+export function getSession(ctx: Context): Session {
+  return ctx.state['session'] as Session;
+}
+
+/** The signed-in person, or `not_signed_in`. */
+export function requireUser(ctx: Context): UserRow {
+  const { user } = getSession(ctx);
+  if (user === undefined) throw new SpoqError('not_signed_in');
+  return user;
+}
