@@ -1,0 +1,84 @@
+import type { ProviderName, StepName } from '../../contract/vps.ts';
+import type { BoxOutputs } from '../../stacks/outputs.ts';
+import type { BoxSpec } from '../../stacks/spec.ts';
+
+/** One line of progress in words for the customer. Never holds a secret. `step` is never `queued` or `ready`: the caller tells those. */
+export interface EngineEvent {
+  step: StepName;
+  state: 'started' | 'progress' | 'done' | 'failed';
+  message: string;
+}
+
+export interface EngineOptions {
+  onEvent?: (event: EngineEvent) => void;
+  /** Aborting asks the engine to stop: it ends what it is at, writes its state and lets go of its lock within seconds. */
+  signal?: AbortSignal;
+  /**
+   * The caller holds the lease on this stack, so a lock found on it was left by a process that died: the engine makes sure
+   * that it is dead and removes the lock. Without it, a lock means `stack_busy`.
+   */
+  takeOver?: boolean;
+}
+
+/** What one resource of the stack would see. `lost`: what nobody could bring back afterwards, in plain words. */
+export interface PreviewStep {
+  resource: string;
+  type: string;
+  operation: 'same' | 'create' | 'update' | 'replace' | 'delete';
+  /** Input properties that differ, sorted. */
+  changes: string[];
+  sentence: string;
+  lost?: string;
+}
+
+export interface Preview {
+  stack: string;
+  /** False when nothing would change. */
+  changed: boolean;
+  steps: PreviewStep[];
+  /** The whole preview in plain words, one sentence a line. */
+  summary: string[];
+}
+
+/** One stack that the backend holds. `updated_at` is null before its first update. */
+export interface StackSummary {
+  stack: string;
+  updated_at: string | null;
+  resource_count: number | null;
+}
+
+/** One instance that a vendor bills for. `ends_at` is set once its renewal has been ended. */
+export interface VendorMachine {
+  provider: ProviderName;
+  provider_instance_id: string;
+  /** The stack that it is named after; `released <id>` once wiped and given up. */
+  name: string;
+  region: string;
+  product: string;
+  /** The vendor's own word. */
+  state: string;
+  ip_address: string | null;
+  ends_at: string | null;
+}
+
+/** The one way from the control plane to stacks. Every failure is a SpoqError whose `detail` a customer may read. */
+export interface Engine {
+  /** Makes or changes a box, taking up whatever an earlier run left behind. */
+  up(spec: BoxSpec, options?: EngineOptions): Promise<BoxOutputs>;
+  /** What `up` would do. Changes nothing. */
+  preview(spec: BoxSpec, options?: EngineOptions): Promise<Preview>;
+  /** What `destroy` would do. Changes nothing. */
+  previewDestroy(stack: string, options?: EngineOptions): Promise<Preview>;
+  /**
+   * DNS record away, disk wiped, renewal ended, state removed; also finds machines of that name that no state knows of.
+   * A stack that isn't there is fine: the vendor is asked all the same. Answers the machines that were given up.
+   */
+  destroy(stack: string, provider: ProviderName, options?: EngineOptions): Promise<VendorMachine[]>;
+  /** Reads what is really there into the state. */
+  refresh(stack: string, options?: EngineOptions): Promise<void>;
+  /** What the last `up` ended with, or undefined: no such stack, or not made completely. */
+  outputs(stack: string): Promise<BoxOutputs | undefined>;
+  listStacks(): Promise<StackSummary[]>;
+  /** Every instance that the vendor lists, ours or not. */
+  inventory(provider: ProviderName, options?: { signal?: AbortSignal }): Promise<VendorMachine[]>;
+}

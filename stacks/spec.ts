@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { type Fault, SpoqError } from '../contract/errors.ts';
+import { PROVIDERS } from '../contract/vps.ts';
+
+// Nothing that ends up in a file of the box may hold a control character: cloud-init, systemd and shells all read lines.
+const line = z.string().regex(/^[^\p{Cc}\u2028\u2029]*$/u, 'has a control character');
+const text = line.min(1, 'is empty');
+const httpUrl = line.pipe(z.url({ protocol: /^https?$/, error: 'is not an http(s) URL' }));
+const hostName = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$/, 'is not a host name');
+
+/** Contabo refuses anything but letters, digits, spaces and dashes in a display name, so a stack's name has no dots. */
+const STACK_NAME = /^box-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Everything that a stack program must know to make one box. Secrets in it become Pulumi secrets. */
+export const BoxSpec = z.object({
+  stack: z
+    .string()
+    .regex(STACK_NAME, 'is not box-<uuid>')
+    .describe('Name of the stack and of the instance at the vendor'),
+  owner_id: z.uuid(),
+  hostname: hostName.describe('alice.spoq.dev'),
+  url: httpUrl.describe('Where the box answers: https://alice.spoq.dev'),
+  provider: z.enum(PROVIDERS),
+  region: text.describe("The vendor's own region id"),
+  product: text.describe("The vendor's own product id (Contabo) or price item id (Hostinger)"),
+  image: text.optional().describe("The vendor's image or template; its newest Ubuntu 24.04 when left out"),
+  password_crypt: line.regex(/^\$6\$[^:]+$/, 'is not a $6$ crypt hash').describe('Secret'),
+  auth: z.object({
+    issuer: httpUrl,
+    algorithm: z.enum(['RS256', 'HS256']),
+    jwks_url: httpUrl.optional(),
+    jwt_secret: line.min(32).optional().describe('Secret; HS256 only'),
+  }),
+  ai: z.object({
+    provider: z.enum(['anthropic', 'openai']),
+    model: text.optional(),
+    anthropic_base_url: httpUrl.optional(),
+    openai_base_url: httpUrl.optional(),
+  }),
+  model_keys: z
+    .object({ anthropic: text.optional(), openai: text.optional() })
+    .refine((keys) => keys.anthropic !== undefined || keys.openai !== undefined, 'holds no key')
+    .describe('Secret'),
+  releases: z.object({
+    base_url: httpUrl.describe('Where <name>-linux-<arch> and SHA256SUMS are'),
+    sha256: z.record(z.string().regex(/^[a-z0-9-]+$/), z.string().regex(/^[0-9a-f]{64}$/)).default({}),
+  }),
+  dns: z.object({
+    zone_id: z.string().regex(/^[0-9a-f]{32}$/, 'is not a zone id'),
+    ttl_seconds: z.number().int().min(60).max(86_400).default(60),
+  }),
+});
+export type BoxSpec = z.infer<typeof BoxSpec>;
+
+/**
+ * Parses a spec.
+ * @throws SpoqError `invalid_request` with every fault at once; values are never part of a message.
+ */
+export function parseBoxSpec(value: unknown): BoxSpec {
+  const result = BoxSpec.safeParse(value);
+  const faults: Fault[] = result.success
+    ? []
+    : result.error.issues.map((i) => ({ field: i.path.join('.') || 'spec', message: i.message }));
+  if (result.success) faults.push(...crossFaults(result.data));
+  if (!result.success || faults.length > 0)
+    throw new SpoqError('invalid_request', {
+      detail: `The box's specification has ${faults.length} fault${faults.length === 1 ? '' : 's'}: ${faults.map((f) => `${f.field} ${f.message}`).join('; ')}`,
+      faults,
+    });
+  return result.data;
+}
+
+function crossFaults({ auth, ai, model_keys: keys }: BoxSpec): Fault[] {
+  const faults: Fault[] = [];
+  if (auth.algorithm === 'RS256' && auth.jwks_url === undefined)
+    faults.push({ field: 'auth.jwks_url', message: 'is missing, and tokens are RS256' });
+  if (auth.algorithm === 'HS256' && auth.jwt_secret === undefined)
+    faults.push({ field: 'auth.jwt_secret', message: 'is missing, and tokens are HS256' });
+  if (keys[ai.provider] === undefined)
+    faults.push({ field: `model_keys.${ai.provider}`, message: 'is missing, and the box asks this provider' });
+  return faults;
+}
