@@ -1,0 +1,111 @@
+import { inspect } from 'node:util';
+import { expect } from 'chai';
+import { ConfigError, loadConfig } from './config.ts';
+
+const complete = {
+  DATABASE_URL: 'postgres://spoq:pg-secret@db.example/spoq',
+  BASE_URL: 'https://spoq.dev/',
+  BOX_DOMAIN: 'spoq.dev',
+  ENCRYPTION_KEY: Buffer.alloc(32, 7).toString('base64'),
+  GITHUB_CLIENT_ID: 'id',
+  GITHUB_CLIENT_SECRET: 'github-secret',
+  STRIPE_SECRET_KEY: 'sk_live_secret',
+  STRIPE_WEBHOOK_SECRET: 'whsec_secret',
+  CONTABO_CLIENT_ID: 'client',
+  CONTABO_CLIENT_SECRET: 'contabo-secret',
+  CONTABO_API_USER: 'user@example.com',
+  CONTABO_API_PASSWORD: 'contabo-password-secret',
+  CLOUDFLARE_API_TOKEN: 'cloudflare-secret',
+  CLOUDFLARE_ZONE_ID: '0123456789abcdef0123456789abcdef',
+  ANTHROPIC_API_KEY: 'anthropic-secret',
+  PULUMI_CONFIG_PASSPHRASE: 'passphrase-secret',
+  SPOQ_ENV: 'production',
+};
+
+function faultsOf(env: Record<string, string | undefined>): Record<string, string> {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError)
+      return Object.fromEntries(error.faults.map((fault) => [fault.name, fault.message]));
+    throw error;
+  }
+  return {};
+}
+
+describe('loadConfig', () => {
+  it('accepts a complete production environment and derives what follows from it', () => {
+    const config = loadConfig(complete);
+    expect(config.BASE_URL).to.equal('https://spoq.dev');
+    expect(config.GITHUB_REDIRECT_URI).to.equal('https://spoq.dev/auth/github/callback');
+    expect(config.PULUMI_BACKEND_URL.reveal()).to.equal(complete.DATABASE_URL);
+    expect(config.BOX_URL_TEMPLATE).to.equal('https://{hostname}');
+  });
+
+  it('reports everything that is missing at once, by name', () => {
+    expect(faultsOf({})).to.deep.equal({
+      ANTHROPIC_API_KEY: 'is not set, and boxes ask this model provider',
+      BASE_URL: 'is not set',
+      BOX_DOMAIN: 'is not set',
+      CLOUDFLARE_API_TOKEN: 'is not set',
+      CLOUDFLARE_ZONE_ID: 'is not set',
+      CONTABO_API_PASSWORD: 'is not set, and VPS_PROVIDER is contabo',
+      CONTABO_API_USER: 'is not set, and VPS_PROVIDER is contabo',
+      CONTABO_CLIENT_ID: 'is not set, and VPS_PROVIDER is contabo',
+      CONTABO_CLIENT_SECRET: 'is not set, and VPS_PROVIDER is contabo',
+      DATABASE_URL: 'is not set',
+      ENCRYPTION_KEY: 'is not set',
+      GITHUB_CLIENT_ID: 'is not set',
+      GITHUB_CLIENT_SECRET: 'is not set',
+      PULUMI_CONFIG_PASSPHRASE: 'is not set',
+      STRIPE_SECRET_KEY: 'is not set',
+      STRIPE_WEBHOOK_SECRET: 'is not set',
+    });
+  });
+
+  it('names malformed values without repeating them', () => {
+    const faults = faultsOf({
+      ...complete,
+      ENCRYPTION_KEY: 'short-secret',
+      SERVER_PORT: 'eighty',
+      BASE_URL: 'spoq.dev',
+      DATABASE_URL: 'mysql://u:db-secret@h/d',
+    });
+    expect(Object.keys(faults)).to.deep.equal(['BASE_URL', 'DATABASE_URL', 'ENCRYPTION_KEY', 'SERVER_PORT']);
+    expect(JSON.stringify(faults)).not.to.match(/short-secret|db-secret/);
+  });
+
+  it('refuses a half-given vendor', () => {
+    expect(
+      faultsOf({ ...complete, VPS_PROVIDER: 'hostinger', HOSTINGER_API_KEY: 'k', CONTABO_API_PASSWORD: undefined }),
+    ).to.deep.equal({
+      CONTABO_API_PASSWORD: "is not set, though the rest of contabo's variables are",
+    });
+    expect(faultsOf({ ...complete, VPS_PROVIDER: 'hostinger' })).to.deep.equal({
+      HOSTINGER_API_KEY: 'is not set, and VPS_PROVIDER is hostinger',
+    });
+  });
+
+  it('lets nothing point to this machine in production, nor go over plain http', () => {
+    expect(
+      faultsOf({
+        ...complete,
+        STRIPE_API_URL: 'http://127.0.0.1:4002',
+        GITHUB_URL: 'http://github.example',
+        BOX_URL_TEMPLATE: 'http://{hostname}:4009',
+        BOX_DOMAIN: 'spoq.localhost',
+      }),
+    ).to.deep.equal({
+      BOX_DOMAIN: 'is a .localhost name, and SPOQ_ENV is production',
+      BOX_URL_TEMPLATE: 'is not https, and SPOQ_ENV is production',
+      GITHUB_URL: 'is not https, and SPOQ_ENV is production',
+      STRIPE_API_URL: 'points to this machine, and SPOQ_ENV is production',
+    });
+  });
+
+  it('shows no secret when the configuration is printed', () => {
+    const config = loadConfig(complete);
+    for (const printed of [JSON.stringify(config), inspect(config, { depth: 9 }), `${config.STRIPE_SECRET_KEY}`])
+      expect(printed).not.to.match(/-secret|sk_live|whsec_|pg-secret/);
+  });
+});
