@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { expect } from 'chai';
-import { ConfigError, loadConfig } from './config.ts';
+import { ConfigError, VARIABLES, loadConfig } from './config.ts';
 
 const complete = {
   DATABASE_URL: 'postgres://spoq:pg-secret@db.example/spoq',
@@ -107,5 +108,11 @@ describe('loadConfig', () => {
     const config = loadConfig(complete);
     for (const printed of [JSON.stringify(config), inspect(config, { depth: 9 }), `${config.STRIPE_SECRET_KEY}`])
       expect(printed).not.to.match(/-secret|sk_live|whsec_|pg-secret/);
+  });
+
+  it('is described in docs/operations.md, variable by variable', () => {
+    const table = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
+    const described = new Set([...table.matchAll(/`([A-Z][A-Z0-9_]+)`/g)].map((match) => match[1]));
+    expect(VARIABLES.filter((name) => !described.has(name))).to.deep.equal([]);
   });
 });

@@ -99,6 +99,9 @@ const Environment = z.object({
   JWT_REFRESH_TOKEN_EXPIRY_DAYS: whole(1, 365).default(30),
 });
 
+/** The names of every variable that is read; docs/operations.md describes each. */
+export const VARIABLES = Object.keys(Environment.shape);
+
 /** The whole configuration; shapes as in the environment table of docs/operations.md, secrets wrapped. */
 export type Config = Readonly<
   Omit<z.output<typeof Environment>, 'GITHUB_REDIRECT_URI' | 'PULUMI_BACKEND_URL'> & {
