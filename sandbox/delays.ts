@@ -6,6 +6,8 @@ export interface Delays {
   installing_ms: number;
   /** Start, stop, restart. */
   action_ms: number;
+  /** From `running` until the address shows. */
+  address_ms: number;
   /** Between two chunks of a model's answer. */
   model_chunk_ms: number;
   /** Before the first chunk of a model's answer. */
@@ -19,6 +21,7 @@ export const DEFAULT_DELAYS: Readonly<Delays> = {
   provisioning_ms: 2000,
   installing_ms: 2000,
   action_ms: 500,
+  address_ms: 0,
   model_chunk_ms: 40,
   model_first_chunk_ms: 300,
   webhook_retry_ms: 1000,

@@ -11,6 +11,7 @@ export function injectFaults(deps: { name: VendorName; faults: Faults }): Middle
     const fault = deps.faults.take(deps.name, ctx.method, ctx.path);
     if (!fault) return next();
     ctx.res.emit('fault', fault.id);
+    ctx.state.becomes = fault.becomes;
     if (fault.delay_ms !== undefined) await sleep(fault.delay_ms, undefined, { ref: false });
     if (fault.cut === 'before') return cut(ctx);
     if (fault.cut === 'during') cutAfterFirstChunk(ctx.res);

@@ -9,6 +9,8 @@ export interface RequestState {
   body: unknown;
   /** Why JSON couldn't be parsed, for the vendor to answer in its own shape. */
   bodyFault?: string;
+  /** A fault's wish for what the call makes: see Fault.becomes. */
+  becomes?: string;
 }
 
 /** No vendor takes more; Anthropic's limit of 32 MB is the largest. */

@@ -1,0 +1,48 @@
+/** How a machine is doing, whatever its vendor calls that. */
+export type MachineStatus = 'off' | 'booting' | 'running' | 'restarting';
+
+/** What a vendor hands a new disk: the document that configures it on first boot, or none for a bare system. */
+export interface FirstBoot {
+  kind: 'user-data' | 'post-install';
+  text: string;
+}
+
+/** What is known of a machine besides how it runs. Persisted. */
+export interface MachineRecord {
+  /** The vendor and its number, e.g. contabo-200000101; names the machine's folder. */
+  id: string;
+  vendor: 'contabo' | 'hostinger';
+  /** As the vendor's customer named it; for people. */
+  name: string;
+  ipv4: string;
+  /** Switched on: started again when the sandbox starts again. */
+  powered: boolean;
+}
+
+/** One machine. Every operation may be asked for at any time; they run one after the other. */
+export interface Machine {
+  /** Switches off, wipes the disk and installs anew. Nothing of the former content stays. */
+  reinstall(firstBoot: FirstBoot | undefined): Promise<void>;
+  /** Switches on; resolves when the boot has begun. */
+  boot(): Promise<void>;
+  /** Switches off; resolves when nothing of it runs. */
+  powerOff(): Promise<void>;
+  /** Switches off and removes the disk. */
+  destroy(): Promise<void>;
+  status(): MachineStatus;
+  /** The last lines of its console. */
+  console(): string[];
+  /** The Unix socket that its front door listens on, while it runs. */
+  socket(): string | undefined;
+  /** What stands for `/` on it, so that a person can look. */
+  root: string;
+}
+
+/** A way to have machines on this computer. */
+export interface MachineKind {
+  name: 'process';
+  /** What a machine of this kind has not, in words for people. */
+  leaves_out: readonly string[];
+  /** Gives the machine with that id and folder; installs and starts nothing by itself. */
+  createMachine(id: string, folder: string): Machine;
+}

@@ -1,0 +1,137 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Store } from '../state.ts';
+import type { FirstBoot, Machine, MachineKind, MachineRecord, MachineStatus } from './machine.ts';
+
+export interface MachinesState {
+  records: MachineRecord[];
+}
+
+/** A machine as GET /api/machines shows it. */
+export interface MachineView extends MachineRecord {
+  kind: string;
+  status: MachineStatus;
+  console: string[];
+  /** The folder that stands for its `/`. */
+  root: string;
+  leaves_out: readonly string[];
+}
+
+/** All machines of the sandbox: what vendors rent out. Operations begin at once and go on in the background. */
+export interface Machines {
+  /** A new machine with an address of its own, switched off and empty. */
+  create(id: string, vendor: MachineRecord['vendor'], name: string): MachineRecord;
+  rename(id: string, name: string): void;
+  /** Wipes and installs; switched off afterwards. */
+  reinstall(id: string, firstBoot: FirstBoot | undefined): void;
+  power(id: string, on: boolean): void;
+  destroy(id: string): void;
+  list(): MachineView[];
+  /** The socket behind an address: undefined when no machine has it, null when the machine doesn't listen. */
+  findSocket(ipv4: string): string | null | undefined;
+  /** Resolves when what was begun has happened. */
+  settled(): Promise<void>;
+  /** Switches every machine off, without forgetting which were on. */
+  close(): Promise<void>;
+}
+
+export interface MachinesOptions {
+  /** Holds a folder per machine. */
+  folder: string;
+  store: Store<MachinesState>;
+  kind: MachineKind;
+  log: Logger;
+}
+
+/** RFC 5737's ranges for examples: never anybody's, so that a mistake reaches no stranger. */
+const RANGES = ['198.51.100', '203.0.113'] as const;
+const FIRST_HOST = 10;
+const LAST_HOST = 250;
+
+/** Opens the machines of a former run and switches those on that were on. */
+export function createMachines({ folder, store, kind, log }: MachinesOptions): Machines {
+  const machines = new Map<string, Machine>();
+  const pending = new Set<Promise<void>>();
+
+  const open = (id: string): Machine => {
+    const machine = kind.createMachine(id, join(folder, id));
+    machines.set(id, machine);
+    return machine;
+  };
+  const get = (id: string): Machine => {
+    const machine = machines.get(id);
+    if (!machine) throw new Error(`There is no machine ${id}`);
+    return machine;
+  };
+  const setRecord = (id: string, change: Partial<MachineRecord>): void => {
+    store.update(({ records }) => Object.assign(records.find((record) => record.id === id) ?? {}, change));
+  };
+  const begin = (id: string, operation: Promise<void>): void => {
+    const watched = operation
+      .catch((error: unknown) => log.error({ err: error, machine: id }, 'machine operation failed'))
+      .finally(() => pending.delete(watched));
+    pending.add(watched);
+  };
+  const settled = async (): Promise<void> => {
+    while (pending.size > 0) await Promise.all(pending);
+  };
+
+  for (const { id, powered } of store.data.records) {
+    const machine = open(id);
+    if (powered) begin(id, machine.boot());
+  }
+
+  return {
+    create(id, vendor, name) {
+      const ipv4 = takeAddress(store.data.records);
+      const record = { id, vendor, name, ipv4, powered: false };
+      store.update(({ records }) => records.push(record));
+      open(id);
+      return record;
+    },
+    rename: (id, name) => setRecord(id, { name }),
+    reinstall(id, firstBoot) {
+      setRecord(id, { powered: false });
+      begin(id, get(id).reinstall(firstBoot));
+    },
+    power(id, on) {
+      setRecord(id, { powered: on });
+      begin(id, on ? get(id).boot() : get(id).powerOff());
+    },
+    destroy(id) {
+      const machine = get(id);
+      machines.delete(id);
+      store.update((data) => {
+        data.records = data.records.filter((record) => record.id !== id);
+      });
+      begin(id, machine.destroy());
+    },
+    list: () =>
+      store.data.records.map((record) => {
+        const machine = get(record.id);
+        const { root } = machine;
+        const view = { kind: kind.name, status: machine.status(), console: machine.console(), root };
+        return { ...record, ...view, leaves_out: kind.leaves_out };
+      }),
+    findSocket(ipv4) {
+      const record = store.data.records.find((one) => one.ipv4 === ipv4);
+      return record && (get(record.id).socket() ?? null);
+    },
+    settled,
+    async close() {
+      await settled();
+      await Promise.all([...machines.values()].map((machine) => machine.powerOff()));
+    },
+  };
+}
+
+/** The first address that no machine has. */
+function takeAddress(records: MachineRecord[]): string {
+  const taken = new Set(records.map((record) => record.ipv4));
+  for (const range of RANGES) {
+    for (let host = FIRST_HOST; host <= LAST_HOST; host += 1) {
+      if (!taken.has(`${range}.${host}`)) return `${range}.${host}`;
+    }
+  }
+  throw new Error(`The sandbox has no address left: ${taken.size} machines exist`);
+}
