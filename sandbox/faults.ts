@@ -22,6 +22,10 @@ export const FaultRequest = z.strictObject({
     .describe(
       "Closes the socket: before the vendor acts, after its answer's first chunk, or when it acted, unanswered",
     ),
+  becomes: z
+    .string()
+    .optional()
+    .describe('The vendor acts and answers, but what it makes ends so: a state, as each vendor lists them'),
 });
 export type FaultRequest = z.input<typeof FaultRequest>;
 

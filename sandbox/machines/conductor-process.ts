@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Console } from './console.ts';
@@ -84,7 +84,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
       stopped = true;
       clearTimeout(timer);
       if (child) await endChild(child);
-      if (existsSync(pidFile)) rmSync(pidFile, { force: true });
+      rmSync(pidFile, { force: true });
     },
   };
 }
@@ -107,11 +107,4 @@ async function endChild(child: ChildProcess): Promise<void> {
   const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
   await gone;
   clearTimeout(timer);
-}
-
-/** The process id that a file holds, if it holds one. */
-export function readPid(file: string): number | undefined {
-  if (!existsSync(file)) return undefined;
-  const pid = Number(readFileSync(file, 'utf8'));
-  return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
 }

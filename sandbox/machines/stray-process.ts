@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { readPid } from './conductor-process.ts';
 
 const run = promisify(execFile);
 const WAIT_MS = 5_000;
@@ -36,4 +35,11 @@ async function readCommand(pid: number): Promise<string> {
   } catch {
     return ''; // ps fails when there is no such process
   }
+}
+
+/** The process id that a file holds, if it holds one. */
+function readPid(file: string): number | undefined {
+  if (!existsSync(file)) return undefined;
+  const pid = Number(readFileSync(file, 'utf8'));
+  return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
 }
