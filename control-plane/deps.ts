@@ -5,6 +5,7 @@ import type { Config } from './config.ts';
 import type { Db } from './db/connect.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import type { Pages } from './pages/pages.ts';
 
 /** What routes, commands and jobs are given; their first argument. */
 export interface Deps {
@@ -13,6 +14,7 @@ export interface Deps {
   log: Logger;
   cipher: Cipher;
   metrics: Metrics;
+  pages: Pages;
   stripe: Stripe;
   boss: PgBoss;
   /** The clock, so that tests can move it. */

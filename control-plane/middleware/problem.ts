@@ -17,7 +17,7 @@ const BY_STATUS = {
  * The only place that writes errors: `application/problem+json` (RFC 9457), or a page where a person is looking.
  * Expected failures say what happened; anything else is logged whole and answers a fixed text.
  */
-export function createProblemMiddleware(deps: Pick<Deps, 'log'>): Middleware {
+export function createProblemMiddleware(deps: Pick<Deps, 'log' | 'pages'>): Middleware {
   return async (ctx, next) => {
     let error: SpoqError;
     try {
@@ -36,7 +36,7 @@ export function createProblemMiddleware(deps: Pick<Deps, 'log'>): Middleware {
     ctx.vary('Accept');
     if (ctx.accepts(['json', 'html']) === 'html') {
       ctx.type = 'html';
-      ctx.body = renderProblemPage(problem);
+      ctx.body = renderProblemPage(deps.pages, problem);
     } else {
       ctx.type = 'application/problem+json';
       ctx.body = JSON.stringify(problem);
