@@ -81,6 +81,7 @@ export type OAuthError = z.infer<typeof OAuthError>;
 export const Jwks = z.object({
   keys: z.array(z.looseObject({ kty: z.string(), kid: z.string(), alg: z.string(), use: z.string() })),
 });
+export type Jwks = z.infer<typeof Jwks>;
 
 /** Claims of an access token (RFC 9068, `typ: at+jwt`). `aud` is the box's host name. */
 export const AccessTokenClaims = z.object({
