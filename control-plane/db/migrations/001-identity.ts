@@ -78,6 +78,14 @@ export async function up(knex: Knex): Promise<void> {
       retired_at TIMESTAMPTZ
     );
 
+    -- Attempts by kind and caller, as rate-limiter-flexible counts them; expire is in milliseconds of Unix time.
+    CREATE TABLE rate_limits (
+      key VARCHAR(255) PRIMARY KEY,
+      points INTEGER NOT NULL DEFAULT 0,
+      expire BIGINT
+    );
+    CREATE INDEX idx_rate_limits_expire ON rate_limits(expire);
+
     CREATE TABLE audit_log (
       id BIGSERIAL PRIMARY KEY,
       at TIMESTAMPTZ NOT NULL,

@@ -1,0 +1,34 @@
+import type { JWK } from 'jose';
+import type { Db } from './connect.ts';
+
+export interface SigningKeyRow {
+  /** RFC 7638 thumbprint of the public key. */
+  kid: string;
+  algorithm: string;
+  public_jwk: JWK;
+  private_jwk_sealed: string;
+  created_at: Date;
+  /** Signs nothing from then on; published until its last token has expired. */
+  retired_at: Date | null;
+}
+
+/** The key that signs now. */
+export async function findActiveSigningKey(db: Db): Promise<SigningKeyRow | undefined> {
+  return db<SigningKeyRow>('signing_keys').whereNull('retired_at').orderBy('created_at', 'desc').first();
+}
+
+/** Every key that a token can still have been signed with: those in use, and those retired after `since`. Newest first. */
+export async function listPublishedSigningKeys(db: Db, since: Date): Promise<SigningKeyRow[]> {
+  return db<SigningKeyRow>('signing_keys')
+    .whereNull('retired_at')
+    .orWhere('retired_at', '>', since)
+    .orderBy('created_at', 'desc');
+}
+
+export async function insertSigningKey(db: Db, row: SigningKeyRow): Promise<void> {
+  await db('signing_keys').insert({ ...row, public_jwk: JSON.stringify(row.public_jwk) });
+}
+
+export async function retireSigningKeys(db: Db, now: Date): Promise<void> {
+  await db('signing_keys').whereNull('retired_at').update({ retired_at: now });
+}
