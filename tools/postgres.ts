@@ -15,7 +15,7 @@ import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import pg from 'pg';
+import { Client, escapeIdentifier } from 'pg';
 import { findOnPath, runCommand } from './run-command.ts';
 import { ToolError } from './terminal.ts';
 
@@ -90,7 +90,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     pid: child.pid ?? 0,
     url,
     createDatabase: (name, template) => createDatabase(url('postgres'), name, template),
-    dropDatabase: (name) => query(url('postgres'), `drop database if exists ${pg.escapeIdentifier(name)} with (force)`),
+    dropDatabase: (name) => query(url('postgres'), `drop database if exists ${escapeIdentifier(name)} with (force)`),
     ended,
     async stop() {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGINT');
@@ -257,16 +257,16 @@ function accepts(port: number): Promise<boolean> {
 }
 
 async function createDatabase(url: string, name: string, template: string | undefined): Promise<void> {
-  const from = template === undefined ? '' : ` template ${pg.escapeIdentifier(template)}`;
+  const from = template === undefined ? '' : ` template ${escapeIdentifier(template)}`;
   try {
-    await query(url, `create database ${pg.escapeIdentifier(name)}${from}`);
+    await query(url, `create database ${escapeIdentifier(name)}${from}`);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === '42P04')) throw error; // 42P04: it is there already
   }
 }
 
 async function query(url: string, sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     await client.query(sql);

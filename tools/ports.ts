@@ -1,0 +1,103 @@
+import { createServer } from 'node:net';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { ToolError } from './terminal.ts';
+
+export const DEFAULT_PORT = 4000;
+
+/** What listens where, as distances from SPOQ_PORT. */
+export const PORT_OFFSETS = {
+  control_plane: 0,
+  page: 1,
+  stripe: 2,
+  github: 3,
+  contabo: 4,
+  hostinger: 5,
+  cloudflare: 6,
+  anthropic: 7,
+  openai: 8,
+  edge: 9,
+  postgres: 10,
+  worker: 11,
+  mail: 12,
+} as const;
+
+/** Reads SPOQ_PORT. */
+export function parsePort(value: string | undefined): number {
+  const port = value === undefined || value === '' ? DEFAULT_PORT : Number(value);
+  if (Number.isInteger(port) && port >= 1024 && port <= 65_535 - PORT_OFFSETS.mail) return port;
+  throw new ToolError(
+    `SPOQ_PORT is '${value}', which is no port that ${PORT_OFFSETS.mail} more fit behind. Take one from 1024 to 65000.`,
+  );
+}
+
+/** Throws one sentence about every port of `ports` (name → number) that somebody else listens on. */
+export async function checkPorts(ports: Record<string, number>, base: number): Promise<void> {
+  const taken: string[] = [];
+  for (const [name, port] of Object.entries(ports)) {
+    if (await isFree(port)) continue;
+    const owner = findListener(port);
+    taken.push(`${port} (${name.replaceAll('_', ' ')}) is in use${owner === undefined ? '' : ` by ${owner}`}`);
+  }
+  if (taken.length === 0) return;
+  const other = base + 1000 > 64_000 ? DEFAULT_PORT : base + 1000;
+  const next = `End ${taken.length === 1 ? 'that program' : 'those programs'}, or set SPOQ_PORT=${other} to move all of Spoq's ports.`;
+  throw new ToolError(`Port ${taken.join(', port ')}. ${next} Nothing was started.`);
+}
+
+/** A port of 127.0.0.1 that was free a moment ago. */
+export function findFreePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** `node (pid 4711)`, as far as this user may know. */
+function findListener(port: number): string | undefined {
+  try {
+    return process.platform === 'linux' ? findInProc(port) : findWithLsof(port);
+  } catch {
+    return undefined; // only there to help; the port and the next step are said anyway
+  }
+}
+
+function findInProc(port: number): string | undefined {
+  const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => readFileSync(file, 'utf8').split('\n').slice(1));
+  const fields = rows
+    .map((row) => row.trim().split(/\s+/))
+    .find((row) => row[1]?.endsWith(wanted) === true && row[3] === '0A');
+  if (fields === undefined) return undefined;
+  const socket = `socket:[${fields[9]}]`;
+  for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    if (openFiles(pid).includes(socket)) return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (pid ${pid})`;
+  }
+  return undefined;
+}
+
+function openFiles(pid: string): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+  } catch {
+    return []; // not ours to look at, or gone
+  }
+}
+
+function findWithLsof(port: number): string | undefined {
+  const text = execFileSync('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc'], { encoding: 'utf8' });
+  const pid = /^p(\d+)/m.exec(text)?.[1];
+  return pid === undefined ? undefined : `${/^c(.+)/m.exec(text)?.[1] ?? 'a program'} (pid ${pid})`;
+}
