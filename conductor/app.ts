@@ -1,0 +1,78 @@
+import Koa from 'koa';
+import type { Logger } from 'pino';
+import { createLocalGuard } from './guards/local-guard.ts';
+import { createTokenGuard } from './guards/token-guard.ts';
+import type { RetryPolicy } from './model/answer.ts';
+import type { Model } from './model/create-model.ts';
+import { createProblemWriter, describeBug } from './problems.ts';
+import { createRequestLog } from './request-log.ts';
+import { streamAnswer } from './routes/ask.ts';
+import { showHealth } from './routes/health.ts';
+import { createRoutes } from './routes/routes.ts';
+import { showStatus } from './routes/status.ts';
+import { createRunningAsks } from './running-asks.ts';
+import type { VerifyToken } from './token-verifier.ts';
+import type { ListenerName, Middleware, RequestState } from './web.ts';
+
+export interface ConductorDeps {
+  /** The box's host name. */
+  hostname: string;
+  version: string;
+  verifyToken: VerifyToken;
+  /** Undefined when the box has no model key. */
+  model: Model | undefined;
+  log: Logger;
+  /** Overrides for tests and for a machine that is small. */
+  limits?: { asks?: number; heartbeatMs?: number; retryPolicy?: RetryPolicy };
+}
+
+/** The two applications of one conductor. Which one a request came to decides what it must bring, nothing else does. */
+export interface Conductor {
+  /** For 127.0.0.1: no token, but nothing that came from elsewhere. */
+  local: Koa<RequestState>;
+  /** For the Unix socket behind the front door: a token, always. */
+  remote: Koa<RequestState>;
+  /** Takes no more questions and lets answers end, at most `graceMs` long. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Puts a conductor together; it listens to nothing yet. */
+export function createConductor(deps: ConductorDeps): Conductor {
+  const { log, model, hostname, version } = deps;
+  const running = createRunningAsks(deps.limits?.asks);
+  const routes = createRoutes({
+    health: showHealth(version),
+    status: showStatus({ hostname, version, model: model?.id ?? null, countRunning: () => running.size }),
+    ask: streamAnswer({
+      model,
+      running,
+      reportBug: (error, requestId) => log.error({ request_id: requestId, ...describeBug(error) }, 'bug'),
+      retryPolicy: deps.limits?.retryPolicy,
+      heartbeatMs: deps.limits?.heartbeatMs,
+    }),
+  });
+  return {
+    local: createListenerApp(log, 'local', createLocalGuard(), routes),
+    remote: createListenerApp(log, 'remote', createTokenGuard(deps.verifyToken), routes),
+    stop: (graceMs) => running.stop(graceMs),
+  };
+}
+
+function createListenerApp(
+  log: Logger,
+  name: ListenerName,
+  guard: Middleware,
+  routes: Middleware[],
+): Koa<RequestState> {
+  const app = new Koa<RequestState>();
+  app.use(createRequestLog(log, name));
+  app.use(createProblemWriter(log));
+  app.use(guard);
+  for (const route of routes) app.use(route);
+  // A reader that went away mid-answer ends here; the request's log line says so with `complete: false`.
+  app.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error.code === 'ECONNRESET' || error.code === 'EPIPE') return;
+    log.error(describeBug(error), 'bug');
+  });
+  return app;
+}

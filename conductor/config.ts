@@ -1,0 +1,127 @@
+import { parse } from 'smol-toml';
+import { SpoqError } from '../contract/errors.ts';
+import type { Fault } from '../contract/errors.ts';
+import { ConductorConfig } from '../contract/files.ts';
+import { isLoopbackName } from './reach.ts';
+
+/** How tokens are checked: with the control plane's public keys, or with a secret of this box alone. */
+export type TokenKeys = { algorithm: 'RS256'; jwksUrl: string } | { algorithm: 'HS256'; secret: string };
+
+export interface ModelConfig {
+  provider: 'anthropic' | 'openai';
+  /** The provider's default when left out. */
+  model: string | undefined;
+  /** Without it the box is healthy, but answers `model_not_configured`. */
+  apiKey: string | undefined;
+  baseUrl: string | undefined;
+  maxOutputTokens: number;
+  /** Milliseconds without a byte from the model. */
+  stallMs: number;
+}
+
+export interface Config {
+  port: number;
+  socket: string;
+  ownerId: string;
+  hostname: string;
+  issuer: string;
+  keys: TokenKeys;
+  model: ModelConfig;
+  logLevel: string;
+}
+
+export interface ConfigSources {
+  /** The text of config.toml. */
+  toml: string;
+  /** `--port` and `--socket`, which override the file. */
+  port?: string | undefined;
+  socket?: string | undefined;
+  env: Record<string, string | undefined>;
+}
+
+const START_AGAIN = 'Correct what is named and start again.';
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** Reads the whole configuration. Throws `invalid_request` that names every fault at once. */
+export function loadConfig(sources: ConfigSources): Config {
+  const faults: Fault[] = [];
+  const port = readPort(sources.port, faults);
+  const logLevel = readLogLevel(sources.env['LOG_LEVEL'], faults);
+  const file = readFileText(sources.toml, faults);
+  const keys = file === undefined ? undefined : readTokenKeys(file.auth, faults);
+  if (file === undefined || keys === undefined || faults.length > 0) {
+    throw new SpoqError('invalid_request', { detail: 'The configuration is not valid.', next: START_AGAIN, faults });
+  }
+  return {
+    port: port ?? file.server.port,
+    socket: sources.socket ?? file.server.socket,
+    ownerId: file.auth.owner_id,
+    hostname: file.auth.hostname,
+    issuer: file.auth.issuer,
+    keys,
+    model: readModel(file.ai, sources.env),
+    logLevel,
+  };
+}
+
+function readFileText(toml: string, faults: Fault[]): ConductorConfig | undefined {
+  let raw: unknown;
+  try {
+    raw = parse(toml);
+  } catch (error) {
+    // smol-toml shows the line it stumbled over, which may hold jwt_secret: only its first line is told.
+    const message = error instanceof Error ? error.message.split('\n', 1).join('') : 'not TOML';
+    faults.push({ field: 'file', message });
+    return undefined;
+  }
+  const result = ConductorConfig.safeParse(raw);
+  if (result.success) return result.data;
+  for (const { path, message } of result.error.issues) faults.push({ field: path.join('.') || 'file', message });
+  return undefined;
+}
+
+function readTokenKeys(auth: ConductorConfig['auth'], faults: Fault[]): TokenKeys | undefined {
+  if (auth.algorithm === 'HS256') {
+    if (auth.jwt_secret !== undefined) return { algorithm: 'HS256', secret: auth.jwt_secret };
+    faults.push({ field: 'auth.jwt_secret', message: 'needed when auth.algorithm is HS256' });
+    return undefined;
+  }
+  if (auth.jwks_url === undefined) {
+    faults.push({ field: 'auth.jwks_url', message: 'needed when auth.algorithm is RS256' });
+    return undefined;
+  }
+  const { protocol, hostname } = new URL(auth.jwks_url);
+  // Whoever can change these keys on their way owns the box.
+  if (protocol !== 'https:' && !(protocol === 'http:' && isLoopbackName(hostname))) {
+    faults.push({ field: 'auth.jwks_url', message: 'must be https, or http to this machine' });
+    return undefined;
+  }
+  return { algorithm: 'RS256', jwksUrl: auth.jwks_url };
+}
+
+function readModel(ai: ConductorConfig['ai'], env: ConfigSources['env']): ModelConfig {
+  const anthropic = ai.provider === 'anthropic';
+  return {
+    provider: ai.provider,
+    model: ai.model,
+    apiKey: env[anthropic ? 'ANTHROPIC_API_KEY' : 'OPENAI_API_KEY'] || undefined,
+    baseUrl: anthropic ? ai.anthropic_base_url : ai.openai_base_url,
+    maxOutputTokens: ai.max_output_tokens,
+    stallMs: ai.timeout_seconds * 1000,
+  };
+}
+
+function readPort(text: string | undefined, faults: Fault[]): number | undefined {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port <= 65535) return port;
+  faults.push({ field: '--port', message: 'must be a number from 0 to 65535' });
+  return undefined;
+}
+
+function readLogLevel(level: string | undefined, faults: Fault[]): string {
+  if (!level) return 'info';
+  if (!LOG_LEVELS.includes(level))
+    faults.push({ field: 'LOG_LEVEL', message: `must be one of ${LOG_LEVELS.join(', ')}` });
+  return level;
+}

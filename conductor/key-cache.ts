@@ -1,0 +1,157 @@
+import { importJWK } from 'jose';
+import type { CryptoKey } from 'jose';
+import type { Logger } from 'pino';
+import { Jwks } from '../contract/auth.ts';
+import type { KeyStore } from './key-file.ts';
+
+export interface KeyCacheDeps {
+  jwksUrl: string;
+  store: KeyStore;
+  fetch: typeof fetch;
+  log: Logger;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+/** The control plane's public keys, by `kid`. */
+export interface KeyCache {
+  /** Takes what the disk has and begins to fetch; doesn't wait for the control plane. */
+  start(): Promise<void>;
+  /** The published key with this `kid`; one refresh is tried for a `kid` never seen. Undefined when there is none. */
+  find(kid: string): Promise<CryptoKey | undefined>;
+  /** Fetches now. Never throws: a control plane that is down leaves the keys as they are. */
+  refresh(): Promise<void>;
+  stop(): void;
+}
+
+/** Keys rotate within days, and a dropped key must be out within minutes. */
+const REFRESH_MS = 10 * 60_000;
+/** An unknown `kid` costs its sender nothing: at most two fetches a minute come of them. */
+const COOLDOWN_MS = 30_000;
+/** After a failed fetch, so that a control plane that comes back is noticed. Doubles up to REFRESH_MS. */
+const RETRY_MS = 5_000;
+const TIMEOUT_MS = 5_000;
+const MAX_BYTES = 64 * 1024;
+
+/** Keeps the public keys of one control plane in memory and in `store`. A refresh drops what is no longer published. */
+export function createKeyCache(deps: KeyCacheDeps): KeyCache {
+  let keys = new Map<string, CryptoKey>();
+  let running: Promise<void> | undefined;
+  let failures = 0;
+  let nextAllowedAt = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  async function loadSaved(): Promise<void> {
+    try {
+      const saved = await deps.store.load();
+      // Keys of another control plane are worth nothing here.
+      if (saved?.url === deps.jwksUrl) keys = await importKeys(saved.jwks, deps.log);
+    } catch (error) {
+      deps.log.warn({ reason: describe(error) }, 'saved keys could not be read');
+    }
+  }
+
+  async function fetchKeys(): Promise<void> {
+    try {
+      const jwks = await fetchJwks(deps);
+      keys = await importKeys(jwks, deps.log);
+      failures = 0;
+      nextAllowedAt = deps.now() + COOLDOWN_MS;
+      await saveKeys(jwks);
+    } catch (error) {
+      failures += 1;
+      nextAllowedAt = deps.now() + RETRY_MS;
+      deps.log.warn({ url: deps.jwksUrl, reason: describe(error), kept: keys.size }, 'keys could not be fetched');
+    }
+  }
+
+  async function saveKeys(jwks: Jwks): Promise<void> {
+    try {
+      await deps.store.save({ url: deps.jwksUrl, fetched_at: new Date(deps.now()).toISOString(), jwks });
+    } catch (error) {
+      deps.log.warn({ reason: describe(error) }, 'keys could not be saved, so they last until the next restart');
+    }
+  }
+
+  function refresh(): Promise<void> {
+    running ??= fetchKeys().finally(() => {
+      running = undefined;
+      schedule();
+    });
+    return running;
+  }
+
+  function schedule(): void {
+    clearTimeout(timer);
+    if (stopped) return;
+    const wait = failures === 0 ? REFRESH_MS : Math.min(RETRY_MS * 2 ** (failures - 1), REFRESH_MS);
+    timer = setTimeout(() => void refresh(), wait);
+    timer.unref();
+  }
+
+  return {
+    async start() {
+      await loadSaved();
+      void refresh();
+    },
+
+    async find(kid) {
+      const known = keys.get(kid);
+      if (known !== undefined) return known;
+      if (running === undefined && deps.now() < nextAllowedAt) return undefined;
+      await refresh();
+      return keys.get(kid);
+    },
+
+    refresh,
+
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+async function fetchJwks(deps: KeyCacheDeps): Promise<Jwks> {
+  const response = await deps.fetch(deps.jwksUrl, {
+    headers: { accept: 'application/json' },
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new Error(`HTTP status ${response.status}`);
+  }
+  return Jwks.parse(JSON.parse(await readText(response)));
+}
+
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > MAX_BYTES) throw new Error(`more than ${MAX_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function importKeys(jwks: Jwks, log: Logger): Promise<Map<string, CryptoKey>> {
+  const keys = new Map<string, CryptoKey>();
+  for (const jwk of jwks.keys) {
+    if (jwk.kty !== 'RSA' || jwk.alg !== 'RS256' || jwk.use !== 'sig') continue;
+    try {
+      // Only the public members: whatever else is published is not for verifying.
+      const key = await importJWK({ kty: 'RSA', n: String(jwk['n']), e: String(jwk['e']) }, 'RS256');
+      if (!(key instanceof Uint8Array)) keys.set(jwk.kid, key);
+    } catch (error) {
+      log.warn({ kid: jwk.kid, reason: describe(error) }, 'a published key is not usable');
+    }
+  }
+  return keys;
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
