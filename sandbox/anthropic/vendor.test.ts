@@ -138,14 +138,14 @@ describe('the Anthropic vendor', () => {
     expect(answer?.chunks_sent).to.be.lessThan(answer?.chunks_total ?? 0);
   });
 
-  for (const [then, type, status] of [
+  for (const [kind, type, status] of [
     ['error', 'api_error', 500],
     ['overloaded', 'overloaded_error', 529],
   ] as const) {
-    it(`breaks a stream with ${then} as told, once`, async () => {
+    it(`breaks a stream with ${kind} as told, once`, async () => {
       const told = await control('/stream-faults', {
         method: 'POST',
-        body: JSON.stringify({ then, after_chunks: 2, times: 2 }),
+        body: JSON.stringify({ kind, after_chunks: 2, times: 2 }),
       });
       expect(told.status).to.equal(201);
       const text = await (await call({ ...ask, stream: true })).text();
@@ -157,7 +157,7 @@ describe('the Anthropic vendor', () => {
   }
 
   it('stalls until the client goes, or cuts the connection', async () => {
-    await control('/stream-faults', { method: 'POST', body: '{"then":"stall","after_chunks":1}' });
+    await control('/stream-faults', { method: 'POST', body: '{"kind":"stall","after_chunks":1}' });
     const controller = new AbortController();
     const stalled = await fetch(`${running.url}/v1/messages`, {
       method: 'POST',
@@ -169,15 +169,15 @@ describe('the Anthropic vendor', () => {
     controller.abort();
     await waitUntil('the abort', async () => (await answers())[0]?.aborted === true);
     expect(await stalled.text().catch((error: Error) => error.name)).to.equal('AbortError');
-    await control('/stream-faults', { method: 'POST', body: '{"then":"cut","after_chunks":1}' });
+    await control('/stream-faults', { method: 'POST', body: '{"kind":"cut","after_chunks":1}' });
     const cut = await call({ ...ask, stream: true });
     expect(await cut.text().catch((error: Error) => error.name)).to.equal('TypeError');
   });
 
   it('refuses a stream fault that makes no sense', async () => {
-    const response = await control('/stream-faults', { method: 'POST', body: '{"then":"explode"}' });
+    const response = await control('/stream-faults', { method: 'POST', body: '{"kind":"explode"}' });
     expect(response.status).to.equal(400);
-    await control('/stream-faults', { method: 'POST', body: '{"then":"cut"}' });
+    await control('/stream-faults', { method: 'POST', body: '{"kind":"cut"}' });
     await control('/stream-faults', { method: 'DELETE' });
     expect(await (await control('/stream-faults')).json()).to.deep.equal([]);
   });

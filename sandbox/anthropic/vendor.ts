@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import Router from '@koa/router';
+import { Router } from '@koa/router';
 import type { Middleware } from 'koa';
 import { inventKey } from '../keys.ts';
 import { composeAnswer } from '../model/answer.ts';

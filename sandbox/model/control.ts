@@ -1,11 +1,11 @@
-import Router from '@koa/router';
+import { Router } from '@koa/router';
 import type { RequestState } from '../parse-body.ts';
 import { StreamFault } from './script.ts';
 import type { ModelState } from './script.ts';
 
 /**
  * What only a sandboxed model has, under /_sandbox on its own port:
- * - POST /_sandbox/stream-faults `{after_chunks, then: error|overloaded|stall|cut, times}`: the next streams break there
+ * - POST /_sandbox/stream-faults `{after_chunks, kind: error|overloaded|stall|cut, times}`: the next streams break there
  * - GET and DELETE /_sandbox/stream-faults: those still to come
  * - GET /_sandbox/answers: the latest answers, with `chunks_sent`, `finished` and `aborted` (the client went away)
  */

@@ -6,7 +6,7 @@ import { z } from 'zod';
  */
 export const StreamFault = z.object({
   after_chunks: z.number().int().min(0).default(3),
-  then: z.enum(['error', 'overloaded', 'stall', 'cut']),
+  kind: z.enum(['error', 'overloaded', 'stall', 'cut']),
   times: z.number().int().min(1).default(1),
 });
 export type StreamFault = z.infer<typeof StreamFault>;
@@ -21,7 +21,7 @@ export interface AnswerRecord {
   chunks_sent: number;
   finished: boolean;
   aborted: boolean;
-  fault: StreamFault['then'] | null;
+  fault: StreamFault['kind'] | null;
 }
 
 /** What a model vendor remembers: faults to come and the latest answers. */

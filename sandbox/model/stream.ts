@@ -44,9 +44,9 @@ export async function* speak(
     yield { type: 'text', text };
   }
   if (!signal.aborted && fault !== null) {
-    record.fault = fault.then;
-    if (fault.then === 'stall') await untilAborted(signal);
-    else yield { type: 'fault', fault: fault.then };
+    record.fault = fault.kind;
+    if (fault.kind === 'stall') await untilAborted(signal);
+    else yield { type: 'fault', fault: fault.kind };
   }
   record.aborted = signal.aborted;
   record.finished = !signal.aborted && fault === null;
