@@ -11,6 +11,9 @@ const hostName = z
   .max(253)
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$/, 'is not a host name');
 
+// What systemd's EnvironmentFile reads as it is written: no quotes, spaces, backslashes or comment signs.
+const plainKey = z.string().regex(/^[A-Za-z0-9._~+/=:@%-]+$/, 'holds a character that no key has');
+
 /** Contabo refuses anything but letters, digits, spaces and dashes in a display name, so a stack's name has no dots. */
 const STACK_NAME = /^box-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -41,7 +44,7 @@ export const BoxSpec = z.object({
     openai_base_url: httpUrl.optional(),
   }),
   model_keys: z
-    .object({ anthropic: text.optional(), openai: text.optional() })
+    .object({ anthropic: plainKey.optional(), openai: plainKey.optional() })
     .refine((keys) => keys.anthropic !== undefined || keys.openai !== undefined, 'holds no key')
     .describe('Secret'),
   releases: z.object({

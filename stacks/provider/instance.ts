@@ -47,10 +47,7 @@ export async function awaitRunning(context: InstanceContext, id: string, order: 
     if (instance === undefined) throw new UnfinishedInstance(id, `${vendor.label} no longer has the machine.`);
     if (instance.state !== told) report(`${vendor.label}: ${instance.state.replaceAll('_', ' ')}`);
     told = instance.state;
-    if (instance.phase === 'ready') {
-      await vendor.tidy(order.name, { signal });
-      return instance;
-    }
+    if (instance.phase === 'ready') return instance;
     if (instance.phase === 'broken')
       throw new UnfinishedInstance(id, `${vendor.label} could not start the machine (${instance.reason ?? instance.state}).`);
     if (Date.now() >= until)
@@ -120,16 +117,27 @@ export async function releaseInstance(context: InstanceContext, { id, domain }: 
   const { vendor, signal, report } = context;
   const instance = await vendor.get(id, { signal });
   if (instance === undefined) return;
-  if (instance.name !== releasedName(id)) {
-    await vendor.tidy(instance.name, { signal });
+  const isReleased = instance.name === releasedName(id);
+  if (!isReleased) await vendor.tidy(instance.name, { signal });
+  if (!isReleased && instance.mayHoldData) {
     report(`${vendor.label}: wiping the disk`);
     await vendor.wipe(id, { signal });
-    // A machine that never ran holds nothing of the customer, and might never get there.
-    if (instance.phase === 'ready') await awaitWiped(context, id);
+    await awaitWiped(context, id);
   }
   report(`${vendor.label}: ending the renewal`);
   await vendor.endRenewal(id, { signal });
-  await vendor.rename(id, releasedName(id), domain, { signal });
+  if (isReleased) return;
+  // A machine that never ran may be stuck in a state that forbids the rest; its ended renewal alone keeps it from being adopted.
+  if (!instance.mayHoldData) await unlessRefused(() => vendor.wipe(id, { signal }));
+  await unlessRefused(() => vendor.rename(id, releasedName(id), domain, { signal }));
+}
+
+async function unlessRefused(action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    if (!(error instanceof VendorError) || error.kind !== 'refused') throw error;
+  }
 }
 
 async function awaitWiped(context: InstanceContext, id: string): Promise<void> {

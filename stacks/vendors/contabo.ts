@@ -36,6 +36,7 @@ const ContaboInstance = z.object({
 const Page = z.object({ data: z.array(ContaboInstance), _pagination: z.object({ totalPages: z.number() }).partial().optional() });
 
 const BROKEN = new Set(['error', 'product_not_available']);
+const BEFORE_FIRST_RUN = new Set(['provisioning', 'manual_provisioning', 'installing', 'uninstalled', 'product_not_available', 'verification_required', 'pending_payment', 'error']);
 
 /** Contabo's compute API (https://api.contabo.com). The token is kept until half a minute before it ends. */
 export function createContabo(options: ContaboOptions): Vendor {
@@ -80,7 +81,7 @@ export function createContabo(options: ContaboOptions): Vendor {
     provider: 'contabo',
     label: 'Contabo',
     // Unknown filters are silently ignored there, so what comes back is compared once more.
-    find: async (name, o) => (await list({ displayName: name }, o)).filter((one) => one.name === name),
+    find: async (name, o) => (await list({ displayName: name }, o)).filter((one) => one.name === name && one.endsAt === null),
     list: (o) => list({}, o),
     get: async (id, o) =>
       await orGone(async () => {
@@ -130,6 +131,7 @@ function toInstance(one: z.infer<typeof ContaboInstance>): VendorInstance {
     ...(one.errorMessage ? { reason: one.errorMessage } : {}),
     // Which states carry the final address is not documented, so only a running instance's is believed.
     ipAddress: one.status === 'running' ? ip : null,
+    mayHoldData: !BEFORE_FIRST_RUN.has(one.status),
     region: one.region ?? '',
     product: one.productId ?? '',
     endsAt: one.cancelDate || null,

@@ -30,6 +30,7 @@ const ScriptPage = z.object({ data: z.array(Named), meta: z.object({ current_pag
 const Purchase = z.object({ virtual_machine: z.object({ id: z.number() }).nullish() });
 
 const BROKEN = new Set(['error', 'suspended', 'suspending']);
+const BEFORE_FIRST_RUN = new Set(['initial', 'creating', 'recreating', 'error']);
 const GONE = new Set(['destroying', 'destroyed']);
 
 const read = <T>(schema: z.ZodType<T>, body: unknown) => parseAnswer('Hostinger', schema, body);
@@ -100,7 +101,7 @@ export function createHostinger(options: HostingerOptions): Vendor {
   return {
     provider: 'hostinger',
     label: 'Hostinger',
-    find: async (name, o) => (await list(o)).filter((one) => one.name === name),
+    find: async (name, o) => (await list(o)).filter((one) => one.name === name && one.endsAt === null),
     list,
     get: async (id, o) => {
       const machine = await readMachine(id, o);
@@ -151,6 +152,7 @@ function toInstance(machine: Machine, subscription: Subscription | undefined): V
     phase,
     state: machine.state,
     ipAddress: machine.state === 'running' ? ip : null,
+    mayHoldData: !BEFORE_FIRST_RUN.has(machine.state),
     region: String(machine.data_center_id ?? ''),
     product: machine.plan ?? '',
     endsAt: subscription !== undefined && isEnding(subscription) ? (subscription.expires_at ?? null) : null,

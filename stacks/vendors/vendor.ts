@@ -14,6 +14,8 @@ export interface VendorInstance {
   /** Why it is broken, in the vendor's words. */
   reason?: string;
   ipAddress: string | null;
+  /** It has run, so its disk may hold something of a customer. */
+  mayHoldData: boolean;
   region: string;
   product: string;
   /** When it ends because its renewal was ended; null while it renews. */
@@ -41,7 +43,7 @@ export interface Vendor {
   provider: ProviderName;
   /** The vendor's name as people know it. */
   label: string;
-  /** Every instance with exactly this name, given-up ones not among them. */
+  /** Every instance with exactly this name whose renewal goes on: one that ends has been given up, whatever its name. */
   find(name: string, options?: CallOptions): Promise<VendorInstance[]>;
   /** Undefined when the vendor no longer has it. */
   get(id: string, options?: CallOptions): Promise<VendorInstance | undefined>;
@@ -59,7 +61,7 @@ export interface Vendor {
   endRenewal(id: string, options?: CallOptions): Promise<void>;
 }
 
-/** The name of a machine that was given up: no stack has it, so nobody adopts it. */
+/** The name of a machine that was given up. No stack has it. */
 export function releasedName(id: string): string {
   return `released-${id}`;
 }

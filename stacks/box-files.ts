@@ -1,0 +1,72 @@
+import { stringify } from 'smol-toml';
+import { ConductorConfig, type VpsMarker } from '../contract/files.ts';
+import type { BoxSpec } from './spec.ts';
+import { fillTemplate, type Templates } from './templates.ts';
+
+/** One file of a box. All belong to root. */
+export interface BoxFile {
+  path: string;
+  /** Octal, four digits. */
+  mode: string;
+  content: string;
+}
+
+/** The keys that a stack makes for its box. */
+export interface BoxKeys {
+  /** OpenSSH private key. Secret. */
+  hostPrivateKey: string;
+  hostPublicKey: string;
+  /** The stack's own key, by which the control plane gets in. */
+  controlPublicKey: string;
+}
+
+export const SETUP_PATH = '/usr/local/lib/spoq/setup.sh';
+
+/** Every file that a box starts with, the same at every vendor. */
+export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates): BoxFile[] {
+  const fill = (template: string) => fillTemplate(template, { hostname: spec.hostname });
+  const marker: VpsMarker = { vps: true, conductor: 'http://localhost:8080', version: '1.0' };
+  return [
+    { path: '/etc/conductor/config.toml', mode: '0600', content: stringify(describeConductor(spec)) },
+    { path: '/etc/conductor/env', mode: '0600', content: listModelKeys(spec) },
+    { path: '/etc/spoq/vps.marker', mode: '0644', content: `${JSON.stringify(marker, null, 2)}\n` },
+    { path: '/etc/caddy/Caddyfile', mode: '0644', content: fill(templates['Caddyfile']) },
+    { path: '/etc/systemd/system/conductor.service', mode: '0644', content: fill(templates['conductor.service']) },
+    { path: '/etc/motd', mode: '0644', content: fill(templates['motd']) },
+    { path: '/etc/apt/apt.conf.d/20spoq-upgrades', mode: '0644', content: fill(templates['20spoq-upgrades']) },
+    { path: '/etc/ssh/sshd_config.d/10-spoq.conf', mode: '0644', content: fill(templates['sshd.conf']) },
+    { path: '/etc/ssh/spoq_host_ed25519_key', mode: '0600', content: endLine(keys.hostPrivateKey) },
+    { path: '/etc/ssh/spoq_host_ed25519_key.pub', mode: '0644', content: endLine(keys.hostPublicKey) },
+    { path: '/etc/ssh/spoq_control_keys', mode: '0644', content: endLine(keys.controlPublicKey) },
+    { path: '/usr/local/lib/spoq/SHA256SUMS', mode: '0644', content: listDigests(spec) },
+    { path: '/usr/local/lib/spoq/setup.conf', mode: '0644', content: `SPOQ_RELEASES_URL=${quoteForShell(spec.releases.base_url)}\n` },
+    { path: SETUP_PATH, mode: '0755', content: fill(templates['setup.sh']) },
+  ];
+}
+
+function describeConductor({ owner_id, hostname, auth, ai }: BoxSpec): ConductorConfig {
+  const { issuer, algorithm, jwks_url, jwt_secret } = auth;
+  const keys = algorithm === 'RS256' ? { jwks_url } : { jwt_secret };
+  const config = ConductorConfig.parse({ server: {}, auth: { owner_id, hostname, issuer, algorithm, ...keys }, ai });
+  // What is undefined has no line; smol-toml refuses it otherwise.
+  return JSON.parse(JSON.stringify(config)) as ConductorConfig;
+}
+
+function listModelKeys({ model_keys: keys }: BoxSpec): string {
+  const lines = [keys.anthropic && `ANTHROPIC_API_KEY=${keys.anthropic}`, keys.openai && `OPENAI_API_KEY=${keys.openai}`];
+  return lines.filter((line) => line !== undefined).map(endLine).join('');
+}
+
+/** As `sha256sum` writes them. Empty when not known: setup.sh then fetches the list from where the files are. */
+function listDigests({ releases }: BoxSpec): string {
+  return Object.entries(releases.sha256).map(([name, digest]) => `${digest}  ${name}\n`).join('');
+}
+
+/** A word that any POSIX shell reads as exactly `value`. */
+export function quoteForShell(value: string): string {
+  return `'${value.replaceAll("'", `'\\''`)}'`;
+}
+
+function endLine(text: string): string {
+  return text.endsWith('\n') ? text : `${text}\n`;
+}

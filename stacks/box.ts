@@ -1,0 +1,67 @@
+import { DnsRecord } from '@pulumi/cloudflare/dnsRecord.js';
+import { Command } from '@pulumi/command/local/command.js';
+import { all, ComponentResource, type ComponentResourceOptions, type Output, secret } from '@pulumi/pulumi';
+import { renderUserData } from './render.ts';
+import { Instance, SshKey } from './resources.ts';
+import type { BoxSpec } from './spec.ts';
+import type { Templates } from './templates.ts';
+
+/**
+ * One user's box: keys, machine, name, and the wait until it answers. Vendors' credentials are not here: every plugin takes its
+ * own from the environment, so that none is in any state and a new one needs no change of stacks.
+ */
+export class Box extends ComponentResource {
+  readonly outputs: {
+    ip_address: Output<string>;
+    provider_instance_id: Output<string>;
+    region: Output<string>;
+    ssh_host_key_fingerprint: Output<string>;
+    hostname: string;
+    url: string;
+  };
+
+  constructor(name: string, { spec, templates }: { spec: BoxSpec; templates: Templates }, options?: ComponentResourceOptions) {
+    super('spoq:infra:Box', name, {}, options);
+    const hostKey = new SshKey(`${name}-host-key`, { comment: spec.hostname }, { parent: this });
+    const controlKey = new SshKey(`${name}-control-key`, { comment: `control@${spec.stack}` }, { parent: this });
+
+    const userData = all([hostKey.privateKey, hostKey.publicKey, controlKey.publicKey]).apply(([hostPrivateKey, hostPublicKey, controlPublicKey]) =>
+      renderUserData(spec, { hostPrivateKey, hostPublicKey, controlPublicKey }, templates),
+    );
+    const { provider, region, product, image } = spec;
+    const domain = spec.hostname.slice(spec.hostname.indexOf('.') + 1);
+    const instance = new Instance(
+      `${name}-instance`,
+      { provider, name: spec.stack, domain, region, product, image, userData: secret(userData) },
+      // Waiting for a machine is ours to limit: PROVISION_DEADLINE_SECONDS.
+      { parent: this, customTimeouts: { create: '24h', update: '24h', delete: '24h' } },
+    );
+
+    // A name never points to an address that somebody else may have by now: the record goes before its machine does.
+    const record = new DnsRecord(
+      `${name}-record`,
+      { zoneId: spec.dns.zone_id, name: spec.hostname, type: 'A', content: instance.ipAddress, ttl: spec.dns.ttl_seconds, proxied: false },
+      { parent: this, replaceOnChanges: ['content'], deleteBeforeReplace: true },
+    );
+
+    void new Command(
+      `${name}-check`,
+      {
+        create: 'exec spoq-check-box',
+        environment: { SPOQ_BOX_URL: spec.url, SPOQ_BOX_ADDRESS: instance.ipAddress },
+        triggers: [instance.id, record.id],
+      },
+      { parent: this, dependsOn: [record] },
+    );
+
+    this.outputs = {
+      ip_address: instance.ipAddress,
+      provider_instance_id: instance.providerInstanceId,
+      region: instance.region,
+      ssh_host_key_fingerprint: hostKey.fingerprint,
+      hostname: spec.hostname,
+      url: spec.url,
+    };
+    this.registerOutputs(this.outputs);
+  }
+}

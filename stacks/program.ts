@@ -1,0 +1,14 @@
+import { Box } from './box.ts';
+import type { BoxSpec } from './spec.ts';
+import { loadTemplates } from './templates.ts';
+
+export const PROJECT_NAME = 'spoq';
+
+/** The Pulumi program of one user's stack. */
+export function createProgram(spec: BoxSpec): () => Promise<Record<string, unknown>> {
+  return async () => {
+    const { outputs } = new Box('box', { spec, templates: loadTemplates() });
+    // The stack's outputs are what the control plane reads; see outputs.ts.
+    return { ...outputs };
+  };
+}
