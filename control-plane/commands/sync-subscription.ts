@@ -1,0 +1,48 @@
+import type { Deps } from '../deps.ts';
+import { foldSubscription } from '../billing/fold-subscription.ts';
+import { findCheckout, findCheckoutBySubscription, updateCheckout, type CheckoutRow } from '../db/checkouts.ts';
+import type { Db } from '../db/connect.ts';
+import { lockInTransaction } from '../db/locks.ts';
+import { findSubscription, upsertSubscription, type SubscriptionFacts } from '../db/subscriptions.ts';
+import { findAtStripe } from '../integrations/stripe-errors.ts';
+
+type SyncDeps = Pick<Deps, 'stripe' | 'now' | 'log'>;
+
+/**
+ * Reads a subscription from Stripe and writes down what it says, under a lock on that subscription: whoever comes last has
+ * also read last, so neither order nor repetition of the hints that led here can matter.
+ */
+export async function syncSubscription(deps: SyncDeps, tx: Db, subscriptionId: string): Promise<void> {
+  await lockInTransaction(tx, `subscription:${subscriptionId}`);
+  const subscription = await findAtStripe('read your subscription', () =>
+    deps.stripe.subscriptions.retrieve(subscriptionId),
+  );
+  if (subscription === undefined) {
+    deps.log.warn({ subscription_id: subscriptionId }, 'Stripe knows no such subscription');
+    return;
+  }
+  const named = subscription.metadata['checkout_id'];
+  const checkout =
+    (await findCheckoutBySubscription(tx, subscriptionId)) ??
+    (named === undefined || !/^[0-9a-f-]{36}$/.test(named) ? undefined : await findCheckout(tx, named));
+  if (checkout?.user_id == null || checkout.status !== 'bound') return;
+  await writeSubscription(deps, tx, checkout.user_id, foldSubscription(subscription, deps.now()));
+}
+
+/** Binds one paid checkout to a person and writes down their subscription. */
+export async function bindPaidCheckout(deps: SyncDeps, tx: Db, checkout: CheckoutRow, userId: string): Promise<void> {
+  await updateCheckout(tx, checkout.id, { status: 'bound', user_id: userId, bound_at: deps.now() });
+  if (checkout.stripe_subscription_id !== null) await syncSubscription(deps, tx, checkout.stripe_subscription_id);
+}
+
+/** A person with two subscriptions keeps the one that is paid; the other one stays in `checkouts`, where support finds it. */
+async function writeSubscription(deps: SyncDeps, tx: Db, userId: string, facts: SubscriptionFacts): Promise<void> {
+  await lockInTransaction(tx, `user-subscription:${userId}`);
+  const present = await findSubscription(tx, userId);
+  const same = present?.stripe_subscription_id === facts.stripe_subscription_id;
+  if (present !== undefined && !same && (present.status === 'active' || facts.status !== 'active')) {
+    deps.log.warn({ user_id: userId, subscription_id: facts.stripe_subscription_id }, 'second subscription of a user');
+    return;
+  }
+  await upsertSubscription(tx, userId, facts, deps.now());
+}

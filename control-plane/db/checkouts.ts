@@ -1,0 +1,83 @@
+import type { PlanName } from '../../contract/billing.ts';
+import type { Db } from './connect.ts';
+
+/** A checkout that was begun in a browser. Paid before anybody signed in, bound to a user afterwards. */
+export interface CheckoutRow {
+  id: string;
+  session_hash: string;
+  plan: PlanName;
+  stripe_session_id: string | null;
+  stripe_customer_id: string | null;
+  stripe_subscription_id: string | null;
+  email: string | null;
+  status: 'open' | 'paid' | 'bound' | 'expired';
+  /** Who was signed in when it was begun, or claimed it since. The payment is theirs once it arrives. */
+  user_id: string | null;
+  created_at: Date;
+  paid_at: Date | null;
+  bound_at: Date | null;
+}
+
+export async function insertCheckout(
+  db: Db,
+  row: Pick<CheckoutRow, 'session_hash' | 'plan' | 'email' | 'user_id' | 'created_at'>,
+): Promise<CheckoutRow> {
+  const [created] = await db<CheckoutRow>('checkouts').insert(row).returning('*');
+  if (created === undefined) throw new Error('insert of a checkout returned no row');
+  return created;
+}
+
+export async function findCheckout(db: Db, id: string): Promise<CheckoutRow | undefined> {
+  return db<CheckoutRow>('checkouts').where('id', id).first();
+}
+
+export async function findCheckoutByStripeSession(db: Db, stripeSessionId: string): Promise<CheckoutRow | undefined> {
+  return db<CheckoutRow>('checkouts').where('stripe_session_id', stripeSessionId).first();
+}
+
+export async function findCheckoutBySubscription(db: Db, subscriptionId: string): Promise<CheckoutRow | undefined> {
+  return db<CheckoutRow>('checkouts').where('stripe_subscription_id', subscriptionId).first();
+}
+
+/** The newest checkout of this browser for that plan that was begun after `since` and not yet paid. */
+export async function findOpenCheckout(
+  db: Db,
+  sessionHash: string,
+  plan: PlanName,
+  since: Date,
+): Promise<CheckoutRow | undefined> {
+  return db<CheckoutRow>('checkouts')
+    .where({ session_hash: sessionHash, plan, status: 'open' })
+    .andWhere('created_at', '>', since)
+    .orderBy('created_at', 'desc')
+    .first();
+}
+
+/** Whether this browser has paid and the payment is nobody's yet. */
+export async function findPaidCheckout(db: Db, sessionHash: string): Promise<CheckoutRow | undefined> {
+  return db<CheckoutRow>('checkouts').where({ session_hash: sessionHash, status: 'paid' }).first();
+}
+
+export async function updateCheckout(db: Db, id: string, change: Partial<CheckoutRow>): Promise<void> {
+  await db<CheckoutRow>('checkouts').where('id', id).update(change);
+}
+
+/** Gives this browser's unpaid checkouts to whoever signed in on it. */
+export async function claimOpenCheckouts(db: Db, sessionHash: string, userId: string): Promise<void> {
+  await db<CheckoutRow>('checkouts').where({ session_hash: sessionHash, status: 'open' }).update({ user_id: userId });
+}
+
+export async function listPaidCheckouts(db: Db, sessionHash: string): Promise<CheckoutRow[]> {
+  return db<CheckoutRow>('checkouts')
+    .where({ session_hash: sessionHash, status: 'paid' })
+    .orderBy('created_at')
+    .forUpdate();
+}
+
+/** Stripe lets a checkout lapse after 24 hours; ours follow. */
+export async function expireOldCheckouts(db: Db, begunBefore: Date): Promise<number> {
+  return db<CheckoutRow>('checkouts')
+    .where('status', 'open')
+    .andWhere('created_at', '<', begunBefore)
+    .update({ status: 'expired' });
+}
