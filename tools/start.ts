@@ -1,0 +1,96 @@
+import { existsSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { checkConfiguration } from './check-configuration.ts';
+import { startParts } from './parts.ts';
+import { PORT_OFFSETS, checkPorts, parsePort } from './ports.ts';
+import { prepare } from './prepare.ts';
+import { startProduction } from './production.ts';
+import { runTool } from './run-tool.ts';
+import type { ToolContext } from './run-tool.ts';
+import { findOwner, loadSecrets, lockStateFolder, openStateFolder, writePrivateFile } from './state-folder.ts';
+import { describeRun } from './summary.ts';
+import { ToolError } from './terminal.ts';
+import { writeWrappers } from './wrappers.ts';
+
+const HELP = `Usage: npm start [-- --fresh]
+Runs all of Spoq on this machine; vendors whose variables are set are the real ones, the rest is sandboxed.
+  --fresh     forget every user, box and record of earlier runs first
+  SPOQ_PORT   first of the ports that are used (4000)
+  SPOQ_ENV=production   nothing is sandboxed: control plane and worker alone, with the configuration of the environment`;
+
+await runTool(async (context) => {
+  const options = { fresh: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h' } } as const;
+  const { values } = parseArgs({ args: context.args, options });
+  if (values.help === true) return context.print(HELP);
+  if (context.env['SPOQ_ENV'] === 'production') return startProduction(context);
+  await startSandboxed(context, values.fresh);
+});
+
+async function startSandboxed(context: ToolContext, fresh: boolean): Promise<void> {
+  const { root, env, terminal, signal } = context;
+  const began = performance.now();
+  const base = parsePort(env['SPOQ_PORT']);
+  const choice = checkConfiguration(env, base);
+  const dir = path.join(root, '.spoq');
+  if (fresh) forget(dir);
+  const folder = openStateFolder(dir);
+  context.onEnd(lockStateFolder(folder));
+
+  const stopped = new Promise<never>((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  );
+  stopped.catch(() => {}); // it is raced below; without a race nobody has to hear of it
+  const ports = Object.fromEntries(Object.entries(PORT_OFFSETS).map(([name, offset]) => [name, base + offset]));
+  await checkPorts(ports, base);
+  const prepared = await Promise.race([prepare({ root, env, terminal }), stopped]);
+  const parts = await startParts({
+    root,
+    folder,
+    env,
+    terminal,
+    secrets: loadSecrets(folder),
+    pathDirs: prepared.pathDirs,
+    pulumiHome: prepared.plugins.home,
+    ports: {
+      control_plane: base,
+      postgres: base + PORT_OFFSETS.postgres,
+      worker: base + PORT_OFFSETS.worker,
+      sandbox: base + PORT_OFFSETS.page,
+    },
+    sandboxed: choice.sandboxed,
+    conductor: prepared.conductor,
+    releasesDir: prepared.releasesDir,
+  });
+  context.onEnd(async () => {
+    terminal.line();
+    await terminal.step('Ending everything', parts.stop);
+    terminal.line(`Every user and box is kept in .spoq; \`npm start\` goes on from there.`);
+  });
+  writePrivateFile(folder.environment, `${JSON.stringify(parts.environment, undefined, 2)}\n`);
+  writeWrappers(folder, { root, parts, spoq: prepared.spoq });
+  for (const line of describeRun({
+    parts,
+    choice,
+    prepared,
+    folder,
+    root,
+    colors: terminal.colors,
+    ms: performance.now() - began,
+  }))
+    context.print(line);
+  const failure = await Promise.race([parts.failed, stopped]);
+  throw failure;
+}
+
+/** Removes the state of earlier runs; refuses while one of them is running on it. */
+function forget(dir: string): void {
+  if (!existsSync(dir)) return;
+  const owner = findOwner(openStateFolder(dir));
+  if (owner !== undefined) {
+    throw new ToolError(
+      `Spoq is running on this state (pid ${owner.pid}), so nothing was forgotten. End it first, then run this again.`,
+    );
+  }
+  rmSync(dir, { recursive: true, force: true });
+}
