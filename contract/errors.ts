@@ -101,7 +101,18 @@ export const ERRORS = {
     next: 'Check your connection and try again.',
   },
   answer_incomplete: { status: 502, title: 'The answer is incomplete', exit: 69, next: 'Ask again.' },
-  file_unusable: { status: 500, title: 'A file on this computer cannot be used', exit: 74, next: 'Correct what is named and try again.' },
+  file_unusable: {
+    status: 500,
+    title: 'A file on this computer cannot be used',
+    exit: 74,
+    next: 'Correct what is named and try again.',
+  },
+  sign_in_failed: {
+    status: 400,
+    title: 'The sign-in did not work',
+    exit: 77,
+    next: 'Start the sign-in again.',
+  },
   sign_in_denied: {
     status: 403,
     title: 'The sign-in was denied',

@@ -7,11 +7,26 @@ import { createRequestMiddleware } from './middleware/request.ts';
 import { createSessionMiddleware } from './middleware/session.ts';
 import { createAssetRoutes } from './routes/assets.ts';
 import { createHealthRoutes } from './routes/health.ts';
+import { createJwksRoutes } from './routes/jwks.ts';
+import { createSignInRoutes } from './routes/sign-in.ts';
+import { createTokenRoutes } from './routes/tokens.ts';
+import { createVerifyRoutes } from './routes/verify.ts';
+
+/** Every route of the control plane. `open` ones know no cookie; the others run with the browser's session. */
+export function createRouters(deps: Deps): { open: Router[]; withSession: Router[] } {
+  return {
+    open: [createHealthRoutes(deps), createAssetRoutes(deps), createJwksRoutes(deps), createTokenRoutes(deps)],
+    withSession: [createSignInRoutes(deps), createVerifyRoutes(deps)],
+  };
+}
 
 /** The web app, not listening yet. Order: id and log, errors, headers, open routes, then session and everything that needs one. */
 export function createApp(deps: Deps): Koa {
-  const app = new Koa();
-  app.proxy = false;
+  const app = new Koa({
+    // Of X-Forwarded-For only what our own proxies wrote counts: its last entries, one for each of them.
+    proxy: deps.config.TRUSTED_PROXY_HOPS > 0,
+    maxIpsCount: deps.config.TRUSTED_PROXY_HOPS,
+  });
   app.on('error', (err: unknown) => deps.log.error({ err }, 'response failed'));
   app.use(createRequestMiddleware(deps));
   app.use(createProblemMiddleware(deps));
@@ -22,10 +37,11 @@ export function createApp(deps: Deps): Koa {
       imageSources: [],
     }),
   );
-  const mount = (router: Router) => app.use(router.routes()).use(router.allowedMethods({ throw: true }));
-  mount(createHealthRoutes(deps));
-  mount(createAssetRoutes(deps));
+  const mount = (router: Router) => app.use(router.routes()).use(router.allowedMethods());
+  const routers = createRouters(deps);
+  routers.open.forEach(mount);
   app.use(createSessionMiddleware(deps));
+  routers.withSession.forEach(mount);
   return app;
 }
 

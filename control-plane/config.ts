@@ -52,6 +52,7 @@ const Environment = z.object({
   SERVER_PORT: whole(0, 65_535).default(8080),
   METRICS_PORT: whole(0, 65_535).optional(),
   METRICS_TOKEN: secret.optional(),
+  TRUSTED_PROXY_HOPS: whole(0, 5).default(0),
   BASE_URL: url,
   BOX_DOMAIN: hostName,
   BOX_URL_TEMPLATE: text

@@ -1,11 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  findLastAuditHash,
-  insertAuditRow,
-  listAuditRows,
-  type AuditDetail,
-  type AuditRow,
-} from '../db/audit-log.ts';
+import { findLastAuditHash, insertAuditRow, listAuditRows, type AuditDetail, type AuditRow } from '../db/audit-log.ts';
 import type { Db } from '../db/connect.ts';
 import { lockInTransaction } from '../db/locks.ts';
 

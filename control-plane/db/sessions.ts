@@ -1,4 +1,4 @@
-import type { SessionData } from '../middleware/session.ts';
+import type { PendingSignIn, SessionData } from '../middleware/session.ts';
 import type { Db } from './connect.ts';
 
 export interface SessionRow {
@@ -29,6 +29,22 @@ export async function updateSessionData(db: Db, idHash: string, data: SessionDat
   await db('sessions')
     .where('id_hash', idHash)
     .update({ data: JSON.stringify(data) });
+}
+
+/** Takes the pending sign-in that `isWanted` out of a session. Of two callers at once only one gets it: the row is locked. */
+export async function takePendingSignIn(
+  db: Db,
+  idHash: string,
+  isWanted: (pending: PendingSignIn) => boolean,
+): Promise<PendingSignIn | undefined> {
+  return db.transaction(async (tx) => {
+    const row = await tx<SessionRow>('sessions').where('id_hash', idHash).forUpdate().first();
+    const pending = row?.data.sign_ins ?? [];
+    const wanted = pending.find(isWanted);
+    if (row === undefined || wanted === undefined) return undefined;
+    await updateSessionData(tx, idHash, { ...row.data, sign_ins: pending.filter((one) => one !== wanted) });
+    return wanted;
+  });
 }
 
 /** Hands what belongs to one session (its open checkouts) to its successor and ends the old one. */

@@ -1,8 +1,9 @@
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 import { SpoqError } from '../../contract/errors.ts';
 import { toProblem } from '../../contract/problem.ts';
+import { isDatabaseDown } from '../db/is-database-down.ts';
 import type { Deps } from '../deps.ts';
-import { renderProblemPage } from '../pages/problem-page.ts';
+import { renderProblemPage, type WayOut } from '../pages/problem-page.ts';
 
 /** Koa's and its parsers' own errors, by status. */
 const BY_STATUS = {
@@ -22,8 +23,12 @@ export function createProblemMiddleware(deps: Pick<Deps, 'log' | 'pages'>): Midd
     let error: SpoqError;
     try {
       await next();
-      if (ctx.status !== 404 || ctx.body !== undefined) return;
-      error = new SpoqError('not_found', { detail: 'There is nothing at this address.' });
+      const unanswered = ctx.body === undefined || ctx.body === null;
+      if (unanswered && ctx.status === 404)
+        error = new SpoqError('not_found', { detail: 'There is nothing at this address.' });
+      // The routers have named what is allowed in `Allow`.
+      else if (unanswered && (ctx.status === 405 || ctx.status === 501)) error = new SpoqError('method_not_allowed');
+      else return;
     } catch (thrown) {
       error = toSpoqError(thrown);
       if (error.code === 'internal') deps.log.error({ err: thrown }, 'unexpected error');
@@ -36,7 +41,7 @@ export function createProblemMiddleware(deps: Pick<Deps, 'log' | 'pages'>): Midd
     ctx.vary('Accept');
     if (ctx.accepts(['json', 'html']) === 'html') {
       ctx.type = 'html';
-      ctx.body = renderProblemPage(deps.pages, problem);
+      ctx.body = renderProblemPage(deps.pages, problem, getWayOut(ctx, error));
     } else {
       ctx.type = 'application/problem+json';
       ctx.body = JSON.stringify(problem);
@@ -44,10 +49,24 @@ export function createProblemMiddleware(deps: Pick<Deps, 'log' | 'pages'>): Midd
   };
 }
 
-function toSpoqError(thrown: unknown): SpoqError {
+/** Where the page of a failure leads besides the start. Set it before something can fail: `ctx.state['wayOut'] = {href, label}`. */
+function getWayOut(ctx: Context, error: SpoqError): WayOut | undefined {
+  const given = ctx.state['wayOut'] as WayOut | undefined;
+  if (given !== undefined || error.code !== 'not_signed_in') return given;
+  return { href: '/auth/github', label: 'Sign in with GitHub' };
+}
+
+/** What was thrown as an expected failure: Koa's and its parsers' errors by status, a lost database as `not_ready`, else `internal`. */
+export function toSpoqError(thrown: unknown): SpoqError {
   if (thrown instanceof SpoqError) return thrown;
-  const status = (thrown as { status?: unknown } | null)?.status;
-  const code =
-    typeof status === 'number' && status in BY_STATUS ? BY_STATUS[status as keyof typeof BY_STATUS] : 'internal';
+  if (isDatabaseDown(thrown))
+    return new SpoqError('not_ready', {
+      detail: 'The database does not answer. Nothing was changed.',
+      retryAfterSeconds: 5,
+      cause: thrown,
+    });
+  const { status, expose } = (thrown ?? {}) as { status?: unknown; expose?: unknown };
+  if (typeof status !== 'number' || expose !== true) return new SpoqError('internal', { cause: thrown });
+  const code = status in BY_STATUS ? BY_STATUS[status as keyof typeof BY_STATUS] : 'invalid_request';
   return new SpoqError(code, { cause: thrown });
 }

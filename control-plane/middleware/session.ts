@@ -16,9 +16,19 @@ import { findUser, type UserRow } from '../db/users.ts';
 const SESSION_DAYS = 30;
 const TOUCH_EVERY_MS = 60_000;
 
+/** A sign-in that was begun and that GitHub has not sent back yet. */
+export interface PendingSignIn {
+  state: string;
+  verifier: string;
+  /** A path of ours. */
+  return_to: string;
+  begun_at: string;
+}
+
 /** What a browser's session remembers before and while it is signed in. */
 export interface SessionData {
-  oauth?: { state: string; verifier: string; return_to: string };
+  /** The newest last; several, for a person may have begun in two tabs. */
+  sign_ins?: PendingSignIn[];
   [key: string]: unknown;
 }
 
@@ -40,6 +50,8 @@ export function createSessionMiddleware(deps: Pick<Deps, 'config' | 'db' | 'now'
   const secure = deps.config.BASE_URL.startsWith('https://');
   const cookieName = secure ? '__Host-spoq_session' : 'spoq_session';
   return async (ctx, next) => {
+    // TLS ends before us, so Koa takes the connection for an open one and would refuse to send a secure cookie on it.
+    ctx.cookies.secure = secure;
     const cookie = ctx.cookies.get(cookieName);
     let row = cookie === undefined ? undefined : await findSession(deps.db, hashToken(cookie), deps.now());
     let user = row?.user_id == null ? undefined : await findUser(deps.db, row.user_id);
@@ -91,8 +103,9 @@ export function createSessionMiddleware(deps: Pick<Deps, 'config' | 'db' | 'now'
       },
       async signIn(who) {
         const from = row?.id_hash;
-        const { oauth: _oauth, ...kept } = row?.data ?? {};
-        row = await start(who.id, kept);
+        const isAnother = row?.user_id != null && row.user_id !== who.id;
+        const { sign_ins: _signIns, ...kept } = row?.data ?? {};
+        row = await start(who.id, isAnother ? {} : kept);
         user = who;
         if (from !== undefined) await moveSession(deps.db, from, row.id_hash);
         return { from, to: row.id_hash };

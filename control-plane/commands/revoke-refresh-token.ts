@@ -1,0 +1,29 @@
+import { hashToken } from '../cipher.ts';
+import { lockInTransaction } from '../db/locks.ts';
+import { findRefreshToken, revokeFamily } from '../db/refresh-tokens.ts';
+import type { Deps } from '../deps.ts';
+import { recordAudit } from './audit.ts';
+import { familyLock } from './rotate-refresh-token.ts';
+
+/**
+ * Signs a device out: any token of its family, old or new, ends the family. An unknown token is fine (RFC 7009 §2.2), and so
+ * is one that was revoked before. Access tokens that are out stay good until they expire, an hour at most.
+ */
+export async function revokeRefreshToken(deps: Pick<Deps, 'db' | 'now'>, token: string, ip: string): Promise<void> {
+  const found = await findRefreshToken(deps.db, hashToken(token));
+  if (found === undefined) return;
+  const now = deps.now();
+  await deps.db.transaction(async (tx) => {
+    await lockInTransaction(tx, familyLock(found.family_id));
+    const ended = await revokeFamily(tx, found.family_id, now);
+    if (ended === 0) return;
+    await recordAudit(tx, {
+      at: now,
+      actor: 'device',
+      user_id: found.user_id,
+      action: 'refresh_token.revoked',
+      detail: { family_id: found.family_id, device: found.device_label },
+      ip,
+    });
+  });
+}
