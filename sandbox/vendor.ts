@@ -49,8 +49,22 @@ export interface Vendor {
   summarize?(): Record<string, number>;
   /** The persisted state as GET /api/state/<vendor> shows it. Leave secrets out. */
   inspect?(): unknown;
-  /** Ends timers and children. Runs before the server closes. */
+  /** Answers DNS: the addresses of a name. Only Cloudflare has it. */
+  resolve?(name: string): string[];
+  /** The mails that were sent, newest first, for the page and GET /api/mails. Only mail has it. */
+  mails?(): SandboxMail[];
+  /** Ends timers and children. Runs after the server closed. */
   close?(): Promise<void>;
+}
+
+/** A mail that was kept instead of delivered. */
+export interface SandboxMail {
+  id: string;
+  at: string;
+  from: string;
+  to: string[];
+  subject: string;
+  text: string;
 }
 
 export type CreateVendor = (context: VendorContext) => Vendor | Promise<Vendor>;
