@@ -142,13 +142,18 @@ async function importKeys(jwks: Jwks, log: Logger): Promise<Map<string, CryptoKe
     if (jwk.kty !== 'RSA' || jwk.alg !== 'RS256' || jwk.use !== 'sig') continue;
     try {
       // Only the public members: whatever else is published is not for verifying.
-      const key = await importJWK({ kty: 'RSA', n: String(jwk['n']), e: String(jwk['e']) }, 'RS256');
+      const key = await importJWK({ kty: 'RSA', n: readMember(jwk['n']), e: readMember(jwk['e']) }, 'RS256');
       if (!(key instanceof Uint8Array)) keys.set(jwk.kid, key);
     } catch (error) {
       log.warn({ kid: jwk.kid, reason: describe(error) }, 'a published key is not usable');
     }
   }
   return keys;
+}
+
+function readMember(value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new Error('a public member is missing');
 }
 
 function describe(error: unknown): string {

@@ -16,11 +16,13 @@ export type VpsMarker = z.infer<typeof VpsMarker>;
 
 /** `/etc/conductor/config.toml`. */
 export const ConductorConfig = z.object({
-  server: z.object({
-    host: z.literal('127.0.0.1').default('127.0.0.1'),
-    port: z.number().int().min(0).max(65535).default(8080),
-    socket: z.string().default('/run/conductor/remote.sock'),
-  }),
+  server: z
+    .object({
+      host: z.literal('127.0.0.1').default('127.0.0.1'),
+      port: z.number().int().min(0).max(65535).default(8080),
+      socket: z.string().default('/run/conductor/remote.sock'),
+    })
+    .prefault({}),
   auth: z.object({
     owner_id: z.uuid(),
     hostname: z.string().describe('The `aud` that tokens must carry'),

@@ -1,0 +1,27 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { RequestListener } from 'node:http';
+
+export interface TestServer {
+  /** Base URL without a trailing slash. */
+  url: string;
+  close(): Promise<void>;
+}
+
+/** A real HTTP server on a free port of 127.0.0.1. */
+export async function serve(handle: RequestListener): Promise<TestServer> {
+  const server = createServer(handle);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (typeof address !== 'object' || address === null) throw new Error('no address');
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+import { createConductor } from '../app.ts';
+import type { ConductorDeps } from '../app.ts';
+import { createKeyCache } from '../key-cache.ts';
+import { createKeyStore } from '../key-file.ts';
+import { openListeners } from '../listeners.ts';
+import { createModel } from '../model/create-model.ts';
+import type { ModelConfig } from '../config.ts';
+import { fetchDirect } from '../reach.ts';
+import { createTokenVerifier } from '../token-verifier.ts';
+import type { Target } from './client.ts';
+import type { TestControlPlane } from './control-plane.ts';
+import { HOSTNAME, ISSUER, OWNER_ID } from './tokens.ts';
+
+export interface StartOptions {
+  plane: TestControlPlane;
+  model?: Partial<ModelConfig>;
+  limits?: ConductorDeps['limits'];
+}
+
+export interface TestConductor {
+  local: Target & { port: number };
+  remote: Target & { socketPath: string };
+  /** Log lines, parsed. */
+  logs: Record<string, unknown>[];
+  stop(graceMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A logger that keeps its lines. */
+export function createTestLog(lines: Record<string, unknown>[]): Logger {
+  const sink = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(JSON.parse(String(chunk)));
+      done();
+    },
+  });
+  return pino({ base: null }, sink);
+}
+
+/** A conductor in this process with both listeners open, on a free port and a socket in a folder of its own. */
+export async function startConductor(options: StartOptions): Promise<TestConductor> {
+  const dir = await mkdtemp(join(tmpdir(), 'conductor-'));
+  const logs: Record<string, unknown>[] = [];
+  const log = createTestLog(logs);
+  const cache = createKeyCache({
+    jwksUrl: options.plane.jwksUrl,
+    store: createKeyStore(dir),
+    fetch: fetchDirect,
+    log,
+    now: Date.now,
+  });
+  await cache.start();
+  const keys = { algorithm: 'RS256', cache } as const;
+  const conductor = createConductor({
+    hostname: HOSTNAME,
+    version: '0.0.0-test',
+    verifyToken: createTokenVerifier({ issuer: ISSUER, hostname: HOSTNAME, ownerId: OWNER_ID, keys }),
+    model: createModel(createModelConfig(options.model), fetchDirect),
+    log,
+    limits: { retryPolicy: { retries: 2, backoffMs: 1, waitBudgetMs: 3000 }, ...options.limits },
+  });
+  const listeners = await openListeners(conductor, { port: 0, socket: join(dir, 'remote.sock') });
+  return {
+    local: { port: listeners.port },
+    remote: { socketPath: listeners.socket },
+    logs,
+    stop: (graceMs) => conductor.stop(graceMs),
+    async close() {
+      cache.stop();
+      await Promise.all([listeners.close(100), conductor.stop(0)]);
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+export const TEST_API_KEY = 'sk-test-0123456789abcdef';
+
+export function createModelConfig(changes: Partial<ModelConfig> = {}): ModelConfig {
+  return {
+    provider: 'anthropic',
+    model: undefined,
+    apiKey: TEST_API_KEY,
+    baseUrl: undefined,
+    maxOutputTokens: 8192,
+    stallMs: 10_000,
+    ...changes,
+  };
+}

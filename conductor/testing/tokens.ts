@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import type { CryptoKey, JWK, JWTHeaderParameters } from 'jose';
+
+export const OWNER_ID = '3f0c9f5e-6f6b-4c39-9c4d-0a7d3c2b1a10';
+export const STRANGER_ID = '7b1e2d3c-4a5b-4c6d-8e7f-90a1b2c3d4e5';
+export const HOSTNAME = 'alice.spoq.test';
+export const ISSUER = 'https://spoq.test';
+
+export interface SigningKey {
+  kid: string;
+  privateKey: CryptoKey;
+  /** As published in a JWKS. */
+  jwk: JWK & { kid: string };
+}
+
+/** A fresh RSA key pair as the control plane makes them. */
+export async function createSigningKey(kid: string): Promise<SigningKey> {
+  const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
+  return { kid, privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg: 'RS256', use: 'sig' } };
+}
+
+export interface TokenChanges {
+  header?: Partial<JWTHeaderParameters>;
+  /** Claims that differ; undefined leaves one out. */
+  claims?: Record<string, unknown>;
+  /** Seconds by which iat, nbf and exp are moved. */
+  shift?: number;
+  key?: CryptoKey | Uint8Array;
+}
+
+/** A token of the owner that is right in every way but the changes. */
+export async function signToken(key: SigningKey, changes: TokenChanges = {}): Promise<string> {
+  const claims = createClaims(changes);
+  const header = { alg: 'RS256', kid: key.kid, typ: 'at+jwt', ...changes.header };
+  return new SignJWT(claims).setProtectedHeader(header).sign(changes.key ?? key.privateKey);
+}
+
+export function createClaims({ claims, shift = 0 }: TokenChanges = {}): Record<string, unknown> {
+  const now = Math.floor(Date.now() / 1000) + shift;
+  return {
+    iss: ISSUER,
+    sub: OWNER_ID,
+    aud: HOSTNAME,
+    iat: now,
+    nbf: now,
+    exp: now + 3600,
+    jti: randomUUID(),
+    user_id: OWNER_ID,
+    vps_hostname: HOSTNAME,
+    ...claims,
+  };
+}
+
+/** A token of `alg: none`, made by hand since no library makes one. */
+export function forgeUnsignedToken(kid: string): string {
+  const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
+  return `${encode({ alg: 'none', kid, typ: 'at+jwt' })}.${encode(createClaims())}.`;
+}
