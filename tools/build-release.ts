@@ -23,6 +23,7 @@ export interface ReleaseDeps {
   root: string;
   env: NodeJS.ProcessEnv;
   onProgress: (text: string) => void;
+  signal?: AbortSignal;
 }
 
 export interface BuiltFile {
@@ -92,6 +93,7 @@ async function buildOne(outDir: string, program: Program, target: Target, deps: 
     const result = await runCommand(bun, [...FLAGS, bunTarget, '--outfile', draft, entry], {
       cwd: scratch,
       env: deps.env,
+      signal: deps.signal,
     });
     if (result.code !== 0 || !existsSync(draft)) {
       const words = `${result.stdout}${result.stderr}`.trim().split('\n').slice(-12).join('\n');

@@ -6,6 +6,7 @@ export interface BuildDeps {
   env: NodeJS.ProcessEnv;
   root: string;
   onProgress: (text: string) => void;
+  signal?: AbortSignal;
 }
 
 const SDK = 'github.com/pulumi/pulumi/sdk/v3';
@@ -24,13 +25,14 @@ export function buildLanguageHost(file: string, deps: BuildDeps): Promise<void> 
 
 async function build(module: string, name: string, version: string, file: string, deps: BuildDeps): Promise<void> {
   const cwd = path.join(deps.root, module);
-  const { env } = deps;
+  const { env, signal } = deps;
   const what = path.basename(name);
   let downloads = 0;
   deps.onProgress(`${what}: downloading modules`);
   const listed = await runCommand('go', ['list', '-deps', name], {
     cwd,
     env,
+    signal,
     onLine: (line) =>
       line.startsWith('go: downloading') && deps.onProgress(`${what}: ${++downloads} modules downloaded`),
   });

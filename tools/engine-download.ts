@@ -7,6 +7,7 @@ import { runCommand } from './run-command.ts';
 
 export interface DownloadDeps {
   onProgress: (text: string) => void;
+  signal?: AbortSignal;
   releaseUrl?: string;
 }
 
@@ -26,7 +27,7 @@ export async function downloadEngine(scratch: string, version: string, deps: Dow
   const archive = `pulumi-v${version}-${process.platform}-${process.arch}.tar.gz`;
   try {
     deps.onProgress('asking for the official release');
-    const sums = await fetch(`${base}/pulumi-${version}-checksums.txt`, { signal: AbortSignal.timeout(CONNECT_MS) });
+    const sums = await fetch(`${base}/pulumi-${version}-checksums.txt`, { signal: limit(CONNECT_MS, deps.signal) });
     if (!sums.ok) return { ok: false, reason: `no download (the release server answered ${sums.status})` };
     const wanted = parseChecksums(await sums.text()).get(archive);
     if (wanted === undefined) return { ok: false, reason: `no release for ${process.platform}-${process.arch}` };
@@ -42,6 +43,11 @@ export async function downloadEngine(scratch: string, version: string, deps: Dow
   }
 }
 
+function limit(milliseconds: number, signal: AbortSignal | undefined): AbortSignal {
+  const late = AbortSignal.timeout(milliseconds);
+  return signal === undefined ? late : AbortSignal.any([late, signal]);
+}
+
 /** Lines of `<sha256>  <file>`. */
 function parseChecksums(text: string): Map<string, string> {
   return new Map(
@@ -54,7 +60,7 @@ function parseChecksums(text: string): Map<string, string> {
 
 /** Saves a URL and answers the SHA-256 of what came. */
 async function saveFile(url: string, file: string, deps: DownloadDeps): Promise<string> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(DOWNLOAD_MS) });
+  const response = await fetch(url, { signal: limit(DOWNLOAD_MS, deps.signal) });
   if (!response.ok || response.body === null) throw new Error(`the release server answered ${response.status}`);
   const total = Number(response.headers.get('content-length') ?? 0);
   const hash = createHash('sha256');

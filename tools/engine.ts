@@ -19,6 +19,8 @@ export interface EngineDeps {
   onProgress: (text: string) => void;
   /** A sentence worth keeping: a broken cache, a source that could not be used. */
   onNotice?: (text: string) => void;
+  /** Ends a download or a build. */
+  signal?: AbortSignal;
   /** Where releases are downloaded from; tests give their own. */
   releaseUrl?: string;
 }

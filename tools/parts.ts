@@ -6,6 +6,7 @@ import { openProcessRecord } from './leftovers.ts';
 import { startPostgres } from './postgres.ts';
 import type { Postgres } from './postgres.ts';
 import type { Secrets, StateFolder } from './state-folder.ts';
+import { untilAborted } from './run-tool.ts';
 import { ToolError } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 import type { VendorName } from './vendors.ts';
@@ -32,6 +33,8 @@ export interface PartsOptions {
   conductor: string[];
   releasesDir: string;
   terminal: Terminal;
+  /** Gives up starting. */
+  signal?: AbortSignal;
   /** Give up the databases' durability: for runs that forget everything at their end. */
   fast?: boolean;
 }
@@ -60,7 +63,8 @@ const GRACE_MS = 8000;
  * be started, those before it are ended and a ToolError says which and why.
  */
 export async function startParts(options: PartsOptions): Promise<Parts> {
-  const { root, folder, terminal, secrets, ports } = options;
+  const { root, folder, secrets, ports } = options;
+  const terminal = interruptible(options.terminal, options.signal);
   const record = openProcessRecord(folder.dir);
   const left = await record.endLeftovers();
   if (left.length > 0) terminal.line(`The last run was killed; what it left was ended: ${left.join(', ')}.`);
@@ -80,7 +84,7 @@ export async function startParts(options: PartsOptions): Promise<Parts> {
   };
 
   try {
-    const database = await terminal.step('Postgres', () => openDatabases(options));
+    const database = await options.terminal.step('Postgres', () => openDatabases(options));
     if (database.server !== undefined) {
       record.add('postgres', database.server.pid);
       started.push({ stop: database.server.stop });
@@ -151,6 +155,12 @@ export async function startParts(options: PartsOptions): Promise<Parts> {
     await stop();
     throw error;
   }
+}
+
+/** A terminal whose steps end with the reason as soon as `signal` is aborted. */
+function interruptible(terminal: Terminal, signal: AbortSignal | undefined): Terminal {
+  if (signal === undefined) return terminal;
+  return { ...terminal, step: (title, work) => terminal.step(title, (update) => untilAborted(signal, work(update))) };
 }
 
 interface Databases {

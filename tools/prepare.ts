@@ -24,13 +24,16 @@ export interface PrepareDeps {
   root: string;
   env: NodeJS.ProcessEnv;
   terminal: Terminal;
+  /** Ends what is being got or made. */
+  signal?: AbortSignal;
 }
 
 /** Gets the engine, the plugins and the executables. Quick when all is there, minutes on a fresh machine. */
-export async function prepare({ root, env, terminal }: PrepareDeps): Promise<Prepared> {
+export async function prepare(deps: PrepareDeps): Promise<Prepared> {
+  const { root, env, terminal, signal } = deps;
   const notices: string[] = [];
   const engine = await terminal.step('Pulumi engine', (onProgress) =>
-    getEngine({ env, root, onProgress, onNotice: (text) => notices.push(text) }),
+    getEngine({ env, root, signal, onProgress, onNotice: (text) => notices.push(text) }),
   );
   for (const notice of notices) terminal.line(`  ${notice}`);
   const node = path.join(root, 'node_modules', '.bin');
@@ -42,22 +45,24 @@ export async function prepare({ root, env, terminal }: PrepareDeps): Promise<Pre
     engine,
     plugins,
     pathDirs: [...base, ...plugins.pathDirs],
-    ...(await prepareExecutables({ root, env, terminal })),
+    ...(await prepareExecutables(deps)),
   };
 }
 
 type Executables = Pick<Prepared, 'releasesDir' | 'spoq' | 'conductor'>;
 
 /** Compiles spoq and the conductor for this machine. If bun cannot, their sources are run instead, which is said. */
-async function prepareExecutables({ root, env, terminal }: PrepareDeps): Promise<Executables> {
+async function prepareExecutables({ root, env, terminal, signal }: PrepareDeps): Promise<Executables> {
   const releasesDir = path.join(root, 'dist', 'release');
   try {
     const target = hostTarget();
-    await terminal.step('Executables', (onProgress) => buildRelease(releasesDir, [target], { root, env, onProgress }));
+    await terminal.step('Executables', (onProgress) =>
+      buildRelease(releasesDir, [target], { root, env, signal, onProgress }),
+    );
     const at = (program: 'spoq' | 'conductor'): string[] => [path.join(releasesDir, releaseName(program, target))];
     return { releasesDir, spoq: at('spoq'), conductor: at('conductor') };
   } catch (error) {
-    if (!(error instanceof ToolError)) throw error;
+    if (!(error instanceof ToolError) || signal?.aborted === true) throw error;
     terminal.line(`  ${error.message}`);
     terminal.line('  Their sources are run with Node instead; install.sh has nothing to hand out.');
     const node = path.join(root, 'node_modules', '.bin', 'node');

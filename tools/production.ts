@@ -5,6 +5,7 @@ import type { Child } from './child.ts';
 import { getEngine } from './engine.ts';
 import { describeEnd, waitUntilReady } from './parts.ts';
 import { findFreePort } from './ports.ts';
+import { untilAborted } from './run-tool.ts';
 import type { ToolContext } from './run-tool.ts';
 import { lockStateFolder, openStateFolder } from './state-folder.ts';
 
@@ -20,7 +21,7 @@ export async function startProduction(context: ToolContext): Promise<void> {
   const folder = openStateFolder(path.join(root, '.spoq'));
   context.onEnd(lockStateFolder(folder));
   const engine = await terminal.step('Pulumi engine', (onProgress) =>
-    getEngine({ env, root, onProgress, onNotice: terminal.line }),
+    getEngine({ env, root, signal, onProgress, onNotice: terminal.line }),
   );
   const node = path.join(root, 'node_modules', '.bin', 'node');
   const pathDirs = [...engine.pathDirs, path.join(root, 'stacks', 'bin'), path.dirname(node)];
@@ -50,9 +51,7 @@ export async function startProduction(context: ToolContext): Promise<void> {
   context.print(
     `Logs are in ${folder.logs}. Ctrl-C ends both processes; a job that is running is finished or given back first.`,
   );
-  const stopped = new Promise<never>((_, reject) =>
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
-  );
-  const ended = await Promise.race([web.ended.then(() => web), worker.ended.then(() => worker), stopped]);
-  throw describeEnd(ended, folder);
+  const either = Promise.race([web.ended.then(() => web), worker.ended.then(() => worker)]);
+  const ended = await untilAborted(signal, either).catch(() => undefined);
+  if (ended !== undefined) throw describeEnd(ended, folder);
 }

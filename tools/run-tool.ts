@@ -73,6 +73,16 @@ export async function runTool(body: (context: ToolContext) => Promise<number | v
   process.exit(code);
 }
 
+/** `work`, unless `signal` is aborted first: then its reason is thrown. */
+export function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
 function explain(error: unknown, terminal: Terminal, signal: AbortSignal): number {
   if (signal.aborted && signal.reason instanceof ToolError) return signal.reason.exitCode;
   const red = terminal.colors.red;

@@ -6,7 +6,7 @@ import { startParts } from './parts.ts';
 import { PORT_OFFSETS, checkPorts, parsePort } from './ports.ts';
 import { prepare } from './prepare.ts';
 import { startProduction } from './production.ts';
-import { runTool } from './run-tool.ts';
+import { runTool, untilAborted } from './run-tool.ts';
 import type { ToolContext } from './run-tool.ts';
 import { findOwner, loadSecrets, lockStateFolder, openStateFolder, writePrivateFile } from './state-folder.ts';
 import { describeRun } from './summary.ts';
@@ -37,18 +37,15 @@ async function startSandboxed(context: ToolContext, fresh: boolean): Promise<voi
   const folder = openStateFolder(dir);
   context.onEnd(lockStateFolder(folder));
 
-  const stopped = new Promise<never>((_, reject) =>
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
-  );
-  stopped.catch(() => {}); // it is raced below; without a race nobody has to hear of it
   const ports = Object.fromEntries(Object.entries(PORT_OFFSETS).map(([name, offset]) => [name, base + offset]));
   await checkPorts(ports, base);
-  const prepared = await Promise.race([prepare({ root, env, terminal }), stopped]);
+  const prepared = await prepare({ root, env, terminal, signal });
   const parts = await startParts({
     root,
     folder,
     env,
     terminal,
+    signal,
     secrets: loadSecrets(folder),
     pathDirs: prepared.pathDirs,
     pulumiHome: prepared.plugins.home,
@@ -56,7 +53,7 @@ async function startSandboxed(context: ToolContext, fresh: boolean): Promise<voi
       control_plane: base,
       postgres: base + PORT_OFFSETS.postgres,
       worker: base + PORT_OFFSETS.worker,
-      sandbox: base + PORT_OFFSETS.page,
+      sandbox: base,
     },
     sandboxed: choice.sandboxed,
     conductor: prepared.conductor,
@@ -79,8 +76,9 @@ async function startSandboxed(context: ToolContext, fresh: boolean): Promise<voi
     ms: performance.now() - began,
   }))
     context.print(line);
-  const failure = await Promise.race([parts.failed, stopped]);
-  throw failure;
+  // Asked to end, by Ctrl-C or a service manager, it has done its duty: that is no failure.
+  const failure = await untilAborted(signal, parts.failed).catch(() => undefined);
+  if (failure !== undefined) throw failure;
 }
 
 /** Removes the state of earlier runs; refuses while one of them is running on it. */
