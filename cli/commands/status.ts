@@ -1,0 +1,91 @@
+import { BoxStatus } from '../../contract/conductor.ts';
+import { SpoqError } from '../../contract/errors.ts';
+import { findCredentialsPath, showPath } from '../auth/credentials.ts';
+import { callBox, findBox } from '../box/connection.ts';
+import type { BoxAccess } from '../box/connection.ts';
+import type { CliDeps } from '../deps.ts';
+import { parseJson } from '../http/problem.ts';
+import { asUnreachable } from '../http/failure.ts';
+import { formatBytes, formatCount, formatSeconds } from '../terminal/format.ts';
+import { sanitizeLine } from '../terminal/sanitize.ts';
+import { startSpinner } from '../terminal/spinner.ts';
+import { canStyle, createStyle } from '../terminal/style.ts';
+
+export interface StatusOptions {
+  json: boolean;
+  noColor: boolean;
+}
+
+/** `spoq status`: which box this computer talks to, how the box is, and until when the sign-in holds. */
+export async function runStatus(deps: CliDeps, options: StatusOptions): Promise<void> {
+  const box = await findBox(deps);
+  const spinner = options.json ? undefined : startSpinner(deps, `Asking ${box.url.hostname}…`);
+  const answer = await fetchStatus(deps, box)
+    .catch((error: unknown) => {
+      if (error instanceof SpoqError && error.code !== 'cancelled') return error;
+      throw error;
+    })
+    .finally(() => spinner?.stop());
+  const status = answer instanceof SpoqError ? null : answer;
+  await deps.stdout.write(options.json ? describeJson(deps, box, status) : describeTable(deps, box, status, options));
+  if (answer instanceof SpoqError) throw answer;
+}
+
+async function fetchStatus(deps: CliDeps, box: BoxAccess): Promise<BoxStatus> {
+  const response = await callBox(deps, box, { method: 'GET', path: '/api/status', accept: 'application/json' });
+  const text = await response.text().catch((error: unknown) => {
+    throw asUnreachable('box_unreachable', error);
+  });
+  const status = BoxStatus.safeParse(parseJson(text));
+  if (status.success) return status.data;
+  throw new SpoqError('box_unreachable', { detail: `${box.url.hostname} answered, but not as a box does.` });
+}
+
+function describeJson(deps: CliDeps, box: BoxAccess, status: BoxStatus | null): string {
+  const report = {
+    url: box.url.origin,
+    on_box: box.on_box,
+    user_id: box.user_id ?? null,
+    token_expires_at: box.expires_at ?? null,
+    credentials_path: box.on_box ? null : findCredentialsPath(deps),
+    box: status,
+  };
+  return `${JSON.stringify(report)}\n`;
+}
+
+function describeTable(deps: CliDeps, box: BoxAccess, status: BoxStatus | null, options: StatusOptions): string {
+  const style = createStyle(canStyle(deps.stdout, deps.env, options.noColor));
+  const rows = [...describeBox(box, status), ...describeSignIn(deps, box)];
+  return rows.map(([name, value]) => `${style.dim(name.padEnd(11))} ${sanitizeLine(value)}\n`).join('');
+}
+
+function describeBox(box: BoxAccess, status: BoxStatus | null): [string, string][] {
+  const host = box.on_box ? `this machine (${status?.hostname ?? box.url.host})` : box.url.hostname;
+  if (status === null)
+    return [
+      ['Box', host],
+      ['State', 'no answer'],
+    ];
+  const { memory, disk } = status;
+  return [
+    ['Box', host],
+    [
+      'State',
+      `running for ${formatSeconds(status.uptime_seconds)}, ${formatCount(status.running, 'answer')} being written`,
+    ],
+    ['Model', status.model ?? 'none configured'],
+    ['Load', status.load_average.toFixed(2)],
+    ['Memory', `${formatBytes(memory.free_bytes)} free of ${formatBytes(memory.total_bytes)}`],
+    ['Disk', `${formatBytes(disk.free_bytes)} free of ${formatBytes(disk.total_bytes)}`],
+    ['Version', status.version],
+  ];
+}
+
+function describeSignIn(deps: CliDeps, box: BoxAccess): [string, string][] {
+  if (box.on_box) return [['Sign-in', 'not needed here']];
+  const left = formatSeconds((Date.parse(box.expires_at ?? '') - deps.now()) / 1000);
+  return [
+    ['Sign-in', `renews itself; the present token lasts ${left} (until ${box.expires_at ?? ''})`],
+    ['Kept in', showPath(findCredentialsPath(deps), deps.homeFolder)],
+  ];
+}

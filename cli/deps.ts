@@ -1,0 +1,42 @@
+import type { HttpClient } from './http/client.ts';
+
+/** Where text goes. `write` settles when the reader can take more. */
+export interface Output {
+  write(text: string): Promise<void>;
+  isTTY: boolean;
+  /** Width in characters; 80 where it isn't a terminal. */
+  columns: number;
+}
+
+/** Where text comes from. `piped` says that it is a pipe, a socket or a file, so that reading it makes sense. */
+export interface Input {
+  isTTY: boolean;
+  piped: boolean;
+  chunks(): AsyncIterable<Uint8Array>;
+  /** Lets go of it, so that an open pipe doesn't keep the process alive. */
+  close(): void;
+}
+
+/** Everything that a command may touch outside of itself. */
+export interface CliDeps {
+  stdout: Output;
+  stderr: Output;
+  stdin: Input;
+  env: Readonly<Record<string, string | undefined>>;
+  platform: string;
+  /** Name of this computer, shown on the verify page. */
+  hostname: string;
+  cwd: string;
+  homeFolder: string;
+  http: HttpClient;
+  /** Starts the browser and doesn't wait for it. */
+  openUrl(url: string): void;
+  /** Asks a yes or no question on the terminal. */
+  confirm(question: string): Promise<boolean>;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Settles after so many milliseconds, or rejects with `cancelled` when the signal fires. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Fires when the person wants to stop (Ctrl-C). */
+  signal: AbortSignal;
+}

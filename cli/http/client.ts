@@ -1,0 +1,159 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { SpoqError } from '../../contract/errors.ts';
+import { ConnectionFailure, describeConnectionError } from './failure.ts';
+import { isLocalhostName, parseServiceUrl } from './url.ts';
+
+export interface HttpRequest {
+  method: 'GET' | 'POST';
+  url: URL;
+  headers?: Record<string, string>;
+  body?: string;
+  signal: AbortSignal;
+}
+
+export interface HttpResponse {
+  status: number;
+  header(name: string): string | undefined;
+  /** The body as it arrives. Leaving the loop closes the connection. */
+  chunks(): AsyncIterable<Uint8Array>;
+  /** The whole body, at most 1 MiB. */
+  text(): Promise<string>;
+}
+
+/** Sends one request. Rejects with `ConnectionFailure`, or with `cancelled` when the signal fires. */
+export type HttpClient = (request: HttpRequest) => Promise<HttpResponse>;
+
+export interface HttpTimeouts {
+  /** Until the connection stands. */
+  connectMs: number;
+  /** Without a byte. Boxes send a heartbeat every 15 s. */
+  idleMs: number;
+}
+
+const DEFAULT_TIMEOUTS: HttpTimeouts = { connectMs: 10_000, idleMs: 60_000 };
+const TEXT_LIMIT_BYTES = 1024 * 1024;
+/** The slowest upload that is waited for: 32 bytes a millisecond, a bad mobile connection. */
+const SLOWEST_UPLOAD_BYTES_PER_MS = 32;
+
+/** Makes the client. One connection per request: a command sends one or two, and then the process ends. */
+export function createHttpClient(version: string, timeouts: HttpTimeouts = DEFAULT_TIMEOUTS): HttpClient {
+  return async (request) => {
+    request.signal.throwIfAborted();
+    const url = parseServiceUrl(request.url.href, 'The address');
+    const { request: open } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
+    const body = request.body === undefined ? undefined : Buffer.from(request.body);
+    const outgoing = open({
+      method: request.method,
+      host: isLocalhostName(url.hostname) ? '127.0.0.1' : url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port === '' ? undefined : Number(url.port),
+      path: `${url.pathname}${url.search}`,
+      agent: false,
+      headers: {
+        ...request.headers,
+        host: url.host,
+        'user-agent': `spoq/${version}`,
+        ...(body === undefined ? {} : { 'content-length': String(body.length) }),
+      },
+    });
+    return exchange(outgoing, url.host, body, request.signal, timeouts);
+  };
+}
+
+function exchange(
+  outgoing: ClientRequest,
+  host: string,
+  body: Buffer | undefined,
+  signal: AbortSignal,
+  timeouts: HttpTimeouts,
+): Promise<HttpResponse> {
+  return new Promise((resolve, reject) => {
+    const watch = watchConnection(outgoing, host, signal);
+    watch.expect(timeouts.connectMs);
+    outgoing.on('socket', (socket) => {
+      const upload = (body?.length ?? 0) / SLOWEST_UPLOAD_BYTES_PER_MS;
+      socket.once('connect', () => watch.expect(timeouts.idleMs + upload));
+    });
+    outgoing.on('error', (error) => {
+      watch.end();
+      reject(watch.reason() ?? describeConnectionError(host, error));
+    });
+    outgoing.on('response', (incoming) => {
+      const chunks = (): AsyncIterable<Uint8Array> => readChunks(incoming, host, watch, timeouts.idleMs);
+      resolve({
+        status: incoming.statusCode ?? 0,
+        header: (name) => [incoming.headers[name.toLowerCase()]].flat()[0],
+        chunks,
+        text: () => readText(chunks()),
+      });
+    });
+    outgoing.end(body);
+  });
+}
+
+interface ConnectionWatch {
+  /** Something must happen within so many milliseconds from now. */
+  expect(ms: number): void;
+  /** Why we closed the connection ourselves. */
+  reason(): Error | undefined;
+  end(): void;
+}
+
+/** Closes the connection when nothing happens for too long, or when the person stops. */
+function watchConnection(outgoing: ClientRequest, host: string, signal: AbortSignal): ConnectionWatch {
+  let timer: NodeJS.Timeout | undefined;
+  let why: Error | undefined;
+  const close = (error: Error): void => {
+    why ??= error;
+    outgoing.destroy(error);
+  };
+  const onAbort = (): void => close(new SpoqError('cancelled'));
+  signal.addEventListener('abort', onAbort, { once: true });
+  return {
+    expect(ms) {
+      clearTimeout(timer);
+      timer = setTimeout(
+        () => close(new ConnectionFailure(host, `did not answer within ${Math.round(ms / 1000)} s`)),
+        ms,
+      );
+    },
+    reason: () => why,
+    end() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    },
+  };
+}
+
+async function* readChunks(
+  incoming: IncomingMessage,
+  host: string,
+  watch: ConnectionWatch,
+  idleMs: number,
+): AsyncGenerator<Uint8Array> {
+  watch.expect(idleMs);
+  try {
+    for await (const chunk of incoming) {
+      watch.expect(idleMs);
+      yield chunk as Uint8Array;
+    }
+    const why = watch.reason();
+    if (why !== undefined) throw why;
+    if (!incoming.complete) throw new ConnectionFailure(host, 'closed the connection');
+  } catch (error) {
+    throw watch.reason() ?? (error instanceof ConnectionFailure ? error : describeConnectionError(host, error));
+  } finally {
+    watch.end();
+    incoming.destroy();
+  }
+}
+
+async function readText(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of chunks) {
+    size += chunk.length;
+    if (size > TEXT_LIMIT_BYTES) break;
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}

@@ -1,0 +1,62 @@
+import { homedir, hostname } from 'node:os';
+import { VERSION } from './version.ts';
+
+const SIGNAL_EXITS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+type StopSignal = keyof typeof SIGNAL_EXITS;
+
+// The fastest answer loads nothing more: scripts and shell prompts ask for the version.
+if (process.argv.length === 3 && ['--version', '-V'].includes(process.argv[2] ?? '')) {
+  process.stdout.write(`${VERSION}\n`);
+} else {
+  process.exit(await run());
+}
+
+async function run(): Promise<number> {
+  const [{ SpoqError }, { runCli }, { createHttpClient }, streams, { openBrowser }, { setTimeout: sleep }] =
+    await Promise.all([
+      import('../contract/errors.ts'),
+      import('./program.ts'),
+      import('./http/client.ts'),
+      import('./terminal/streams.ts'),
+      import('./terminal/browser.ts'),
+      import('node:timers/promises'),
+    ]);
+  const stopper = new AbortController();
+  let stoppedBy: StopSignal | undefined;
+  let isReaderGone = false;
+  for (const signal of Object.keys(SIGNAL_EXITS) as StopSignal[]) {
+    process.on(signal, () => {
+      // The second Ctrl-C doesn't wait for what the first one began.
+      if (stoppedBy !== undefined) process.exit(SIGNAL_EXITS[signal]);
+      stoppedBy = signal;
+      stopper.abort(new SpoqError('cancelled'));
+    });
+  }
+  const stdout = streams.createOutput(process.stdout, () => {
+    isReaderGone = true;
+    stopper.abort(new SpoqError('cancelled'));
+  });
+  const stderr = streams.createOutput(process.stderr, () => undefined);
+  const code = await runCli(
+    {
+      stdout,
+      stderr: { ...stderr, write: (text) => (isReaderGone ? Promise.resolve() : stderr.write(text)) },
+      stdin: streams.createInput(process.stdin),
+      env: process.env,
+      platform: process.platform,
+      hostname: hostname(),
+      cwd: process.cwd(),
+      homeFolder: homedir(),
+      http: createHttpClient(VERSION),
+      openUrl: (url) => openBrowser(process.platform, url),
+      confirm: (question) => streams.askConfirmation(process.stdin, process.stderr, question),
+      now: Date.now,
+      sleep: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted()),
+      signal: stopper.signal,
+    },
+    process.argv.slice(2),
+  );
+  // `spoq ask … | head -1`: the reader has what it wanted.
+  if (isReaderGone) return 0;
+  return stoppedBy === undefined ? code : SIGNAL_EXITS[stoppedBy];
+}

@@ -1,0 +1,62 @@
+import type { Manifest } from '../context/prepare.ts';
+import type { Withheld } from '../context/secret-text.ts';
+import { formatBytes, formatCount } from './format.ts';
+import { sanitizeLine } from './sanitize.ts';
+
+/** The one line that says what is sent: "14 files, 61 kB, 2 withheld". */
+export function describeManifest(manifest: Manifest): string {
+  const parts = [formatCount(manifest.files.length, 'file')];
+  if (manifest.stdin !== null) parts.push('stdin');
+  parts.push(formatBytes(manifest.bytes), `${manifest.withheld} withheld`);
+  return parts.join(', ');
+}
+
+/** What a person has to know before it is sent: files they named that stay here, and words taken out of their question. */
+export function describeWarnings(manifest: Manifest, named: ReadonlySet<string>): string[] {
+  const warnings = manifest.question_withheld.map(
+    ({ kind }) => `A part of your question looks like ${kind}: it was withheld.`,
+  );
+  if (manifest.stdin !== null && manifest.stdin.cut_bytes > 0) {
+    warnings.push(
+      `The first ${formatBytes(manifest.stdin.cut_bytes)} of stdin were left out: over the budget (--budget).`,
+    );
+  }
+  for (const { path, reason, withheld } of manifest.left_out) {
+    if (named.has(path))
+      warnings.push(
+        `${sanitizeLine(path)} was not sent: ${reason}.${withheld ? ` (--allow ${sanitizeLine(path)} sends it)` : ''}`,
+      );
+  }
+  return warnings;
+}
+
+/** The answer to `--dry-run`: every file with its size, and the reason for each that stays here. */
+export function describeDryRun(manifest: Manifest): string {
+  const sent = manifest.files.map((file) => createRow(file.bytes, file.path, describePlaces(file.withheld)));
+  if (manifest.stdin !== null)
+    sent.unshift(createRow(manifest.stdin.bytes, 'stdin', describePlaces(manifest.stdin.withheld)));
+  const left = manifest.left_out.map((one) => createRow(one.bytes, one.path, one.reason));
+  const width = Math.min(60, Math.max(0, ...[...sent, ...left].map((row) => row.path.length)));
+  const print = (row: Row): string => `  ${row.size.padStart(7)}  ${row.path.padEnd(width)}  ${row.note}`.trimEnd();
+  return [
+    ...(sent.length > 0 ? ['Would be sent:', ...sent.map(print)] : []),
+    ...(left.length > 0 ? ['Would stay here:', ...left.map(print)] : []),
+    ...manifest.question_withheld.map(({ kind }) => `A part of the question looks like ${kind}: it would be withheld.`),
+    `${describeManifest(manifest)}; about ${manifest.tokens.toLocaleString('en')} of ${manifest.budget_tokens.toLocaleString('en')} tokens. Nothing was sent.`,
+    '',
+  ].join('\n');
+}
+
+interface Row {
+  size: string;
+  path: string;
+  note: string;
+}
+
+function createRow(bytes: number | null, path: string, note: string): Row {
+  return { size: bytes === null ? '' : formatBytes(bytes), path: sanitizeLine(path), note };
+}
+
+function describePlaces(places: Withheld[]): string {
+  return places.map(({ kind, line }) => `line ${line} withheld: looks like ${kind}`).join('; ');
+}
