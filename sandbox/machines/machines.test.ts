@@ -1,0 +1,194 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { pino } from 'pino';
+import { waitUntil } from '../run-vendor.ts';
+import { openStore } from '../state.ts';
+import { CONDUCTOR, FILES, makeFolder, makePostInstall, makeUserData } from '../test/fixtures.ts';
+import { parseFirstBoot } from './first-boot.ts';
+import { createMachines, type Machines, type MachinesState } from './machines.ts';
+import { createProcessKind } from './process-machine.ts';
+
+const log = pino({ level: 'silent' });
+const [CONFIG, ENV, MARKER] = FILES;
+
+/** Asks a conductor through its socket. */
+function ask(socket: string, path: string): Promise<Record<string, unknown>> {
+  return new Promise((resolve, reject) => {
+    const req = request({ socketPath: socket, path }, (res) => {
+      let text = '';
+      res.on('data', (chunk) => {
+        text += String(chunk);
+      });
+      res.on('end', () => resolve(JSON.parse(text) as Record<string, unknown>));
+    });
+    req.on('error', reject);
+    req.end();
+  });
+}
+
+function isAlive(pid: unknown): boolean {
+  try {
+    return process.kill(Number(pid), 0);
+  } catch {
+    return false;
+  }
+}
+
+describe('the files of a first boot', () => {
+  const expected = FILES.map(({ path, mode, content }) => ({
+    path,
+    mode: Number.parseInt(mode, 8),
+    content: Buffer.from(content),
+  }));
+
+  it('are read out of user-data', () => {
+    expect(parseFirstBoot({ kind: 'user-data', text: makeUserData() })).to.deep.equal(expected);
+  });
+
+  it('are read out of a post-install script', () => {
+    expect(parseFirstBoot({ kind: 'post-install', text: makePostInstall() })).to.deep.equal(expected);
+  });
+
+  it('are refused with a reason', () => {
+    expect(() => parseFirstBoot({ kind: 'user-data', text: '#!/bin/sh\n' })).to.throw('#cloud-config');
+    expect(() => parseFirstBoot({ kind: 'user-data', text: '#cloud-config\nuser: a\n' })).to.throw('not JSON');
+    const relative = '#cloud-config\n{"write_files":[{"path":"etc/x"}]}';
+    expect(() => parseFirstBoot({ kind: 'user-data', text: relative })).to.throw('/');
+  });
+});
+
+describe('process machines', () => {
+  let place: ReturnType<typeof makeFolder>;
+  let machines: Machines;
+  const open = (): Machines =>
+    createMachines({
+      folder: join(place.folder, 'machines'),
+      store: openStore<MachinesState>(join(place.folder, 'machines.json'), () => ({ records: [] })),
+      kind: createProcessKind(CONDUCTOR),
+      log,
+    });
+  beforeEach(() => {
+    place = makeFolder();
+    machines = open();
+  });
+  afterEach(async () => {
+    await machines.close();
+    place.remove();
+  });
+
+  const socketOf = (ipv4: string): Promise<string> =>
+    waitUntil('the conductor to listen', () => machines.findSocket(ipv4) ?? undefined);
+  const make = (): string => {
+    const { ipv4 } = machines.create('contabo-1', 'contabo', 'box-1');
+    machines.reinstall('contabo-1', { kind: 'user-data', text: makeUserData() });
+    machines.power('contabo-1', true);
+    return ipv4;
+  };
+  const root = (): string => machines.list()[0]?.root ?? '';
+
+  it('write the files and run the conductor with nothing but the file of variables', async () => {
+    const ipv4 = make();
+    const answer = await ask(await socketOf(ipv4), '/health');
+    expect(answer).to.deep.include({ config: CONFIG.content, environment: ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY'] });
+    expect(readFileSync(join(root(), ENV.path), 'utf8')).to.equal(ENV.content);
+    expect(statSync(join(root(), ENV.path)).mode & 0o777).to.equal(0o600);
+    const marker = JSON.parse(readFileSync(join(root(), MARKER.path), 'utf8')) as { conductor: string };
+    expect(((await (await fetch(marker.conductor)).json()) as { pid: number }).pid).to.equal(answer['pid']);
+    const [view] = machines.list();
+    expect(view).to.deep.include({
+      id: 'contabo-1',
+      vendor: 'contabo',
+      name: 'box-1',
+      kind: 'process',
+      status: 'running',
+    });
+    expect(view?.console.join('\n')).to.include('3 files written').and.to.include('"msg":"listening"');
+    expect(view?.leaves_out).to.have.length.greaterThan(3);
+    expect(view?.ipv4).to.equal('198.51.100.10');
+  });
+
+  it('keep a path that climbs inside the folder', async () => {
+    machines.create('contabo-1', 'contabo', 'box-1');
+    const text = makeUserData([{ path: '/../../../escaped', mode: '0644', content: 'x' }]);
+    machines.reinstall('contabo-1', { kind: 'user-data', text });
+    await machines.settled();
+    expect(readdirSync(root())).to.deep.equal(['escaped']);
+  });
+
+  it('start a conductor that died again, and say so', async () => {
+    const socket = await socketOf(make());
+    const { pid } = await ask(socket, '/');
+    await ask(socket, '/crash').catch(() => undefined);
+    const second = await waitUntil('another conductor', async () => {
+      const answer = await ask(socket, '/').catch(() => undefined);
+      return answer && answer['pid'] !== pid ? answer : undefined;
+    });
+    expect(isAlive(pid)).to.equal(false);
+    expect(isAlive(second['pid'])).to.equal(true);
+    expect(machines.list()[0]?.console.join('\n')).to.include('conductor ended (exit code 3); starting again');
+  });
+
+  it('are off without a process, and on again with the same disk and address', async () => {
+    const ipv4 = make();
+    const { pid } = await ask(await socketOf(ipv4), '/');
+    machines.power('contabo-1', false);
+    await machines.settled();
+    expect([isAlive(pid), machines.findSocket(ipv4), machines.list()[0]?.status]).to.deep.equal([false, null, 'off']);
+    machines.power('contabo-1', true);
+    expect((await ask(await socketOf(ipv4), '/'))['config']).to.equal(CONFIG.content);
+  });
+
+  it('keep nothing over a reinstall without a document', async () => {
+    const ipv4 = make();
+    const { pid } = await ask(await socketOf(ipv4), '/');
+    machines.reinstall('contabo-1', undefined);
+    machines.power('contabo-1', true);
+    await machines.settled();
+    expect([isAlive(pid), machines.findSocket(ipv4), machines.list()[0]?.status]).to.deep.equal([
+      false,
+      null,
+      'running',
+    ]);
+    expect(readdirSync(join(root(), '..'), { recursive: true })).to.deep.equal(['root']);
+    expect(machines.list()[0]?.ipv4).to.equal(ipv4);
+  });
+
+  it('are bare when the document can not be read, and the console says why', async () => {
+    machines.create('contabo-1', 'contabo', 'box-1');
+    machines.reinstall('contabo-1', { kind: 'user-data', text: 'echo hello' });
+    machines.power('contabo-1', true);
+    await machines.settled();
+    expect(machines.list()[0]?.console.join('\n')).to.include('first boot failed: The user-data does not begin');
+  });
+
+  it('go with their folder and free their address when destroyed', async () => {
+    const ipv4 = make();
+    await socketOf(ipv4);
+    machines.destroy('contabo-1');
+    await machines.settled();
+    expect([machines.list(), machines.findSocket(ipv4)]).to.deep.equal([[], undefined]);
+    expect(readdirSync(join(place.folder, 'machines'))).to.deep.equal([]);
+    expect(machines.create('contabo-2', 'contabo', 'box-2').ipv4).to.equal(ipv4);
+  });
+
+  it('that were on are on again after a restart, and end with it', async () => {
+    const ipv4 = make();
+    const { pid } = await ask(await socketOf(ipv4), '/');
+    await machines.close();
+    expect(isAlive(pid)).to.equal(false);
+    machines = open();
+    expect((await ask(await socketOf(ipv4), '/'))['config']).to.equal(CONFIG.content);
+  });
+
+  it('end what a killed sandbox left running', async () => {
+    const ipv4 = make();
+    const { pid } = await ask(await socketOf(ipv4), '/');
+    const former = machines; // not closed: as if it had been killed
+    machines = open();
+    const { pid: next } = await ask(await socketOf(ipv4), '/');
+    expect([isAlive(pid), isAlive(next)]).to.deep.equal([false, true]);
+    await former.close();
+  });
+});
