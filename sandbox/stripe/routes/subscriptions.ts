@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import type { Account } from '../account.ts';
+import { changeSubscription, endSubscription } from '../commands/change-subscription.ts';
+import { refuseMissing } from '../errors.ts';
+import { isInRange, listPage, matching } from '../list.ts';
+import { common, flag, metadata, paging, range, text } from '../params.ts';
+import { defineRoute, type Route } from './route.ts';
+
+const Details = z.strictObject({ comment: text.optional(), feedback: text.optional() });
+const ListParams = z.strictObject({
+  ...paging,
+  created: range.optional(),
+  customer: text.optional(),
+  price: text.optional(),
+  status: z
+    .enum([
+      'active',
+      'canceled',
+      'incomplete',
+      'incomplete_expired',
+      'past_due',
+      'paused',
+      'trialing',
+      'unpaid',
+      'all',
+      'ended',
+    ])
+    .optional(),
+});
+const Update = z.strictObject({
+  ...common,
+  cancel_at_period_end: flag.optional(),
+  metadata: metadata.optional(),
+  description: text.optional(),
+  cancellation_details: Details.optional(),
+});
+const Cancel = z.strictObject({
+  ...common,
+  cancellation_details: Details.optional(),
+  invoice_now: flag.optional(),
+  prorate: flag.optional(),
+});
+
+/** /v1/subscriptions: list, get, update, cancel. They are made by the checkout. */
+export function createSubscriptionRoutes(account: Account): Route[] {
+  return [
+    defineRoute('get', '/v1/subscriptions', ListParams, ({ customer, price, status, created, ...page }) => {
+      const found = matching(account.state.subscriptions, { customer }).filter(
+        (one) =>
+          hasStatus(one.status, status) &&
+          (price === undefined || one.items.data.some((item) => item.price.id === price)) &&
+          isInRange(one.created, created),
+      );
+      return listPage(found, page, '/v1/subscriptions');
+    }),
+    defineRoute('get', '/v1/subscriptions/:id', z.strictObject(common), (_params, { id = '' }) => {
+      const subscription = account.state.subscriptions[id];
+      if (subscription === undefined) throw refuseMissing('subscription', id);
+      return subscription;
+    }),
+    defineRoute('post', '/v1/subscriptions/:id', Update, (params, { id = '' }) =>
+      account.change((change) => changeSubscription(change, id, params)),
+    ),
+    defineRoute('delete', '/v1/subscriptions/:id', Cancel, (params, { id = '' }) =>
+      account.change((change) => endSubscription(change, id, params.cancellation_details)),
+    ),
+  ];
+}
+
+/** Without a status Stripe lists what isn't canceled. */
+function hasStatus(status: string, wanted: string | undefined): boolean {
+  if (wanted === undefined) return status !== 'canceled';
+  if (wanted === 'ended') return status === 'canceled' || status === 'incomplete_expired';
+  return wanted === 'all' || status === wanted;
+}

@@ -1,0 +1,90 @@
+import { Router } from '@koa/router';
+import { createPages } from '../pages.ts';
+import type { RequestState } from '../parse-body.ts';
+import { createSchedule } from '../schedule.ts';
+import type { Vendor, VendorContext } from '../vendor.ts';
+import { createAccount } from './account.ts';
+import { findNextMoment, passTime } from './commands/pass-time.ts';
+import { createStripeControl } from './control.ts';
+import { createPayRoutes } from './pay/routes.ts';
+import { answerErrors, respond } from './respond.ts';
+import { createCatalogRoutes } from './routes/catalog.ts';
+import { createCheckoutRoutes } from './routes/checkout.ts';
+import { createCustomerRoutes } from './routes/customers.ts';
+import { createRecordRoutes } from './routes/records.ts';
+import { createSubscriptionRoutes } from './routes/subscriptions.ts';
+import { createWebhookEndpointRoutes } from './routes/webhook-endpoints.ts';
+import { createStripeState } from './state.ts';
+import { createDeliverer } from './webhooks/deliver.ts';
+import { listenAt } from './webhooks/listen-at.ts';
+
+/**
+ * Stripe as far as Spoq uses it: customers, products, prices, checkout with a page to pay on, subscriptions that renew and
+ * end with the sandbox's clock, invoices, events and signed webhooks. Works on one account in test mode.
+ */
+export function createStripeVendor(context: VendorContext): Vendor {
+  const store = context.openStore(createStripeState);
+  const deliverer = createDeliverer({ store, clock: context.clock, delays: context.delays, log: context.log });
+  const account = createAccount({
+    store,
+    clock: context.clock,
+    url: () => context.url('stripe'),
+    wake: () => {
+      deliverer.wake();
+      schedule.wake();
+    },
+  });
+  const schedule = createSchedule({
+    clock: context.clock,
+    nextDue: () => findNextMoment(store.data),
+    settle: () => passTime(account),
+  });
+  if (context.webhook !== undefined) listenAt(account, context.webhook);
+  deliverer.wake();
+  schedule.wake();
+
+  const pages = createPages();
+  const api = new Router<RequestState>();
+  for (const route of [
+    ...createCustomerRoutes(account),
+    ...createCatalogRoutes(account),
+    ...createCheckoutRoutes(account),
+    ...createSubscriptionRoutes(account),
+    ...createRecordRoutes(account),
+    ...createWebhookEndpointRoutes(account),
+  ]) {
+    api[route.method](route.path, respond(account, route));
+  }
+  const site = new Router<RequestState>();
+  site.use(createPayRoutes(account, pages).routes(), createStripeControl(account).routes());
+  const refuse = answerErrors(account);
+  return {
+    routes: (ctx, next) =>
+      pages.serveStyle(ctx, () =>
+        ctx.path.startsWith('/v1/')
+          ? refuse(ctx, () => api.routes()(ctx as never, next) as Promise<unknown>)
+          : (site.routes()(ctx as never, next) as Promise<unknown>),
+      ),
+    credentials: { STRIPE_SECRET_KEY: store.data.secret_key, STRIPE_WEBHOOK_SECRET: store.data.webhook_secret },
+    summarize: () => ({
+      customers: Object.keys(store.data.customers).length,
+      subscriptions: Object.keys(store.data.subscriptions).length,
+      'open checkouts': Object.values(store.data.checkout_sessions).filter((one) => one.status === 'open').length,
+      'pending webhooks': Object.values(store.data.deliveries).filter((one) => one.state === 'pending').length,
+    }),
+    inspect: () => {
+      const {
+        secret_key: _key,
+        webhook_secret: _secret,
+        endpoint_secrets: _secrets,
+        idempotency: _kept,
+        ...shown
+      } = store.data;
+      return shown;
+    },
+    async close() {
+      schedule.close();
+      await deliverer.close();
+    },
+  };
+}
