@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { COUNTS_VARIABLE } from '../test/harness/reporter.ts';
+import type { Counts } from '../test/harness/reporter.ts';
+
+export interface MochaOptions {
+  root: string;
+  env: NodeJS.ProcessEnv;
+  files: string[];
+  /** Test files at the same time; 1 runs them one after the other in one process. */
+  jobs: number;
+  signal: AbortSignal;
+}
+
+/**
+ * Runs test files with their output on this terminal and answers the counts. A run that broke off, or that reports success and
+ * yet exits with an error, counts as one more failure: nothing passes by not being run.
+ */
+export async function runMocha({ root, env, files, jobs, signal }: MochaOptions): Promise<Counts> {
+  if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
+  const dir = mkdtempSync(path.join(tmpdir(), 'spoq-test-'));
+  const counts = path.join(dir, 'counts.json');
+  const argv = [
+    path.join(root, 'node_modules', 'mocha', 'bin', 'mocha.js'),
+    '--reporter',
+    path.join(root, 'test', 'harness', 'reporter.ts'),
+    ...(jobs > 1 ? ['--parallel', '--jobs', String(jobs)] : []),
+    ...files,
+  ];
+  try {
+    const code = await new Promise<number>((resolve, reject) => {
+      const child = spawn(process.execPath, argv, {
+        cwd: root,
+        env: { ...env, [COUNTS_VARIABLE]: counts },
+        stdio: ['ignore', 'inherit', 'inherit'],
+      });
+      signal.addEventListener('abort', () => child.kill('SIGINT'), { once: true });
+      child.once('error', reject);
+      child.once('close', (status) => resolve(status ?? 1));
+    });
+    const result = readCounts(counts);
+    if (result === undefined) return { passed: 0, failed: 1, skipped: 0 };
+    return code !== 0 && result.failed === 0 ? { ...result, failed: 1 } : result;
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function readCounts(file: string): Counts | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Counts;
+  } catch {
+    return undefined; // mocha ended before its end: a file that cannot be loaded, or a signal
+  }
+}

@@ -1,0 +1,103 @@
+import { globSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { POSTGRES_VARIABLE, startTestPostgres } from '../test/harness/database.ts';
+import type { Counts } from '../test/harness/reporter.ts';
+import { runChecks } from './checks.ts';
+import { ensureChromium } from './chromium.ts';
+import { prepare } from './prepare.ts';
+import { runCommand } from './run-command.ts';
+import { runMocha } from './run-mocha.ts';
+import { runTool } from './run-tool.ts';
+import type { ToolContext } from './run-tool.ts';
+import { ToolError, formatSeconds } from './terminal.ts';
+
+const HELP = `Usage: npm test [-- [--tier check|unit|journey] [file …]]
+Sets itself up, then runs types, lint and formatting (check), the tests beside the sources (unit), and those across parts on real
+processes and a real browser (journey). Its last line says how many passed and failed.`;
+
+const TIERS = ['check', 'unit', 'journey'] as const;
+type Tier = (typeof TIERS)[number];
+const UNIT_FOLDERS = '{bench,cli,conductor,contract,control-plane,sandbox,stacks,tools}';
+/** Two test files at a time: each may have a database, servers and an engine of its own. */
+const JOBS = 2;
+
+await runTool(async (context) => {
+  const options = { tier: { type: 'string', multiple: true }, help: { type: 'boolean', short: 'h' } } as const;
+  const { values, positionals } = parseArgs({ args: context.args, options, allowPositionals: true });
+  if (values.help === true) return context.print(HELP);
+  const tiers = parseTiers(values.tier, positionals);
+  const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  context.onEnd(() => {
+    const skipped = counts.skipped === 0 ? '' : `, ${counts.skipped} skipped`;
+    context.print(`${counts.passed} passed, ${counts.failed} failed${skipped}`);
+  });
+  try {
+    await runTiers(context, tiers, positionals, counts);
+  } catch (error) {
+    counts.failed++; // a set-up that fails is a test that fails
+    throw error;
+  }
+  return counts.failed > 0 || counts.passed === 0 ? 1 : 0;
+});
+
+function parseTiers(names: string[] | undefined, files: string[]): readonly Tier[] {
+  const unknown = (names ?? []).find((name) => !TIERS.some((tier) => tier === name));
+  if (unknown !== undefined)
+    throw new ToolError(`There is no tier '${unknown}'. There are: ${TIERS.join(', ')}.`, { exitCode: 64 });
+  if (names === undefined) return files.length > 0 ? ['unit', 'journey'] : TIERS;
+  return TIERS.filter((tier) => names.includes(tier));
+}
+
+async function runTiers(context: ToolContext, tiers: readonly Tier[], files: string[], total: Counts): Promise<void> {
+  const { root, terminal, signal } = context;
+  const add = (counts: Counts): void => {
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    total.skipped += counts.skipped;
+  };
+  if (tiers.includes('check')) add(await check(context));
+  const env = tiers.some((tier) => tier !== 'check') ? await setUp(context) : context.env;
+  for (const [tier, jobs] of [
+    ['unit', JOBS],
+    ['journey', 1],
+  ] as const) {
+    if (!tiers.includes(tier) || signal.aborted) continue;
+    const began = performance.now();
+    const pattern = tier === 'unit' ? `${UNIT_FOLDERS}/**/*.test.ts` : 'test/**/*.test.ts';
+    add(await runMocha({ root, env, files: choose(globSync(pattern, { cwd: root }), files), jobs, signal }));
+    terminal.line(terminal.colors.dim(`${tier} tests took ${formatSeconds(performance.now() - began)}`));
+  }
+}
+
+/** Each of the checks counts as one test. */
+async function check({ root, env, terminal }: ToolContext): Promise<Counts> {
+  const bin = (file: string): string => path.join(root, 'node_modules', '.bin', file);
+  const results = await runChecks({
+    terminal,
+    runCommand: (file, args) => runCommand(bin(file), args, { cwd: root, env }),
+  });
+  const passed = results.filter(({ ok }) => ok).length;
+  return { passed, failed: results.length - passed, skipped: 0 };
+}
+
+/** Engine, plugins and executables, a browser, one Postgres for all files. */
+async function setUp(context: ToolContext): Promise<NodeJS.ProcessEnv> {
+  const { root, env, terminal, signal } = context;
+  const prepared = await prepare({ root, env, terminal, signal });
+  const chromium = await ensureChromium(env, terminal, signal);
+  const postgres = await terminal.step('Postgres', startTestPostgres);
+  context.onEnd(postgres.stop);
+  return {
+    ...env,
+    PATH: [...prepared.pathDirs, env['PATH']].join(path.delimiter),
+    PULUMI_HOME: prepared.plugins.home,
+    [POSTGRES_VARIABLE]: postgres.url('postgres'),
+    ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }),
+  };
+}
+
+function choose(found: string[], wanted: string[]): string[] {
+  const sorted = found.sort();
+  return wanted.length === 0 ? sorted : sorted.filter((file) => wanted.some((part) => file.includes(part)));
+}
