@@ -12,11 +12,13 @@ export function hasSpec(file: string): boolean {
   return existsSync(new URL(file, FOLDER));
 }
 
-/** A place where the document is wrong about the service: what it says there is not held against the answer. */
+/** A place where the document is wrong about the service, and what is done about it. */
 export interface Defect {
-  /** Matched against `<where>: <message>` of a fault. */
-  fault: RegExp;
   why: string;
+  /** Faults that are not reported; matched against `<where>: <message>`. */
+  fault?: RegExp;
+  /** A value of the document that is replaced, where a wrong one spoils more than itself (in oneOf, say). */
+  replace?: { pointer: string; value: unknown };
 }
 
 /** What passed over the wire: an entry of the request log has all of it. */
@@ -59,6 +61,7 @@ interface Document {
 /** Reads a document of the folder. `defects` are its known ones, each with a reason. */
 export function loadSpec(file: string, defects: readonly Defect[] = []): Spec {
   const document = JSON.parse(readFileSync(fileURLToPath(new URL(file, FOLDER)), 'utf8')) as Document;
+  for (const { replace } of defects) if (replace) replaceAt(document, replace.pointer, replace.value);
   const converted = toJsonSchema(document, document.openapi.startsWith('3.0')) as Document;
   const prefix = new URL(document.servers?.[0]?.url ?? '/', 'http://none').pathname.replace(/\/$/, '');
   const strict = createAjv(converted, false);
@@ -76,7 +79,7 @@ export function loadSpec(file: string, defects: readonly Defect[] = []): Spec {
     return validate(value) ? [] : report(where, validate.errors);
   };
   const forgive = (faults: string[]): string[] =>
-    faults.filter((fault) => !defects.some((defect) => defect.fault.test(fault)));
+    faults.filter((fault) => !defects.some((defect) => defect.fault?.test(fault)));
 
   const find = (
     method: string,
@@ -197,6 +200,13 @@ export function resolve(document: object, pointer: string): unknown {
     value = (value as Record<string, unknown> | undefined)?.[name];
   }
   return value;
+}
+
+function replaceAt(document: object, pointer: string, value: unknown): void {
+  const cut = pointer.lastIndexOf('/');
+  const parent = resolve(document, pointer.slice(0, cut)) as Record<string, unknown> | undefined;
+  if (!parent) throw new Error(`The document has nothing at ${pointer}`);
+  parent[pointer.slice(cut + 1)] = value;
 }
 
 /** Fields at the top of a body that no branch of its schema knows: a misspelt one would pass otherwise. */

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { VendorName } from './vendor.ts';
 
+/** Long enough to pass for a password where a document's minimum is checked. */
+const PLACEHOLDER = '[redacted by the sandbox]';
 const HEADERS = new Set(['authorization', 'x-api-key', 'proxy-authorization', 'cookie']);
 const FIELDS = ['client_secret', 'access_token', 'refresh_token', 'password', 'code_verifier'].join('|');
 const IN_JSON = new RegExp(`("(?:${FIELDS})"\\s*:\\s*)"(?:[^"\\\\]|\\\\.)*"`, 'g');
@@ -12,7 +14,7 @@ export function redactHeaders(headers: IncomingHttpHeaders): Record<string, stri
     Object.entries(headers).map(([name, value]) => {
       if (!HEADERS.has(name)) return [name, value];
       const scheme = /^(Bearer|Basic) /.exec(String(value))?.[0] ?? '';
-      return [name, `${scheme}[redacted]`];
+      return [name, scheme + PLACEHOLDER];
     }),
   );
 }
@@ -20,8 +22,8 @@ export function redactHeaders(headers: IncomingHttpHeaders): Record<string, stri
 /** A body without the credentials of the call itself. What a model is asked stays whole: tests look for leaks in it. */
 export function redactBody(vendor: VendorName, text: string): string {
   if (vendor === 'anthropic' || vendor === 'openai') return text;
-  const withoutJson = text.replace(IN_JSON, '$1"[redacted]"');
+  const withoutJson = text.replace(IN_JSON, `$1"${PLACEHOLDER}"`);
   return withoutJson.startsWith('{') || withoutJson.startsWith('[')
     ? withoutJson
-    : withoutJson.replace(IN_FORM, '$1[redacted]');
+    : withoutJson.replace(IN_FORM, `$1${PLACEHOLDER}`);
 }

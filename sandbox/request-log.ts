@@ -13,7 +13,7 @@ export interface RequestEntry {
   method: string;
   path: string;
   query: Record<string, string | string[] | undefined>;
-  /** Credentials replaced by `[redacted]`. */
+  /** Credentials replaced by `[redacted by the sandbox]`. */
   request_headers: Record<string, string | string[] | undefined>;
   /** Whole, as text; only fields that carry a credential of the call itself are redacted. */
   request_body: string;

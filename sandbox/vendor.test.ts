@@ -78,11 +78,11 @@ describe('a vendor server', () => {
       method: 'POST',
       path: '/json',
       query: { x: '1' },
-      request_body: '{"client_secret":"[redacted]","a":1}',
+      request_body: '{"client_secret":"[redacted by the sandbox]","a":1}',
       status: 200,
     });
-    expect(form?.request_body).to.equal('password=[redacted]&a=1');
-    expect(json?.request_headers.authorization).to.equal('Bearer [redacted]');
+    expect(form?.request_body).to.equal('password=[redacted by the sandbox]&a=1');
+    expect(json?.request_headers.authorization).to.equal('Bearer [redacted by the sandbox]');
     expect(JSON.stringify([json, form])).not.to.match(/hush|topsecret|secret-token/);
   });
 

@@ -70,7 +70,7 @@ export function presentZone({ zone, account_id }: CloudflareState): Presented {
     activated_on: zone.created_on,
     vanity_name_servers: [],
     meta: { step: 2, custom_certificate_quota: 0, page_rule_quota: 3, phishing_detected: false },
-    owner: { id: null, type: 'user', name: null },
+    owner: { id: account_id, type: 'organization', name: 'Spoq sandbox' },
     account: { id: account_id, name: 'Spoq sandbox' },
   };
 }
