@@ -11,7 +11,14 @@ export function createBodyMiddleware(limit = '16kb'): Middleware {
   return async (ctx, next) => {
     if (ctx.is('json', 'urlencoded') === false)
       throw new SpoqError('unsupported_media_type', { detail: 'Send a form or JSON.' });
-    await parse(ctx, next);
+    try {
+      await parse(ctx, async () => {});
+    } catch (cause) {
+      if ((cause as { status?: unknown }).status === 413)
+        throw new SpoqError('body_too_large', { detail: `The body is larger than ${limit}.`, cause });
+      throw new SpoqError('invalid_request', { detail: 'The body could not be read as what it says it is.', cause });
+    }
+    await next();
   };
 }
 

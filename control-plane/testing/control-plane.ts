@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import { PgBoss } from 'pg-boss';
+import { pino } from 'pino';
+import { createApp } from '../app.ts';
+import { createCipher } from '../cipher.ts';
+import { loadConfig } from '../config.ts';
+import type { Deps } from '../deps.ts';
+import { createStripe } from '../integrations/stripe.ts';
+import { createJwtSecret } from '../jwt-secret.ts';
+import { createMetrics } from '../metrics.ts';
+import { createPages } from '../pages/pages.ts';
+import { Browser } from './browser.ts';
+import type { TestDatabase } from './database.ts';
+import { GITHUB_CLIENT, type GithubServer } from './github-server.ts';
+import { listenOnFreePort } from './listen.ts';
+
+export interface TestControlPlane {
+  url: string;
+  deps: Deps;
+  /** Every line that was logged. */
+  logs: string[];
+  /** Moves the control plane's clock, not the machine's. */
+  advance(seconds: number): void;
+  /** A browser that is signed in as the person whom GitHub shows now. */
+  signIn(): Promise<Browser>;
+  /** A box of that person, as provisioning would have made it. */
+  createBox(userId: string, status?: string): Promise<{ id: string; hostname: string; jwt_secret: string }>;
+  close(): Promise<void>;
+}
+
+/** The web app on a real port, database and GitHub; `env` overrides its configuration. */
+export async function createTestControlPlane(
+  database: TestDatabase,
+  github: GithubServer,
+  env: Record<string, string> = {},
+): Promise<TestControlPlane> {
+  const server = createServer();
+  const url = await listenOnFreePort(server);
+  const config = loadConfig({
+    DATABASE_URL: database.url,
+    BASE_URL: url,
+    BOX_DOMAIN: 'spoq.localhost',
+    BOX_URL_TEMPLATE: 'http://{hostname}:4009',
+    ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    GITHUB_CLIENT_ID: GITHUB_CLIENT.id,
+    GITHUB_CLIENT_SECRET: GITHUB_CLIENT.secret,
+    GITHUB_URL: github.url,
+    GITHUB_API_URL: github.url,
+    STRIPE_SECRET_KEY: 'sk_test_1',
+    STRIPE_WEBHOOK_SECRET: 'whsec_1',
+    STRIPE_API_URL: 'http://127.0.0.1:9',
+    CONTABO_CLIENT_ID: 'client',
+    CONTABO_CLIENT_SECRET: 'secret',
+    CONTABO_API_USER: 'user',
+    CONTABO_API_PASSWORD: 'password',
+    CLOUDFLARE_API_TOKEN: 'token',
+    CLOUDFLARE_ZONE_ID: '0'.repeat(32),
+    ANTHROPIC_API_KEY: 'sk-ant-1',
+    PULUMI_CONFIG_PASSPHRASE: 'passphrase',
+    LOG_LEVEL: 'debug',
+    ...env,
+  });
+  const logs: string[] = [];
+  let offset = 0;
+  const deps: Deps = {
+    config,
+    db: database.db,
+    log: pino({ level: config.LOG_LEVEL }, { write: (line: string) => void logs.push(line) }),
+    cipher: createCipher(config.ENCRYPTION_KEY.reveal()),
+    metrics: createMetrics(),
+    pages: createPages(),
+    stripe: createStripe(config),
+    boss: new PgBoss(database.url),
+    now: () => new Date(Date.now() + offset),
+  };
+  server.on('request', createApp(deps).callback());
+  return {
+    url,
+    deps,
+    logs,
+    advance: (seconds) => void (offset += seconds * 1000),
+    async signIn() {
+      const browser = new Browser(url);
+      const begun = await browser.get('/auth/github');
+      await browser.get(github.decide(begun.location ?? ''));
+      return browser;
+    },
+    async createBox(userId, status = 'ready') {
+      const [box] = await database.db('user_vps').insert(
+        {
+          user_id: userId,
+          provider: 'contabo',
+          hostname: `box-${randomBytes(4).toString('hex')}.spoq.localhost`,
+          region: 'EU',
+          plan: 'basic',
+          status,
+          ssh_password_hash: 'argon2',
+          ssh_password_crypt: 'crypt',
+          jwt_secret: '',
+        },
+        ['id', 'hostname'],
+      );
+      const made = { id: String(box.id), hostname: String(box.hostname) };
+      const sealed = createJwtSecret(deps.cipher, made.id);
+      await database.db('user_vps').where('id', made.id).update({ jwt_secret: sealed });
+      return { ...made, jwt_secret: sealed };
+    },
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
