@@ -1,0 +1,126 @@
+import type { PlanName } from '../../contract/billing.ts';
+import type { ProviderName, VpsStatus } from '../../contract/vps.ts';
+import type { BoxOutputs } from '../../stacks/outputs.ts';
+import type { Db } from './connect.ts';
+
+/** A box, in whatever state. Its id is the stack's: `box-<id>`. */
+export interface UserVpsRow {
+  id: string;
+  user_id: string;
+  provider: ProviderName;
+  provider_instance_id: string | null;
+  hostname: string;
+  ip_address: string | null;
+  region: string;
+  plan: PlanName;
+  status: VpsStatus;
+  ssh_username: string;
+  ssh_password_hash: string;
+  /** Sealed; see password/hash.ts. */
+  ssh_password_crypt: string;
+  ssh_host_key_fingerprint: string | null;
+  /** Sealed; see jwt-secret.ts. */
+  jwt_secret: string;
+  /** Why it failed. While the status is still `provisioning`: why it is being taken down again. */
+  failure: string | null;
+  /** Postgres' bigint, as text. */
+  fence: string;
+  created_at: Date;
+  ready_at: Date | null;
+  terminated_at: Date | null;
+}
+
+/** The stack of a box, and the name of its instance at the vendor. */
+export function toStackName(boxId: string): string {
+  return `box-${boxId}`;
+}
+
+export async function findBox(db: Db, id: string): Promise<UserVpsRow | undefined> {
+  return db<UserVpsRow>('user_vps').where('id', id).first();
+}
+
+/** The person's one box that isn't terminated. */
+export async function findBoxOfUser(db: Db, userId: string): Promise<UserVpsRow | undefined> {
+  return db<UserVpsRow>('user_vps').where('user_id', userId).whereNot('status', 'terminated').first();
+}
+
+export async function insertBox(
+  db: Db,
+  row: Omit<
+    UserVpsRow,
+    | 'fence'
+    | 'provider_instance_id'
+    | 'ip_address'
+    | 'ssh_host_key_fingerprint'
+    | 'failure'
+    | 'ready_at'
+    | 'terminated_at'
+    | 'ssh_username'
+  >,
+): Promise<UserVpsRow> {
+  const [created] = await db<UserVpsRow>('user_vps').insert(row).returning('*');
+  if (created === undefined) throw new Error('insert of a box returned no row');
+  return created;
+}
+
+/** Host names that are taken: by boxes that live, and by those of others that were terminated after `since`. */
+export async function listTakenHostnames(db: Db, userId: string, since: Date): Promise<Set<string>> {
+  const rows = await db<UserVpsRow>('user_vps')
+    .whereNot('status', 'terminated')
+    .orWhere((query) => query.whereNot('user_id', userId).andWhere('terminated_at', '>', since))
+    .select('hostname');
+  return new Set(rows.map((row) => row.hostname));
+}
+
+/** Puts a box that failed back to the start, with the password and region of today. */
+export async function resetBox(
+  db: Db,
+  id: string,
+  change: Pick<UserVpsRow, 'region' | 'ssh_password_hash' | 'ssh_password_crypt'>,
+): Promise<void> {
+  await db<UserVpsRow>('user_vps')
+    .where('id', id)
+    .update({ ...change, status: 'pending', failure: null, provider_instance_id: null, ip_address: null });
+}
+
+/**
+ * Takes the lease on a box: the next fence, with which every write of this run is guarded. A run before it can write no more.
+ * Undefined when the box is in none of `from`.
+ */
+export async function takeFence(
+  db: Db,
+  id: string,
+  from: VpsStatus[],
+  status: VpsStatus,
+): Promise<UserVpsRow | undefined> {
+  const [row] = await db<UserVpsRow>('user_vps')
+    .where('id', id)
+    .whereIn('status', from)
+    .update({ fence: db.raw('fence + 1') as unknown as string, status })
+    .returning('*');
+  return row;
+}
+
+/** Locks a box's row as long as `fence` is still the newest. False: another run has taken over. */
+export async function lockFence(tx: Db, id: string, fence: string): Promise<boolean> {
+  const row = await tx<UserVpsRow>('user_vps').where({ id, fence }).forUpdate().first('id');
+  return row !== undefined;
+}
+
+/** Writes to a box whose fence is held by this transaction (lockFence). */
+export async function updateBox(tx: Db, id: string, change: Partial<UserVpsRow>): Promise<void> {
+  await tx<UserVpsRow>('user_vps').where('id', id).update(change);
+}
+
+/** The outputs of a stack as columns. */
+export function toBoxColumns(
+  outputs: BoxOutputs,
+): Pick<UserVpsRow, 'ip_address' | 'provider_instance_id' | 'region' | 'ssh_host_key_fingerprint'> {
+  const { ip_address, provider_instance_id, region, ssh_host_key_fingerprint } = outputs;
+  return { ip_address, provider_instance_id, region, ssh_host_key_fingerprint };
+}
+
+/** Postgres' bigint, as text. */
+export async function countBoxesByStatus(db: Db): Promise<{ status: VpsStatus; count: string }[]> {
+  return db<UserVpsRow>('user_vps').groupBy('status').select('status', db.raw('count(*)'));
+}
