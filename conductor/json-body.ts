@@ -3,6 +3,10 @@ import { getRawBody } from 'raw-body';
 import { SpoqError } from '../contract/errors.ts';
 import type { Context } from './web.ts';
 
+/** How much more than the limit is read and thrown away, and for how long at most. */
+const DRAIN_FACTOR = 4;
+const DRAIN_MS = 5_000;
+
 /** Reads a JSON body of at most `limit` bytes. Throws 413, 415 or `invalid_request`; the value is still to be parsed. */
 export async function readJsonBody(ctx: Context, limit: number): Promise<unknown> {
   if (!ctx.is('application/json')) throw new SpoqError('unsupported_media_type', { detail: 'Send application/json.' });
@@ -21,12 +25,25 @@ async function readBytes(req: IncomingMessage, limit: number): Promise<Buffer> {
   try {
     return await getRawBody(req, { limit, length: req.headers['content-length'] ?? null });
   } catch (error) {
-    // The rest is read and thrown away (the server's request timeout bounds it): who is still sending sees the answer.
-    req.resume();
+    await drain(req, DRAIN_FACTOR * limit);
     const type = error instanceof Error && 'type' in error ? error.type : undefined;
     if (type === 'entity.too.large') {
       throw new SpoqError('body_too_large', { detail: `The limit is ${limit} bytes.`, cause: error });
     }
     throw new SpoqError('invalid_request', { detail: 'The body did not arrive whole.', cause: error });
   }
+}
+
+/** Who is still sending doesn't look for an answer, and would meet a closed connection instead: the rest is read, in bounds. */
+function drain(req: IncomingMessage, maxBytes: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, DRAIN_MS);
+  let left = maxBytes;
+  req.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) resolve();
+  });
+  req.once('end', resolve).once('close', resolve);
+  req.resume();
+  return promise.finally(() => clearTimeout(timer));
 }

@@ -10,6 +10,7 @@ import { startControlPlane } from './testing/control-plane.ts';
 import type { TestControlPlane } from './testing/control-plane.ts';
 import { createTestLog } from './testing/start-conductor.ts';
 import { createSigningKey } from './testing/tokens.ts';
+import { waitUntil } from './testing/wait-until.ts';
 
 describe('key cache', () => {
   let dir: string;
@@ -140,6 +141,31 @@ describe('key cache', () => {
     clock += 5_001;
     expect(await findAll(cache, 'first')).to.deep.equal([true]);
     expect(plane.fetches).to.equal(2);
+  });
+
+  it('refreshes by itself, and tries again sooner after a failure', async () => {
+    const log = createTestLog(logs);
+    const intervals = { refreshMs: 40, retryMs: 10 };
+    const store = createKeyStore(dir);
+    const cache = createKeyCache({
+      jwksUrl: plane.jwksUrl,
+      store,
+      fetch: fetchDirect,
+      log,
+      now: () => clock,
+      intervals,
+    });
+    caches.push(cache);
+    await cache.start();
+    expect(await findAll(cache, 'first')).to.deep.equal([true]);
+    plane.published = [await createSigningKey('second')];
+    await waitUntil('the old key is dropped', async () => (await cache.find('first')) === undefined);
+    plane.failure = { status: 503, body: '' };
+    await waitUntil('a refresh fails', () => logs.length > 0);
+    plane.failure = undefined;
+    const before = plane.fetches;
+    await waitUntil('it goes on', () => plane.fetches > before + 1);
+    cache.stop();
   });
 
   it('takes only RSA keys for signatures with RS256', async () => {

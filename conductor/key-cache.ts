@@ -11,6 +11,8 @@ export interface KeyCacheDeps {
   log: Logger;
   /** Milliseconds since the epoch. */
   now: () => number;
+  /** Milliseconds between two refreshes, and from a failed one to the next. */
+  intervals?: { refreshMs: number; retryMs: number };
 }
 
 /** The control plane's public keys, by `kid`. */
@@ -35,6 +37,7 @@ const MAX_BYTES = 64 * 1024;
 
 /** Keeps the public keys of one control plane in memory and in `store`. A refresh drops what is no longer published. */
 export function createKeyCache(deps: KeyCacheDeps): KeyCache {
+  const { refreshMs, retryMs } = deps.intervals ?? { refreshMs: REFRESH_MS, retryMs: RETRY_MS };
   let keys = new Map<string, CryptoKey>();
   let running: Promise<void> | undefined;
   let failures = 0;
@@ -61,7 +64,7 @@ export function createKeyCache(deps: KeyCacheDeps): KeyCache {
       await saveKeys(jwks);
     } catch (error) {
       failures += 1;
-      nextAllowedAt = deps.now() + RETRY_MS;
+      nextAllowedAt = deps.now() + retryMs;
       deps.log.warn({ url: deps.jwksUrl, reason: describe(error), kept: keys.size }, 'keys could not be fetched');
     }
   }
@@ -85,7 +88,7 @@ export function createKeyCache(deps: KeyCacheDeps): KeyCache {
   function schedule(): void {
     clearTimeout(timer);
     if (stopped) return;
-    const wait = failures === 0 ? REFRESH_MS : Math.min(RETRY_MS * 2 ** (failures - 1), REFRESH_MS);
+    const wait = failures === 0 ? refreshMs : Math.min(retryMs * 2 ** (failures - 1), refreshMs);
     timer = setTimeout(() => void refresh(), wait);
     timer.unref();
   }

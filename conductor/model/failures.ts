@@ -27,8 +27,10 @@ export function describeFailure(error: unknown, model: Model): ModelFailure {
   const upstream = readUpstream(error);
   const { status } = upstream;
   if (status === undefined) {
-    const lost = APICallError.isInstance(error);
-    const detail = lost ? 'The model provider could not be reached.' : 'The answer of the model provider broke off.';
+    const unreached = APICallError.isInstance(error) && error.statusCode === undefined;
+    const detail = unreached
+      ? 'The model provider could not be reached.'
+      : 'The answer of the model provider broke off.';
     return { error: new SpoqError('model_failed', { detail }), retryable: true };
   }
   if (/insufficient_quota|billing/.test(upstream.code)) {
@@ -71,11 +73,16 @@ function readUpstream(error: unknown): Upstream {
   const body = asRecord(record['data'] ?? readJson(record['responseBody']));
   const inner = asRecord(body['error'] ?? asRecord(body['response'])['error']);
   return {
-    status: typeof record['statusCode'] === 'number' ? record['statusCode'] : undefined,
+    status: readStatus(record['statusCode']),
     message: asText(inner['message']) || asText(record['message']),
     code: [inner['code'], inner['type'], record['code'], record['type']].map(asText).join(' '),
     headers: asRecord(record['responseHeaders']) as Record<string, string>,
   };
+}
+
+/** A status that tells a failure: an answer of 200 that couldn't be read is an error of status 200 to the AI SDK. */
+function readStatus(status: unknown): number | undefined {
+  return typeof status === 'number' && status >= 400 ? status : undefined;
 }
 
 /** Seconds (RFC 9110 §10.2.3: a number or a date). Undefined when the provider doesn't say. */

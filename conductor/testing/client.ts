@@ -26,9 +26,12 @@ export interface Answer {
 
 async function open(target: Target, { method = 'GET', path, headers = {}, body }: Send): Promise<IncomingMessage> {
   const raw = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-  const typed =
-    body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(raw) };
-  const req = request({ ...target, host: 'localhost', method, path, headers: { ...typed, ...headers }, agent: false });
+  const req = request({ ...target, host: 'localhost', method, path, agent: false });
+  if (body !== undefined) req.setHeader('content-type', 'application/json');
+  if (body !== undefined && headers['transfer-encoding'] === undefined) {
+    req.setHeader('content-length', Buffer.byteLength(raw));
+  }
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) req.setHeader(name, value);
   req.end(raw);
   const [res] = (await once(req, 'response')) as [IncomingMessage];
   return res;

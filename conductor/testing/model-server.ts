@@ -102,7 +102,7 @@ export function refuseAnthropic(
   res.end(JSON.stringify({ type: 'error', error: { type, message }, request_id: 'req_1' }));
 }
 
-/** A whole Responses answer of OpenAI; without `end` it breaks off after the words. */
+/** A whole Responses answer of OpenAI; without `end` it stays open after the words. */
 export function sayOpenAi(res: ServerResponse, words: string[], end = true): void {
   res.writeHead(200, { 'content-type': 'text/event-stream' });
   const response = {
@@ -124,7 +124,7 @@ export function sayOpenAi(res: ServerResponse, words: string[], end = true): voi
   for (const delta of words) {
     write({ type: 'response.output_text.delta', item_id: 'item_1', output_index: 0, content_index: 0, delta });
   }
-  if (!end) return void res.end();
+  if (!end) return;
   write({ type: 'response.output_item.done', output_index: 0, item: { ...item, status: 'completed' } });
   const usage = { input_tokens: 12, output_tokens: 7, total_tokens: 19 };
   write({ type: 'response.completed', response: { ...response, status: 'completed', usage } });
