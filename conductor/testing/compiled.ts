@@ -57,17 +57,21 @@ export interface ConductorProcess {
   close(): Promise<void>;
 }
 
-/** Runs a conductor as a process of its own, with a folder of its own, until it listens. `command` is its argv without flags. */
+/**
+ * Runs a conductor as a process of its own until it listens. `command` is its argv without flags; `dir`, which holds
+ * its configuration, socket and state, is made when left out.
+ */
 export async function runConductor(
   command: string[],
   config: string,
   env: Record<string, string>,
+  dir?: string,
 ): Promise<ConductorProcess> {
-  const dir = await mkdtemp(join(tmpdir(), 'conductor-'));
-  const configPath = join(dir, 'config.toml');
+  const folder = dir ?? (await mkdtemp(join(tmpdir(), 'conductor-')));
+  const configPath = join(folder, 'config.toml');
   await writeFile(configPath, config);
   const [file = '', ...rest] = command;
-  const flags = ['--config', configPath, '--socket', join(dir, 'remote.sock'), '--state', join(dir, 'state')];
+  const flags = ['--config', configPath, '--socket', join(folder, 'remote.sock'), '--state', join(folder, 'state')];
   const started = performance.now();
   const child = spawn(file, [...rest, ...flags], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let stderr = '';
@@ -91,14 +95,14 @@ export async function runConductor(
   return {
     local: { port: listening.port },
     remote: { socketPath: listening.socket },
-    dir,
+    dir: folder,
     process: child,
     stderr: () => stderr,
     startMs,
     stop,
     async close() {
       if (child.exitCode === null && child.signalCode === null) await stop('SIGKILL');
-      await rm(dir, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

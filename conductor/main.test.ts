@@ -1,0 +1,235 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { ASK_LIMITS, BoxHealth, BoxStatus } from '../contract/conductor.ts';
+import { askAll, openAsk, send } from './testing/client.ts';
+import { compileConductor, formatConfig, runConductor } from './testing/compiled.ts';
+import type { ConductorProcess } from './testing/compiled.ts';
+import { startControlPlane } from './testing/control-plane.ts';
+import type { TestControlPlane } from './testing/control-plane.ts';
+import {
+  beginAnthropic,
+  endAnthropic,
+  sayAnthropic,
+  speakAnthropic,
+  startModelServer,
+} from './testing/model-server.ts';
+import type { TestModelServer } from './testing/model-server.ts';
+import { TEST_API_KEY } from './testing/start-conductor.ts';
+import { HOSTNAME, signToken } from './testing/tokens.ts';
+import { waitUntil } from './testing/wait-until.ts';
+import { VERSION } from './version.ts';
+
+interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+describe('the compiled conductor', () => {
+  let executable: string;
+  let dir: string;
+  let plane: TestControlPlane;
+  let model: TestModelServer;
+  let conductor: ConductorProcess | undefined;
+
+  before(async () => {
+    executable = await compileConductor('main');
+    plane = await startControlPlane();
+  });
+  after(() => plane.close());
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'main-'));
+    model = await startModelServer();
+  });
+  afterEach(async () => {
+    await conductor?.close();
+    conductor = undefined;
+    await model.close();
+    plane.failure = undefined;
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  async function start(): Promise<ConductorProcess> {
+    const config = formatConfig({ jwksUrl: plane.jwksUrl, modelUrl: model.url });
+    conductor = await runConductor([executable], config, { ANTHROPIC_API_KEY: TEST_API_KEY }, dir);
+    return conductor;
+  }
+
+  async function authorize(): Promise<{ authorization: string }> {
+    return { authorization: `Bearer ${await signToken(plane.key)}` };
+  }
+
+  function runToEnd(args: string[]): Promise<Ended> {
+    return new Promise((resolve) => {
+      execFile(executable, args, { env: {} }, (error, stdout, stderr) => {
+        resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
+      });
+    });
+  }
+
+  it('says its version and its flags', async () => {
+    expect(await runToEnd(['--version'])).to.deep.equal({ code: 0, stdout: `conductor ${VERSION}\n`, stderr: '' });
+    const help = await runToEnd(['--help']);
+    expect([help.code, help.stderr]).to.deep.equal([0, '']);
+    for (const flag of ['--config', '--socket', '--port', '--state', '--version', '--help']) {
+      expect(help.stdout).to.include(flag);
+    }
+  });
+
+  it('names every fault of its configuration and ends with 64', async () => {
+    await writeFile(join(dir, 'bad.toml'), '[auth]\nowner_id = "alice"\nhostname = "alice.spoq.dev"\n');
+    expect(await runToEnd(['--config', join(dir, 'bad.toml'), '--port', 'x'])).to.deep.equal({
+      code: 64,
+      stdout: '',
+      stderr: `conductor: The configuration is not valid. Correct what is named and start again.
+  --port: must be a number from 0 to 65535
+  auth.owner_id: Invalid UUID
+  auth.issuer: Invalid input: expected string, received undefined
+`,
+    });
+  });
+
+  it('says which file it cannot read and which flag it does not know', async () => {
+    const missing = await runToEnd(['--config', join(dir, 'none.toml')]);
+    expect([missing.code, missing.stdout]).to.deep.equal([64, '']);
+    expect(missing.stderr).to.match(/^conductor: The configuration cannot be read\..*\n {2}--config: .*none\.toml/);
+    const unknown = await runToEnd(['--verbose']);
+    expect([unknown.code, unknown.stdout]).to.deep.equal([64, '']);
+    expect(unknown.stderr).to.match(
+      /^conductor: The arguments are not valid\. See conductor --help\.\n {2}arguments: .*--verbose/,
+    );
+  });
+
+  it('answers on both listeners, streaming, and logs JSON lines without content', async () => {
+    const { promise: heard, resolve: hear } = Promise.withResolvers<void>();
+    model.speak = async (res) => {
+      beginAnthropic(res);
+      speakAnthropic(res, 'planted-first');
+      await heard;
+      endAnthropic(res);
+    };
+    const { local, remote, stop, stderr, startMs } = await start();
+    expect(startMs).to.be.below(5000);
+    const headers = await authorize();
+    expect(BoxHealth.parse((await send(remote, { path: '/health' })).json)).to.deep.equal({
+      status: 'ok',
+      version: VERSION,
+    });
+    const status = BoxStatus.parse((await send(local, { path: '/api/status' })).json);
+    expect(status).to.deep.include({ hostname: HOSTNAME, version: VERSION, model: 'claude-sonnet-5-5', running: 0 });
+    expect(status.memory.free_bytes).to.be.within(1, status.memory.total_bytes);
+    expect(status.disk.free_bytes).to.be.within(1, status.disk.total_bytes);
+
+    const stream = await openAsk(remote, { question: 'planted-question' }, headers);
+    expect((await stream.next())?.event).to.equal('start');
+    expect((await stream.next())?.data).to.deep.equal({ type: 'text', text: 'planted-first' });
+    hear();
+    expect((await stream.next())?.event).to.equal('done');
+    expect(await stop()).to.equal(0);
+    const lines = stderr()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { msg: string });
+    expect(lines.map(({ msg }) => msg)).to.deep.equal([
+      'listening',
+      'request',
+      'request',
+      'request',
+      'stopping',
+      'stopped',
+    ]);
+    expect(stderr()).not.to.include('planted');
+    expect(stderr()).not.to.include(headers.authorization.slice(7));
+    expect(stderr()).not.to.include(TEST_API_KEY);
+  });
+
+  it("ends the model's call when the reader goes", async () => {
+    model.speak = (res) => beginAnthropic(res);
+    const { remote, local } = await start();
+    const stream = await openAsk(remote, { question: 'Why?' }, await authorize());
+    await stream.next();
+    await waitUntil('the model is asked', () => model.calls.length === 1);
+    stream.drop();
+    await waitUntil('the call is dropped', () => model.calls[0]?.dropped === true);
+    await waitUntil('nothing runs', async () => {
+      return BoxStatus.parse((await send(local, { path: '/api/status' })).json).running === 0;
+    });
+  });
+
+  it('tells what the model provider does wrong, as in the other tests', async () => {
+    const { local } = await start();
+    model.speak = (res) => void res.writeHead(307, { location: 'http://127.0.0.1:1/' }).end();
+    expect((await askAll(local, { question: 'Why?' })).at(-1)).to.deep.include({ code: 'model_failed' });
+    model.speak = (res) => {
+      beginAnthropic(res);
+      speakAnthropic(res, 'Hel');
+      setImmediate(() => res.destroy());
+    };
+    expect((await askAll(local, { question: 'Why?' })).at(-1)).to.deep.include({ code: 'model_failed' });
+    await model.close();
+    const [, unreachable] = await askAll(local, { question: 'Why?' });
+    expect(unreachable).to.deep.include({ code: 'model_failed', detail: 'The model provider could not be reached.' });
+    model = await startModelServer();
+  });
+
+  it('refuses a body that is too large, and takes the largest', async () => {
+    const { local } = await start();
+    const ask = { method: 'POST', path: '/api/ask' };
+    const body = JSON.stringify({ question: 'Why?' });
+    expect((await send(local, { ...ask, body: body.padEnd(ASK_LIMITS.body_bytes + 1) })).status).to.equal(413);
+    expect((await send(local, { ...ask, body: body.padEnd(ASK_LIMITS.body_bytes) })).status).to.equal(200);
+  });
+
+  it('lets its owner in after being killed and restarted while the control plane is down', async () => {
+    const first = await start();
+    expect((await send(first.remote, { path: '/api/status', headers: await authorize() })).status).to.equal(200);
+    await first.stop('SIGKILL');
+    plane.failure = { status: 503, body: '' };
+    const second = await start();
+    expect((await send(second.remote, { path: '/api/status', headers: await authorize() })).status).to.equal(200);
+  });
+
+  it('refuses to start twice, and the first one goes on', async () => {
+    const { remote } = await start();
+    const flags = ['--config', join(dir, 'config.toml'), '--socket', remote.socketPath, '--state', dir];
+    expect(await runToEnd(flags)).to.deep.equal({
+      code: 1,
+      stdout: '',
+      stderr: `conductor: Another conductor is listening on ${remote.socketPath}. Stop it first, or give another path with --socket.\n`,
+    });
+    expect((await send(remote, { path: '/health' })).status).to.equal(200);
+  });
+
+  it('lets an answer end when told to stop', async () => {
+    const { promise: enough, resolve: go } = Promise.withResolvers<void>();
+    model.speak = async (res) => {
+      await enough;
+      sayAnthropic(res, ['Hello']);
+    };
+    const { local, stop, stderr } = await start();
+    const stream = await openAsk(local, { question: 'Why?' });
+    await stream.next();
+    const ended = stop('SIGINT');
+    await waitUntil('it is stopping', () => stderr().includes('"stopping"'));
+    go();
+    expect((await stream.next())?.data).to.deep.equal({ type: 'text', text: 'Hello' });
+    expect((await stream.next())?.event).to.equal('done');
+    expect(await ended).to.equal(0);
+  });
+
+  it('ends within ten seconds even if the model does not, and tells who is reading', async () => {
+    model.speak = (res) => beginAnthropic(res);
+    const { local, stop } = await start();
+    const stream = await openAsk(local, { question: 'Why?' });
+    await stream.next();
+    const started = performance.now();
+    const ended = stop();
+    expect((await stream.next())?.data).to.deep.include({ type: 'error', code: 'not_ready' });
+    expect(await stream.next()).to.equal(undefined);
+    expect(await ended).to.equal(0);
+    expect(performance.now() - started).to.be.below(10_000);
+  });
+});
