@@ -39,7 +39,11 @@ export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates)
     { path: '/etc/ssh/spoq_host_ed25519_key.pub', mode: '0644', content: endLine(keys.hostPublicKey) },
     { path: '/etc/ssh/spoq_control_keys', mode: '0644', content: endLine(keys.controlPublicKey) },
     { path: '/usr/local/lib/spoq/SHA256SUMS', mode: '0644', content: listDigests(spec) },
-    { path: '/usr/local/lib/spoq/setup.conf', mode: '0644', content: `SPOQ_RELEASES_URL=${quoteForShell(spec.releases.base_url)}\n` },
+    {
+      path: '/usr/local/lib/spoq/setup.conf',
+      mode: '0644',
+      content: `SPOQ_RELEASES_URL=${quoteForShell(spec.releases.base_url)}\n`,
+    },
     { path: SETUP_PATH, mode: '0755', content: fill(templates['setup.sh']) },
   ];
 }
@@ -53,13 +57,21 @@ function describeConductor({ owner_id, hostname, auth, ai }: BoxSpec): Conductor
 }
 
 function listModelKeys({ model_keys: keys }: BoxSpec): string {
-  const lines = [keys.anthropic && `ANTHROPIC_API_KEY=${keys.anthropic}`, keys.openai && `OPENAI_API_KEY=${keys.openai}`];
-  return lines.filter((line) => line !== undefined).map(endLine).join('');
+  const lines = [
+    keys.anthropic && `ANTHROPIC_API_KEY=${keys.anthropic}`,
+    keys.openai && `OPENAI_API_KEY=${keys.openai}`,
+  ];
+  return lines
+    .filter((line) => line !== undefined)
+    .map(endLine)
+    .join('');
 }
 
 /** As `sha256sum` writes them. Empty when not known: setup.sh then fetches the list from where the files are. */
 function listDigests({ releases }: BoxSpec): string {
-  return Object.entries(releases.sha256).map(([name, digest]) => `${digest}  ${name}\n`).join('');
+  return Object.entries(releases.sha256)
+    .map(([name, digest]) => `${digest}  ${name}\n`)
+    .join('');
 }
 
 /** A word that any POSIX shell reads as exactly `value`. */

@@ -20,13 +20,18 @@ export class Box extends ComponentResource {
     url: string;
   };
 
-  constructor(name: string, { spec, templates }: { spec: BoxSpec; templates: Templates }, options?: ComponentResourceOptions) {
+  constructor(
+    name: string,
+    { spec, templates }: { spec: BoxSpec; templates: Templates },
+    options?: ComponentResourceOptions,
+  ) {
     super('spoq:infra:Box', name, {}, options);
     const hostKey = new SshKey(`${name}-host-key`, { comment: spec.hostname }, { parent: this });
     const controlKey = new SshKey(`${name}-control-key`, { comment: `control@${spec.stack}` }, { parent: this });
 
-    const userData = all([hostKey.privateKey, hostKey.publicKey, controlKey.publicKey]).apply(([hostPrivateKey, hostPublicKey, controlPublicKey]) =>
-      renderUserData(spec, { hostPrivateKey, hostPublicKey, controlPublicKey }, templates),
+    const userData = all([hostKey.privateKey, hostKey.publicKey, controlKey.publicKey]).apply(
+      ([hostPrivateKey, hostPublicKey, controlPublicKey]) =>
+        renderUserData(spec, { hostPrivateKey, hostPublicKey, controlPublicKey }, templates),
     );
     const { provider, region, product, image } = spec;
     const domain = spec.hostname.slice(spec.hostname.indexOf('.') + 1);
@@ -40,7 +45,15 @@ export class Box extends ComponentResource {
     // A name never points to an address that somebody else may have by now: the record goes before its machine does.
     const record = new DnsRecord(
       `${name}-record`,
-      { zoneId: spec.dns.zone_id, name: spec.hostname, type: 'A', content: instance.ipAddress, ttl: spec.dns.ttl_seconds, proxied: false },
+      {
+        zoneId: spec.dns.zone_id,
+        name: spec.hostname,
+        type: 'A',
+        content: instance.ipAddress,
+        ttl: spec.dns.ttl_seconds,
+        proxied: false,
+        comment: spec.stack,
+      },
       { parent: this, replaceOnChanges: ['content'], deleteBeforeReplace: true },
     );
 

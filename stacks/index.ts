@@ -11,6 +11,8 @@ import { parseBoxSpec } from './spec.ts';
  */
 export default async function program(): Promise<Record<string, unknown>> {
   const operator = fileURLToPath(new URL('../control-plane/operator.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, [operator, 'spec', getStack()], { maxBuffer: 1 << 20 });
+  const { stdout } = await promisify(execFile)(process.execPath, [operator, 'spec', getStack()], {
+    maxBuffer: 1 << 20,
+  });
   return createProgram(parseBoxSpec(JSON.parse(stdout)))();
 }

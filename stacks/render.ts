@@ -14,9 +14,17 @@ export function renderCloudConfig(spec: BoxSpec, files: BoxFile[]): string {
   const document = {
     hostname: label,
     fqdn: spec.hostname,
-    users: [{ name: 'spoq', shell: '/bin/bash', groups: ['sudo'], lock_passwd: false, hashed_passwd: spec.password_crypt }],
+    users: [
+      { name: 'spoq', shell: '/bin/bash', groups: ['sudo'], lock_passwd: false, hashed_passwd: spec.password_crypt },
+    ],
     ssh_pwauth: true,
-    write_files: files.map(({ path, mode, content }) => ({ path, permissions: mode, owner: 'root:root', encoding: 'b64', content: encode(content) })),
+    write_files: files.map(({ path, mode, content }) => ({
+      path,
+      permissions: mode,
+      owner: 'root:root',
+      encoding: 'b64',
+      content: encode(content),
+    })),
     runcmd: [[SETUP_PATH]],
   };
   return `#cloud-config\n${JSON.stringify(document, null, 1)}\n`;

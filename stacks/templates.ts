@@ -3,7 +3,14 @@ import { readFileSync } from 'node:fs';
 /** The files of `cloud-init/`, by name, as they are. */
 export type Templates = Record<TemplateName, string>;
 
-export const TEMPLATE_NAMES = ['Caddyfile', 'conductor.service', 'sshd.conf', 'motd', '20spoq-upgrades', 'setup.sh'] as const;
+export const TEMPLATE_NAMES = [
+  'Caddyfile',
+  'conductor.service',
+  'sshd.conf',
+  'motd',
+  '20spoq-upgrades',
+  'setup.sh',
+] as const;
 export type TemplateName = (typeof TEMPLATE_NAMES)[number];
 
 /** Reads `cloud-init/` of this clone. */

@@ -7,7 +7,11 @@ import { main, type Provider } from '@pulumi/pulumi/provider/index.js';
 export type Say = (urn: string, line: string) => void;
 
 /** Serves a plugin to the engine that started this process, and ends with it, however that ended. */
-export async function servePlugin(args: string[], createPlugin: (say: Say) => Provider, onEnd: () => void = () => {}): Promise<void> {
+export async function servePlugin(
+  args: string[],
+  createPlugin: (say: Say) => Provider,
+  onEnd: () => void = () => {},
+): Promise<void> {
   const end = (): void => {
     onEnd();
     process.exit(1);

@@ -20,7 +20,9 @@ export function unwrapBag(value: unknown): Properties {
 /** The names of the properties that differ, sorted. */
 export function listChanges(olds: unknown, news: unknown, names: readonly string[]): string[] {
   const [before, after] = [unwrapBag(olds), unwrapBag(news)];
-  return names.filter((name) => JSON.stringify(before[name] ?? null) !== JSON.stringify(after[name] ?? null)).toSorted();
+  return names
+    .filter((name) => JSON.stringify(before[name] ?? null) !== JSON.stringify(after[name] ?? null))
+    .toSorted();
 }
 
 /** The last part of a URN's type: urn:pulumi:<stack>::<project>::<parents>$<type>::<name>. */

@@ -24,7 +24,8 @@ export async function checkBox({ url, address, pollMs, deadlineMs, say }: BoxChe
     if (reason === undefined) return say('The box answers');
     if (reason !== told) say(`Waiting for the box: ${reason}`);
     told = reason;
-    if (Date.now() >= until) throw new Error(`The box did not answer within ${Math.round(deadlineMs / 1000)} s: ${reason}.`);
+    if (Date.now() >= until)
+      throw new Error(`The box did not answer within ${Math.round(deadlineMs / 1000)} s: ${reason}.`);
     await sleep(pollMs);
   }
 }
@@ -33,15 +34,21 @@ export async function checkBox({ url, address, pollMs, deadlineMs, say }: BoxChe
 async function askHealth(url: URL, address: string): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   const client = url.protocol === 'https:' ? https : http;
-  const request = client.get(url, { lookup: createLookup(url.hostname, address), timeout: 10_000, agent: false }, (response) => {
-    let text = '';
-    response.setEncoding('utf8');
-    response.on('data', (chunk: string) => {
-      if (text.length < 100_000) text += chunk;
-    });
-    response.on('end', () => resolve(response.statusCode === 200 ? readHealth(text) : `it answers ${response.statusCode}`));
-    response.on('error', (error) => resolve(explain(error)));
-  });
+  const request = client.get(
+    url,
+    { lookup: createLookup(url.hostname, address), timeout: 10_000, agent: false },
+    (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        if (text.length < 100_000) text += chunk;
+      });
+      response.on('end', () =>
+        resolve(response.statusCode === 200 ? readHealth(text) : `it answers ${response.statusCode}`),
+      );
+      response.on('error', (error) => resolve(explain(error)));
+    },
+  );
   request.on('timeout', () => request.destroy(new Error('no answer within 10 s')));
   request.on('error', (error) => resolve(explain(error)));
   return promise;

@@ -31,10 +31,28 @@ export function loadVendors(env: Record<string, string | undefined>): VendorConf
   // A first wait of a second, or less where polling is quicker than that (tests, the sandbox).
   const backoffMs = Math.min(1_000, given.PROVISION_POLL_MS);
   const vendors: VendorConfig['vendors'] = {};
-  const { CONTABO_CLIENT_ID: clientId, CONTABO_CLIENT_SECRET: clientSecret, CONTABO_API_USER: user, CONTABO_API_PASSWORD: password } = given;
+  const {
+    CONTABO_CLIENT_ID: clientId,
+    CONTABO_CLIENT_SECRET: clientSecret,
+    CONTABO_API_USER: user,
+    CONTABO_API_PASSWORD: password,
+  } = given;
   if (clientId && clientSecret && user && password)
-    vendors.contabo = createContabo({ apiUrl: given.CONTABO_API_URL, authUrl: given.CONTABO_AUTH_URL, clientId, clientSecret, user, password, backoffMs });
+    vendors.contabo = createContabo({
+      apiUrl: given.CONTABO_API_URL,
+      authUrl: given.CONTABO_AUTH_URL,
+      clientId,
+      clientSecret,
+      user,
+      password,
+      backoffMs,
+    });
   if (given.HOSTINGER_API_KEY)
-    vendors.hostinger = createHostinger({ apiUrl: given.HOSTINGER_API_URL, apiKey: given.HOSTINGER_API_KEY, paymentMethodId: given.HOSTINGER_PAYMENT_METHOD_ID, backoffMs });
+    vendors.hostinger = createHostinger({
+      apiUrl: given.HOSTINGER_API_URL,
+      apiKey: given.HOSTINGER_API_KEY,
+      paymentMethodId: given.HOSTINGER_PAYMENT_METHOD_ID,
+      backoffMs,
+    });
   return { vendors, pollMs: given.PROVISION_POLL_MS, deadlineMs: given.PROVISION_DEADLINE_SECONDS * 1000 };
 }

@@ -8,7 +8,9 @@ const HOSTINGER_SCRIPT_BYTES = 48 * 1024;
 
 const Inputs = z.object({
   provider: z.enum(PROVIDERS, { error: `is not one of ${PROVIDERS.join(', ')}` }),
-  name: z.string().regex(/^[A-Za-z0-9-]{1,63}$/, 'holds something other than letters, digits and dashes, or more than 63 of them'),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,63}$/, 'holds something other than letters, digits and dashes, or more than 63 of them'),
   domain: z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/, 'is not a domain'),
   region: z.string().min(1, 'is empty'),
   product: z.string().min(1, 'is empty'),
@@ -31,14 +33,22 @@ export function checkInstance(news: unknown): CheckFailure[] {
     const value = bag[key];
     if (value === UNKNOWN) continue;
     const result = schema.safeParse(value);
-    if (!result.success) failures.push({ property: key, reason: value === undefined ? 'is missing' : (result.error.issues[0]?.message ?? 'is wrong') });
+    if (!result.success)
+      failures.push({
+        property: key,
+        reason: value === undefined ? 'is missing' : (result.error.issues[0]?.message ?? 'is wrong'),
+      });
   }
   const { provider, userData } = bag;
   if (provider === 'contabo' && typeof userData === 'string' && !userData.startsWith('#cloud-config\n'))
     failures.push({ property: 'userData', reason: 'does not begin with #cloud-config' });
   if (provider === 'hostinger' && typeof userData === 'string') {
     const bytes = Buffer.byteLength(userData);
-    if (bytes >= HOSTINGER_SCRIPT_BYTES) failures.push({ property: 'userData', reason: `has ${bytes} bytes; Hostinger takes fewer than ${HOSTINGER_SCRIPT_BYTES}` });
+    if (bytes >= HOSTINGER_SCRIPT_BYTES)
+      failures.push({
+        property: 'userData',
+        reason: `has ${bytes} bytes; Hostinger takes fewer than ${HOSTINGER_SCRIPT_BYTES}`,
+      });
     if (!userData.startsWith('#!')) failures.push({ property: 'userData', reason: 'is not a script' });
   }
   return failures;

@@ -39,7 +39,12 @@ export async function createInstance(context: InstanceContext, order: InstanceOr
 }
 
 /** Waits for a machine that is bought; sets it up where the vendor has not. */
-export async function awaitRunning(context: InstanceContext, id: string, order: InstanceOrder, until: number): Promise<VendorInstance> {
+export async function awaitRunning(
+  context: InstanceContext,
+  id: string,
+  order: InstanceOrder,
+  until: number,
+): Promise<VendorInstance> {
   const { vendor, signal, pollMs, report } = context;
   let told = '';
   for (;;) {
@@ -49,9 +54,15 @@ export async function awaitRunning(context: InstanceContext, id: string, order: 
     told = instance.state;
     if (instance.phase === 'ready') return instance;
     if (instance.phase === 'broken')
-      throw new UnfinishedInstance(id, `${vendor.label} could not start the machine (${instance.reason ?? instance.state}).`);
+      throw new UnfinishedInstance(
+        id,
+        `${vendor.label} could not start the machine (${instance.reason ?? instance.state}).`,
+      );
     if (Date.now() >= until)
-      throw new UnfinishedInstance(id, `${vendor.label} did not have the machine running within ${Math.round(context.deadlineMs / 1000)} s (last state: ${instance.state}).`);
+      throw new UnfinishedInstance(
+        id,
+        `${vendor.label} did not have the machine running within ${Math.round(context.deadlineMs / 1000)} s (last state: ${instance.state}).`,
+      );
     await vendor.finish(id, order, { signal });
     await pause(pollMs, signal);
   }
@@ -72,7 +83,8 @@ async function obtain(context: InstanceContext, order: InstanceOrder, until: num
       return id ?? (await awaitOrder(context, order.name, until));
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof VendorError) || !error.retryable || attempt >= BUY_TRIES) throw new Error(sentence(context, error), { cause: error });
+      if (!(error instanceof VendorError) || !error.retryable || attempt >= BUY_TRIES)
+        throw new Error(sentence(context, error), { cause: error });
       const id = await findLost(context, order.name, error);
       if (id !== undefined) return id;
     }
@@ -105,7 +117,10 @@ async function awaitOrder(context: InstanceContext, name: string, until: number)
 
 async function findOne({ vendor, signal }: InstanceContext, name: string): Promise<VendorInstance | undefined> {
   const found = await vendor.find(name, { signal });
-  if (found.length > 1) throw new Error(`${vendor.label} has ${found.length} machines named ${name} (${found.map(({ id }) => id).join(', ')}); one too many must be given up by hand.`);
+  if (found.length > 1)
+    throw new Error(
+      `${vendor.label} has ${found.length} machines named ${name} (${found.map(({ id }) => id).join(', ')}); one too many must be given up by hand.`,
+    );
   return found[0];
 }
 
@@ -113,7 +128,10 @@ async function findOne({ vendor, signal }: InstanceContext, name: string): Promi
  * Gives a machine up as far as the vendors let one: disk wiped, renewal ended, name taken away. Each step may be repeated, so a
  * run that was cut short is simply run again. A machine that is gone already is fine.
  */
-export async function releaseInstance(context: InstanceContext, { id, domain }: { id: string; domain: string }): Promise<void> {
+export async function releaseInstance(
+  context: InstanceContext,
+  { id, domain }: { id: string; domain: string },
+): Promise<void> {
   const { vendor, signal, report } = context;
   const instance = await vendor.get(id, { signal });
   if (instance === undefined) return;
@@ -146,7 +164,9 @@ async function awaitWiped(context: InstanceContext, id: string): Promise<void> {
     const instance = await context.vendor.get(id, { signal: context.signal });
     if (instance === undefined || instance.phase === 'ready') return;
     if (instance.phase === 'broken' || Date.now() >= until)
-      throw new Error(`${context.vendor.label} has not wiped the disk (last state: ${instance.reason ?? instance.state}).`);
+      throw new Error(
+        `${context.vendor.label} has not wiped the disk (last state: ${instance.reason ?? instance.state}).`,
+      );
     await pause(context.pollMs, context.signal);
   }
 }

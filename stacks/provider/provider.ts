@@ -33,7 +33,10 @@ export function createProvider(options: ProviderOptions): Provider {
     check: async (urn, _olds, news) => {
       if (isInstance(urn)) return { inputs: news, failures: checkInstance(news) };
       const comment = unwrapBag(news)['comment'];
-      return { inputs: news, failures: typeof comment === 'string' ? [] : [{ property: 'comment', reason: 'is not a string' }] };
+      return {
+        inputs: news,
+        failures: typeof comment === 'string' ? [] : [{ property: 'comment', reason: 'is not a string' }],
+      };
     },
     // A key is never made anew by itself: its comment is a label.
     diff: async (_id, urn, olds, news) => (isInstance(urn) ? diffInstance(olds, news) : { changes: false }),
@@ -57,7 +60,8 @@ export function createProvider(options: ProviderOptions): Provider {
       const context = createContext(urn, order.provider);
       return recordUnfinished(news, async () => {
         const before = unwrapBag(olds);
-        if (before['name'] !== order.name || before['domain'] !== order.domain) await context.vendor.rename(id, order.name, order.domain, { signal: abort.signal });
+        if (before['name'] !== order.name || before['domain'] !== order.domain)
+          await context.vendor.rename(id, order.name, order.domain, { signal: abort.signal });
         return { outs: describe(await awaitRunning(context, id, order, Date.now() + options.deadlineMs), news) };
       });
     },
@@ -86,6 +90,10 @@ async function recordUnfinished<T>(inputs: unknown, action: () => Promise<T>): P
   } catch (error) {
     if (!(error instanceof UnfinishedInstance)) throw error;
     const properties = { ...keepInputs(inputs), providerInstanceId: error.id, ipAddress: '' };
-    throw Object.assign(new Error(error.message, { cause: error }), { id: error.id, properties, reasons: [error.message] });
+    throw Object.assign(new Error(error.message, { cause: error }), {
+      id: error.id,
+      properties,
+      reasons: [error.message],
+    });
   }
 }

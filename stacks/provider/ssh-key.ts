@@ -16,7 +16,11 @@ export function createSshKeyPair(comment: string): SshKeyPair {
   const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment });
   const publicKey = pair.public.trim();
   const blob = Buffer.from(publicKey.split(' ')[1] ?? '', 'base64');
-  return { privateKey: pair.private, publicKey, fingerprint: `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}` };
+  return {
+    privateKey: pair.private,
+    publicKey,
+    fingerprint: `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`,
+  };
 }
 
 /** Outputs of `spoq:index:SshKey`; the private half is a secret whatever the program says. */

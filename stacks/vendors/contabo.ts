@@ -33,10 +33,22 @@ const ContaboInstance = z.object({
   productId: z.string().nullish(),
   ipConfig: z.object({ v4: z.object({ ip: z.string().nullish() }).nullish() }).nullish(),
 });
-const Page = z.object({ data: z.array(ContaboInstance), _pagination: z.object({ totalPages: z.number() }).partial().optional() });
+const Page = z.object({
+  data: z.array(ContaboInstance),
+  _pagination: z.object({ totalPages: z.number() }).partial().optional(),
+});
 
 const BROKEN = new Set(['error', 'product_not_available']);
-const BEFORE_FIRST_RUN = new Set(['provisioning', 'manual_provisioning', 'installing', 'uninstalled', 'product_not_available', 'verification_required', 'pending_payment', 'error']);
+const BEFORE_FIRST_RUN = new Set([
+  'provisioning',
+  'manual_provisioning',
+  'installing',
+  'uninstalled',
+  'product_not_available',
+  'verification_required',
+  'pending_payment',
+  'error',
+]);
 
 /** Contabo's compute API (https://api.contabo.com). The token is kept until half a minute before it ends. */
 export function createContabo(options: ContaboOptions): Vendor {
@@ -45,14 +57,24 @@ export function createContabo(options: ContaboOptions): Vendor {
 
   async function getToken(signal?: AbortSignal): Promise<string> {
     if (token !== undefined && token.until > Date.now()) return token.value;
-    const form = { grant_type: 'password', client_id: options.clientId, client_secret: options.clientSecret, username: options.user, password: options.password };
+    const form = {
+      grant_type: 'password',
+      client_id: options.clientId,
+      client_secret: options.clientSecret,
+      username: options.user,
+      password: options.password,
+    };
     const { body } = await http({ method: 'POST', url: options.authUrl, form, signal });
     const parsed = parseAnswer('Contabo', Token, body);
     token = { value: parsed.access_token, until: Date.now() + (parsed.expires_in - 30) * 1000 };
     return token.value;
   }
 
-  async function call(method: VendorCall['method'], path: string, extra: Pick<VendorCall, 'json' | 'tries' | 'signal'> = {}): Promise<unknown> {
+  async function call(
+    method: VendorCall['method'],
+    path: string,
+    extra: Pick<VendorCall, 'json' | 'tries' | 'signal'> = {},
+  ): Promise<unknown> {
     const send = async () => {
       // Required on every call; it names one request for support and is not an idempotency key.
       const headers = { authorization: `Bearer ${await getToken(extra.signal)}`, 'x-request-id': randomUUID() };
@@ -81,7 +103,8 @@ export function createContabo(options: ContaboOptions): Vendor {
     provider: 'contabo',
     label: 'Contabo',
     // Unknown filters are silently ignored there, so what comes back is compared once more.
-    find: async (name, o) => (await list({ displayName: name }, o)).filter((one) => one.name === name && one.endsAt === null),
+    find: async (name, o) =>
+      (await list({ displayName: name }, o)).filter((one) => one.name === name && one.endsAt === null),
     list: (o) => list({}, o),
     get: async (id, o) =>
       await orGone(async () => {
@@ -99,7 +122,9 @@ export function createContabo(options: ContaboOptions): Vendor {
         defaultUser: 'admin',
         userData: order.userData,
       };
-      return String(parseAnswer('Contabo', Created, await call('POST', 'instances', { json, tries: 1, ...o })).data[0]?.instanceId);
+      return String(
+        parseAnswer('Contabo', Created, await call('POST', 'instances', { json, tries: 1, ...o })).data[0]?.instanceId,
+      );
     },
     finish: async () => false,
     tidy: async () => {},
@@ -122,7 +147,11 @@ export function createContabo(options: ContaboOptions): Vendor {
 
 function toInstance(one: z.infer<typeof ContaboInstance>): VendorInstance {
   const ip = one.ipConfig?.v4?.ip || null;
-  const phase: Phase = BROKEN.has(one.status) ? 'broken' : one.status === 'running' && ip !== null ? 'ready' : 'working';
+  const phase: Phase = BROKEN.has(one.status)
+    ? 'broken'
+    : one.status === 'running' && ip !== null
+      ? 'ready'
+      : 'working';
   return {
     id: String(one.instanceId),
     name: one.displayName ?? '',

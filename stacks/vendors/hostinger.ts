@@ -22,10 +22,18 @@ const Machine = z.object({
   ipv4: z.array(z.object({ address: z.string() })).nullish(),
 });
 type Machine = z.infer<typeof Machine>;
-const Subscription = z.object({ id: z.string(), status: z.string(), expires_at: z.string().nullish(), is_auto_renewed: z.boolean().nullish() });
+const Subscription = z.object({
+  id: z.string(),
+  status: z.string(),
+  expires_at: z.string().nullish(),
+  is_auto_renewed: z.boolean().nullish(),
+});
 type Subscription = z.infer<typeof Subscription>;
 const Named = z.object({ id: z.number(), name: z.string().nullish() });
-const ScriptPage = z.object({ data: z.array(Named), meta: z.object({ current_page: z.number(), per_page: z.number(), total: z.number() }) });
+const ScriptPage = z.object({
+  data: z.array(Named),
+  meta: z.object({ current_page: z.number(), per_page: z.number(), total: z.number() }),
+});
 // 202 answers an order that waits for its payment: `status: payment_initiated` and no machine.
 const Purchase = z.object({ virtual_machine: z.object({ id: z.number() }).nullish() });
 
@@ -38,17 +46,36 @@ const read = <T>(schema: z.ZodType<T>, body: unknown) => parseAnswer('Hostinger'
 /** Hostinger's VPS API (https://developers.hostinger.com). A machine's only name is its host name, `<stack>.<domain>`. */
 export function createHostinger(options: HostingerOptions): Vendor {
   const http = createVendorHttp({ vendor: 'Hostinger', explain, backoffMs: options.backoffMs });
-  const call = async (method: VendorCall['method'], path: string, extra: Pick<VendorCall, 'json' | 'tries' | 'signal'> = {}) =>
-    (await http({ method, url: `${options.apiUrl}${path}`, headers: { authorization: `Bearer ${options.apiKey}`, 'content-type': 'application/json' }, ...extra })).body;
+  const call = async (
+    method: VendorCall['method'],
+    path: string,
+    extra: Pick<VendorCall, 'json' | 'tries' | 'signal'> = {},
+  ) =>
+    (
+      await http({
+        method,
+        url: `${options.apiUrl}${path}`,
+        headers: { authorization: `Bearer ${options.apiKey}`, 'content-type': 'application/json' },
+        ...extra,
+      })
+    ).body;
   const machinePath = (id: string) => `/api/vps/v1/virtual-machines/${id}`;
 
-  const listSubscriptions = async (o?: CallOptions) => read(z.array(Subscription), await call('GET', '/api/billing/v1/subscriptions', o));
+  const listSubscriptions = async (o?: CallOptions) =>
+    read(z.array(Subscription), await call('GET', '/api/billing/v1/subscriptions', o));
 
   async function list(o: CallOptions = {}): Promise<VendorInstance[]> {
     const machines = read(z.array(Machine), await call('GET', '/api/vps/v1/virtual-machines', o));
     if (machines.length === 0) return [];
     const subscriptions = await listSubscriptions(o);
-    return machines.filter((one) => !GONE.has(one.state)).map((one) => toInstance(one, subscriptions.find((s) => s.id === one.subscription_id)));
+    return machines
+      .filter((one) => !GONE.has(one.state))
+      .map((one) =>
+        toInstance(
+          one,
+          subscriptions.find((s) => s.id === one.subscription_id),
+        ),
+      );
   }
 
   async function readMachine(id: string, o?: CallOptions): Promise<Machine | undefined> {
@@ -82,7 +109,8 @@ export function createHostinger(options: HostingerOptions): Vendor {
   async function lookUp(path: string, wanted: string, o?: CallOptions): Promise<number> {
     if (/^\d+$/.test(wanted)) return Number(wanted);
     const one = read(z.array(Named), await call('GET', path, o)).find(({ name }) => name === wanted);
-    if (one === undefined) throw new VendorError('Hostinger', 'refused', `Hostinger has no "${wanted}" in ${path.split('/').at(-1)}`);
+    if (one === undefined)
+      throw new VendorError('Hostinger', 'refused', `Hostinger has no "${wanted}" in ${path.split('/').at(-1)}`);
     return one.id;
   }
 
@@ -106,12 +134,19 @@ export function createHostinger(options: HostingerOptions): Vendor {
     get: async (id, o) => {
       const machine = await readMachine(id, o);
       if (machine === undefined) return undefined;
-      return toInstance(machine, (await listSubscriptions(o)).find((one) => one.id === machine.subscription_id));
+      return toInstance(
+        machine,
+        (await listSubscriptions(o)).find((one) => one.id === machine.subscription_id),
+      );
     },
     buy: async (order, o) => {
       const setup = await describeSetup(order, o);
       const payment = options.paymentMethodId === undefined ? {} : { payment_method_id: options.paymentMethodId };
-      const body = await call('POST', '/api/vps/v1/virtual-machines', { json: { item_id: order.product, ...payment, setup }, tries: 1, ...o });
+      const body = await call('POST', '/api/vps/v1/virtual-machines', {
+        json: { item_id: order.product, ...payment, setup },
+        tries: 1,
+        ...o,
+      });
       const { virtual_machine: machine } = read(Purchase, body);
       return machine ? String(machine.id) : undefined;
     },
@@ -130,7 +165,10 @@ export function createHostinger(options: HostingerOptions): Vendor {
     },
     // Without a password the vendor invents one that nobody learns.
     wipe: async (id, o) => {
-      await call('POST', `${machinePath(id)}/recreate`, { json: { template_id: await findTemplate(DEFAULT_TEMPLATE, o) }, ...o });
+      await call('POST', `${machinePath(id)}/recreate`, {
+        json: { template_id: await findTemplate(DEFAULT_TEMPLATE, o) },
+        ...o,
+      });
     },
     // There is no way to end a subscription at once, only its renewal.
     endRenewal: async (id, o) => {
@@ -145,7 +183,11 @@ export function createHostinger(options: HostingerOptions): Vendor {
 
 function toInstance(machine: Machine, subscription: Subscription | undefined): VendorInstance {
   const ip = machine.ipv4?.[0]?.address ?? null;
-  const phase: Phase = BROKEN.has(machine.state) ? 'broken' : machine.state === 'running' && ip !== null ? 'ready' : 'working';
+  const phase: Phase = BROKEN.has(machine.state)
+    ? 'broken'
+    : machine.state === 'running' && ip !== null
+      ? 'ready'
+      : 'working';
   return {
     id: String(machine.id),
     name: (machine.hostname ?? '').split('.')[0] ?? '',
@@ -166,7 +208,11 @@ function isEnding(subscription: Subscription): boolean {
 /** `message` (schema) or `error` (documentation's text), and the fields that validation refused. */
 function explain(body: unknown): string | undefined {
   const parsed = z
-    .object({ message: z.string().optional(), error: z.string().optional(), errors: z.record(z.string(), z.array(z.string())).optional() })
+    .object({
+      message: z.string().optional(),
+      error: z.string().optional(),
+      errors: z.record(z.string(), z.array(z.string())).optional(),
+    })
     .safeParse(body);
   if (!parsed.success) return undefined;
   const { message, error, errors = {} } = parsed.data;

@@ -12,7 +12,12 @@ export class VendorError extends Error {
   /** Seconds the vendor asked to wait. */
   readonly retryAfterSeconds: number | undefined;
 
-  constructor(vendor: string, kind: FailureKind, message: string, options: { status?: number; retryAfterSeconds?: number; cause?: unknown } = {}) {
+  constructor(
+    vendor: string,
+    kind: FailureKind,
+    message: string,
+    options: { status?: number; retryAfterSeconds?: number; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.name = 'VendorError';
     this.vendor = vendor;
@@ -109,8 +114,12 @@ async function send({ vendor, explain, timeoutMs = 30_000 }: HttpOptions, call: 
   try {
     response = await fetch(call.url, {
       method: call.method,
-      headers: { accept: 'application/json', ...(call.json === undefined ? {} : { 'content-type': 'application/json' }), ...call.headers },
-      body: call.json === undefined ? (call.form && new URLSearchParams(call.form)) : JSON.stringify(call.json),
+      headers: {
+        accept: 'application/json',
+        ...(call.json === undefined ? {} : { 'content-type': 'application/json' }),
+        ...call.headers,
+      },
+      body: call.json === undefined ? call.form && new URLSearchParams(call.form) : JSON.stringify(call.json),
       redirect: 'error',
       signal: call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout]),
     });
@@ -124,7 +133,10 @@ async function send({ vendor, explain, timeoutMs = 30_000 }: HttpOptions, call: 
   const words = explain(body);
   const message = `${vendor} answered ${response.status}${words === undefined ? '' : `: ${words.slice(0, 300)}`}`;
   const kind = response.status === 429 ? 'limited' : response.status >= 500 ? 'broken' : 'refused';
-  throw new VendorError(vendor, kind, message, { status: response.status, retryAfterSeconds: parseRetryAfter(response.headers.get('retry-after')) });
+  throw new VendorError(vendor, kind, message, {
+    status: response.status,
+    retryAfterSeconds: parseRetryAfter(response.headers.get('retry-after')),
+  });
 }
 
 function parseBody(text: string): unknown {

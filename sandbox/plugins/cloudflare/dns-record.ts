@@ -15,8 +15,16 @@ const UPDATED = ['name', 'type', 'ttl', 'content', 'proxied', 'comment'] as cons
 /** As the official provider: two more tries for 429 and 5xx. */
 const TRIES = 3;
 
-const Record_ = z.looseObject({ id: z.string(), created_on: z.string().nullish(), modified_on: z.string().nullish(), proxiable: z.boolean().nullish() });
-const Envelope = z.looseObject({ result: z.unknown(), errors: z.array(z.looseObject({ code: z.number(), message: z.string() })).nullish() });
+const Record_ = z.looseObject({
+  id: z.string(),
+  created_on: z.string().nullish(),
+  modified_on: z.string().nullish(),
+  proxiable: z.boolean().nullish(),
+});
+const Envelope = z.looseObject({
+  result: z.unknown(),
+  errors: z.array(z.looseObject({ code: z.number(), message: z.string() })).nullish(),
+});
 
 class CloudflareError extends Error {
   readonly status: number;
@@ -32,10 +40,17 @@ export function createCloudflarePlugin({ baseUrl, token }: CloudflareOptions): P
     for (let attempt = 1; ; attempt += 1) {
       const response = await fetch(`${baseUrl}${path}`, {
         method,
-        headers: { authorization: `Bearer ${token}`, ...(json === undefined ? {} : { 'content-type': 'application/json' }) },
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+        },
         body: json === undefined ? undefined : JSON.stringify(json),
       }).catch((cause: unknown) => new CloudflareError(503, `Cloudflare could not be reached (${String(cause)})`));
-      if (response instanceof CloudflareError ? attempt < TRIES : (response.status === 429 || response.status >= 500) && attempt < TRIES) {
+      if (
+        response instanceof CloudflareError
+          ? attempt < TRIES
+          : (response.status === 429 || response.status >= 500) && attempt < TRIES
+      ) {
         await sleep(100 * 2 ** attempt);
         continue;
       }
@@ -43,21 +58,31 @@ export function createCloudflarePlugin({ baseUrl, token }: CloudflareOptions): P
       const envelope = Envelope.safeParse(await response.json().catch(() => undefined)).data;
       if (response.ok && envelope !== undefined) return envelope.result;
       const reasons = envelope?.errors?.map(({ code, message }) => `${message} (${code})`).join('; ');
-      throw new CloudflareError(response.status, `Cloudflare answered ${response.status}${reasons ? `: ${reasons}` : ''}`);
+      throw new CloudflareError(
+        response.status,
+        `Cloudflare answered ${response.status}${reasons ? `: ${reasons}` : ''}`,
+      );
     }
   }
 
   const pathOf = (zoneId: unknown, id = ''): string => `/zones/${String(zoneId)}/dns_records${id && `/${id}`}`;
   const describe = (result: unknown, inputs: Properties): { id: string; outs: Properties } => {
     const { id, created_on, modified_on, proxiable } = Record_.parse(result);
-    return { id, outs: { ...inputs, createdOn: created_on ?? '', modifiedOn: modified_on ?? '', proxiable: proxiable ?? false } };
+    return {
+      id,
+      outs: { ...inputs, createdOn: created_on ?? '', modifiedOn: modified_on ?? '', proxiable: proxiable ?? false },
+    };
   };
 
   return {
     version: '6.22.1',
     check: async (urn, _olds, news) => {
-      if (typeOf(urn) !== DNS_RECORD) return { inputs: news, failures: [{ property: '', reason: `the stand-in knows only ${DNS_RECORD}` }] };
-      const failures = REQUIRED.filter((name) => !(name in news)).map((property) => ({ property, reason: 'is missing' }));
+      if (typeOf(urn) !== DNS_RECORD)
+        return { inputs: news, failures: [{ property: '', reason: `the stand-in knows only ${DNS_RECORD}` }] };
+      const failures = REQUIRED.filter((name) => !(name in news)).map((property) => ({
+        property,
+        reason: 'is missing',
+      }));
       return { inputs: news, failures };
     },
     diff: async (_id, _urn, olds, news) => {

@@ -38,10 +38,23 @@ export function createLocalCommandPlugin(env: NodeJS.ProcessEnv, say: Say): Loca
     }
   };
 
-  async function run(urn: string, line: string, inputs: z.output<typeof Inputs>, olds: Record<string, unknown> = {}): Promise<{ stdout: string; stderr: string }> {
+  async function run(
+    urn: string,
+    line: string,
+    inputs: z.output<typeof Inputs>,
+    olds: Record<string, unknown> = {},
+  ): Promise<{ stdout: string; stderr: string }> {
     const [command = '/bin/sh', ...args] = [...inputs.interpreter, line];
-    const previous = { PULUMI_COMMAND_STDOUT: String(olds['stdout'] ?? ''), PULUMI_COMMAND_STDERR: String(olds['stderr'] ?? '') };
-    const child = spawn(command, args, { cwd: inputs.dir, env: { ...env, ...previous, ...inputs.environment }, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+    const previous = {
+      PULUMI_COMMAND_STDOUT: String(olds['stdout'] ?? ''),
+      PULUMI_COMMAND_STDERR: String(olds['stderr'] ?? ''),
+    };
+    const child = spawn(command, args, {
+      cwd: inputs.dir,
+      env: { ...env, ...previous, ...inputs.environment },
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     if (child.pid !== undefined) running.add(child.pid);
     child.stdin.on('error', () => {});
     child.stdin.end(inputs.stdin ?? '');
@@ -59,7 +72,8 @@ export function createLocalCommandPlugin(env: NodeJS.ProcessEnv, say: Say): Loca
     child.on('error', reject);
     child.on('close', (code, signal) => resolve(signal ?? `exit status ${code}`));
     const ended = await promise.finally(() => running.delete(child.pid ?? 0));
-    if (ended !== 'exit status 0') throw new Error(`${ended}: running ${JSON.stringify(line)}:\n${stderr() || stdout()}`);
+    if (ended !== 'exit status 0')
+      throw new Error(`${ended}: running ${JSON.stringify(line)}:\n${stderr() || stdout()}`);
     return { stdout: stdout(), stderr: stderr() };
   }
 
@@ -76,7 +90,10 @@ export function createLocalCommandPlugin(env: NodeJS.ProcessEnv, say: Say): Loca
     create: async (urn, news) => {
       const inputs = Inputs.parse(unwrapBag(news));
       const output = inputs.create === undefined ? { stdout: '', stderr: '' } : await run(urn, inputs.create, inputs);
-      return { id: `${urn.split('::').at(-1)}${randomBytes(6).toString('hex')}`, outs: { ...unwrapBag(news), ...output } };
+      return {
+        id: `${urn.split('::').at(-1)}${randomBytes(6).toString('hex')}`,
+        outs: { ...unwrapBag(news), ...output },
+      };
     },
     update: async (_id, urn, olds, news) => {
       const inputs = Inputs.parse(unwrapBag(news));

@@ -1,0 +1,64 @@
+import { PLANS, type PlanName } from '../../contract/billing.ts';
+import type { ProviderName } from '../../contract/vps.ts';
+import { type BoxSpec, parseBoxSpec } from '../../stacks/spec.ts';
+import type { Cipher } from '../cipher.ts';
+import type { Config } from '../config.ts';
+import { unsealJwtSecret } from '../jwt-secret.ts';
+import { unsealPasswordCrypt } from '../password/hash.ts';
+
+/** The columns of user_vps that a box is made from. */
+export interface BoxRow {
+  id: string;
+  user_id: string;
+  provider: ProviderName;
+  region: string;
+  hostname: string;
+  plan: string;
+  ssh_password_crypt: string;
+  jwt_secret: string;
+}
+
+/** Name of the stack, and of the machine at the vendor, of a row of user_vps. */
+export function stackNameOf(boxId: string): string {
+  return `box-${boxId}`;
+}
+
+/**
+ * What a row and the configuration say a box should be.
+ * @throws SpoqError `invalid_request` with every fault at once; Error when a sealed column was sealed for another row.
+ */
+export function buildBoxSpec(
+  deps: { config: Config; cipher: Cipher },
+  row: BoxRow,
+  digests: Record<string, string> = {},
+): BoxSpec {
+  const { config, cipher } = deps;
+  const plan = row.plan in PLANS ? PLANS[row.plan as PlanName] : undefined;
+  const hs256 = config.JWT_ALGORITHM === 'HS256';
+  return parseBoxSpec({
+    stack: stackNameOf(row.id),
+    owner_id: row.user_id,
+    hostname: row.hostname,
+    url: config.BOX_URL_TEMPLATE.replaceAll('{hostname}', row.hostname),
+    provider: row.provider,
+    region: row.region,
+    product: row.provider === 'contabo' ? plan?.contabo_product : plan?.hostinger_item,
+    password_crypt: unsealPasswordCrypt(cipher, row),
+    auth: {
+      issuer: config.BASE_URL,
+      algorithm: config.JWT_ALGORITHM,
+      ...(hs256
+        ? { jwt_secret: unsealJwtSecret(cipher, row) }
+        : { jwks_url: `${config.BASE_URL}/.well-known/jwks.json` }),
+    },
+    ai: {
+      provider: config.MODEL_PROVIDER,
+      model: config.MODEL,
+      anthropic_base_url: config.ANTHROPIC_BASE_URL,
+      openai_base_url: config.OPENAI_BASE_URL,
+    },
+    model_keys: { anthropic: config.ANTHROPIC_API_KEY?.reveal(), openai: config.OPENAI_API_KEY?.reveal() },
+    releases: { base_url: `${config.BASE_URL}/releases`, sha256: digests },
+    dns: { zone_id: config.CLOUDFLARE_ZONE_ID },
+  });
+}

@@ -1,0 +1,61 @@
+import { SpoqError } from '../../contract/errors.ts';
+import type { StepName } from '../../contract/vps.ts';
+import type { ResourceFailure } from './events.ts';
+import { EngineExit } from './pulumi.ts';
+import type { Redact } from './redact.ts';
+
+/** Who holds a stack's lock, as the engine tells it. */
+export interface LockOwner {
+  hostname: string;
+  pid: number;
+}
+
+// The engine reports by text only. Every sentence of it that we rely on is in this file and is tested on the real engine.
+const MISSING = /no stack named '.*' found/;
+const LOCKED = /the stack is currently locked by \d+ lock/;
+const LOCK_OWNER = /created by \S*@(\S+) \(pid (\d+)\)/g;
+const EXISTS = /stack '.*' already exists/;
+
+export function isStackMissing(error: unknown): boolean {
+  return error instanceof EngineExit && MISSING.test(error.result.stderr);
+}
+
+export function isStackThere(error: unknown): boolean {
+  return error instanceof EngineExit && EXISTS.test(error.result.stderr);
+}
+
+/** The owners of the lock that stopped a command, or undefined when it wasn't a lock. */
+export function parseLockOwners(error: unknown): LockOwner[] | undefined {
+  if (!(error instanceof EngineExit)) return undefined;
+  const said = error.result.stderr + error.result.stdout;
+  if (!LOCKED.test(said)) return undefined;
+  return [...said.matchAll(LOCK_OWNER)].map(([, hostname = '', pid = '']) => ({ hostname, pid: Number(pid) }));
+}
+
+const SENTENCES: Partial<Record<StepName, (message: string) => string>> = {
+  machine: (message) => message,
+  address: (message) => `The box's name could not be set: ${message}`,
+  box: (message) => message.split('\n').findLast((line) => line.trim() !== '') ?? message,
+};
+
+export interface FailureContext {
+  failures: ResourceFailure[];
+  signal?: AbortSignal;
+  redact: Redact;
+}
+
+/** Whatever a run of the engine threw, as an expected failure whose `detail` a customer may read. */
+export function toEngineError(error: unknown, { failures, signal, redact }: FailureContext): unknown {
+  if (error instanceof SpoqError) return error;
+  if (signal?.aborted)
+    return new SpoqError('cancelled', { detail: 'The work was interrupted and can be taken up again.', cause: error });
+  if (isStackMissing(error)) return new SpoqError('stack_missing', { cause: error });
+  if (parseLockOwners(error) !== undefined) return new SpoqError('stack_busy', { cause: error });
+  if (!(error instanceof EngineExit)) return error;
+  const cause = new Error(redact(`${error.message}\n${error.result.stderr}\n${error.result.stdout}`.trim()));
+  const [failure] = failures;
+  if (failure === undefined) return new SpoqError('engine_failed', { cause });
+  const sentence =
+    (failure.step === undefined ? undefined : SENTENCES[failure.step])?.(failure.message) ?? failure.message;
+  return new SpoqError('engine_failed', { detail: redact(sentence), cause });
+}

@@ -1,0 +1,128 @@
+import type { EngineEvent as PulumiEvent } from '@pulumi/pulumi/automation/index.js';
+import { STEPS, type StepName } from '../../contract/vps.ts';
+import type { EngineEvent } from './engine.ts';
+import type { Redact } from './redact.ts';
+
+/** Which step of the customer's page a resource belongs to, by its type. */
+const STEP_OF_TYPE: Record<string, StepName> = {
+  'spoq:index:SshKey': 'keys',
+  'spoq:index:Instance': 'machine',
+  'cloudflare:index/dnsRecord:DnsRecord': 'address',
+  'command:local:Command': 'box',
+};
+
+/** How many resources a step has. */
+const RESOURCES: Partial<Record<StepName, number>> = { keys: 2, machine: 1, address: 1, box: 1 };
+
+const REMOVING: Partial<Record<StepName, string>> = {
+  keys: 'Forgetting the keys',
+  machine: 'Wiping the machine and ending its contract',
+  address: 'Removing the name',
+  box: 'Saying goodbye to the box',
+};
+
+const STACK_TYPE = 'pulumi:pulumi:Stack';
+
+/** A resource that failed, with the words of its provider. */
+export interface ResourceFailure {
+  step: StepName | undefined;
+  message: string;
+}
+
+/** What was seen of one run of the engine. */
+export interface EventLog {
+  /** Give it to the Automation API as `onEvent`. */
+  handle(event: PulumiEvent): void;
+  /** The stack's outputs, as far as it got. */
+  outputs(): Record<string, unknown>;
+  failures(): ResourceFailure[];
+  /** An earlier run was killed while a vendor was being asked: the engine's state remembers that. */
+  hadPendingOperations(): boolean;
+  /** Every step that the engine took, in order. */
+  steps(): StepMetadata[];
+}
+
+export type StepMetadata = NonNullable<PulumiEvent['resourcePreEvent']>['metadata'];
+
+/** Folds the engine's events into progress for the customer and what the caller must know afterwards. */
+export function createEventLog(onEvent: (event: EngineEvent) => void, redact: Redact): EventLog {
+  const steps: StepMetadata[] = [];
+  const failures: ResourceFailure[] = [];
+  const started = new Set<StepName>();
+  const finished = new Map<StepName, number>();
+  const failed = new Set<StepName>();
+  let outputs: Record<string, unknown> = {};
+  let pending = false;
+
+  const begin = (step: StepName, removing: boolean): void => {
+    if (started.has(step)) return;
+    started.add(step);
+    onEvent({ step, state: 'started', message: (removing ? REMOVING[step] : undefined) ?? STEPS[step] });
+  };
+  const finish = (step: StepName, message: string): void => {
+    finished.set(step, (finished.get(step) ?? 0) + 1);
+    if (finished.get(step) === RESOURCES[step] && !failed.has(step)) onEvent({ step, state: 'done', message });
+  };
+  const fail = (step: StepName | undefined, message: string): void => {
+    failures.push({ step, message });
+    if (step === undefined || failed.has(step)) return;
+    failed.add(step);
+    onEvent({ step, state: 'failed', message });
+  };
+
+  const handle = (event: PulumiEvent): void => {
+    const { resourcePreEvent: pre, resOutputsEvent: done, diagnosticEvent: said } = event;
+    if (pre !== undefined) {
+      steps.push(pre.metadata);
+      const step = STEP_OF_TYPE[pre.metadata.type];
+      if (step !== undefined && pre.metadata.op !== 'same') begin(step, isRemoval(pre.metadata.op));
+    }
+    if (done !== undefined) {
+      const step = STEP_OF_TYPE[done.metadata.type];
+      // A replacement ends three times: the old one's removal, the new one, and both together.
+      if (step !== undefined && !isRemoval(done.metadata.op)) finish(step, describeDone(step));
+      if (done.metadata.type === STACK_TYPE) outputs = { ...done.metadata.new?.outputs };
+    }
+    if (said !== undefined) {
+      const message = redact(stripColors(said.message)).trim();
+      const step = STEP_OF_TYPE[typeOfUrn(said.urn)];
+      if (said.severity === 'warning' && /pending operations? from previous deployment/.test(message)) pending = true;
+      else if (said.severity === 'error' && said.urn && step !== undefined) fail(step, message);
+      else if (said.severity.startsWith('info') && step !== undefined && message !== '') {
+        begin(step, false);
+        onEvent({ step, state: 'progress', message });
+      }
+    }
+  };
+  return {
+    handle,
+    outputs: () => outputs,
+    failures: () => failures,
+    hadPendingOperations: () => pending,
+    steps: () => steps,
+  };
+}
+
+function isRemoval(op: string): boolean {
+  return op.startsWith('delete') || op.startsWith('discard') || op === 'remove-pending-replace';
+}
+
+function describeDone(step: StepName): string {
+  const sentences: Partial<Record<StepName, string>> = {
+    keys: 'Your keys are made',
+    machine: 'Your machine runs',
+    address: 'It has its name',
+    box: 'Your box answers',
+  };
+  return sentences[step] ?? STEPS[step];
+}
+
+/** urn:pulumi:<stack>::<project>::<parents>$<type>::<name> */
+export function typeOfUrn(urn: string | undefined): string {
+  return urn?.split('::')[2]?.split('$').at(-1) ?? '';
+}
+
+/** Messages carry colour marks like <{%fg 1%}>. */
+export function stripColors(text: string): string {
+  return text.replace(/<\{%.*?%\}>/g, '');
+}
