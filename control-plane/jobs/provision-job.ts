@@ -1,0 +1,97 @@
+import { SpoqError } from '../../contract/errors.ts';
+import { appendVpsEvent, notifyBox } from '../db/vps-events.ts';
+import { takeFence, toBoxColumns, toStackName, type UserVpsRow } from '../db/user-vps.ts';
+import type { BoxOutputs } from '../../stacks/outputs.ts';
+import { intendMachine, ownMachine, releaseMachines } from './machine-records.ts';
+import { createProgress, holdLease, writeBox, type Progress } from './progress.ts';
+import type { Attempt, WorkerDeps } from './worker-deps.ts';
+
+/** What a customer reads when we have given up without knowing why. The cause is in the log. */
+const GAVE_UP = 'Something broke on our side, and trying again did not help. We have been told.';
+
+/**
+ * Makes a box, or goes on making it where an earlier run stopped. It ends `ready`, or `failed` with a reason and nothing left
+ * at the vendor; the job settles in the transaction that says so. What is thrown hands the job to another attempt.
+ */
+export async function runProvisionJob(deps: WorkerDeps, attempt: Attempt): Promise<void> {
+  const box = await takeFence(deps.db, attempt.boxId, ['pending', 'provisioning'], 'provisioning');
+  if (box === undefined) return;
+  const run = beginRun(deps, box, attempt);
+  // An earlier run had decided to take it down, and was stopped while it did.
+  if (box.failure !== null) return takeDown(deps, run, box.failure);
+  run.progress.tell({ step: 'queued', state: 'done', message: 'A worker has begun.' });
+  await intendMachine(deps.db, box, deps.now());
+  let outputs: BoxOutputs;
+  try {
+    const options = { onEvent: run.progress.tell, signal: run.signal, takeOver: true };
+    outputs = await deps.engine.up(deps.buildSpec(box), options);
+    await run.progress.flush();
+  } catch (error) {
+    if (run.signal.aborted) throw error;
+    if (error instanceof SpoqError && error.code !== 'stack_busy') {
+      deps.log.warn({ err: error, box_id: box.id }, 'a box could not be made');
+      return takeDown(deps, run, error.detail ?? `${error.title}.`);
+    }
+    const message = 'Something broke on our side. We are trying again by ourselves.';
+    run.progress.tell({ step: run.progress.step(), state: 'progress', message });
+    await run.progress.flush();
+    throw error;
+  }
+  await settleReady(deps, run, outputs);
+}
+
+/** The last resort, when no attempt has come to an end: nothing is left at the vendor, and the customer is told. */
+export async function runProvisionDeadJob(deps: WorkerDeps, attempt: Attempt): Promise<void> {
+  const box = await takeFence(deps.db, attempt.boxId, ['pending', 'provisioning'], 'provisioning');
+  if (box === undefined) return;
+  await takeDown(deps, beginRun(deps, box, attempt), box.failure ?? GAVE_UP);
+}
+
+interface Run extends Attempt {
+  box: UserVpsRow;
+  progress: Progress;
+}
+
+function beginRun(deps: WorkerDeps, box: UserVpsRow, attempt: Attempt): Run {
+  const lost = new AbortController();
+  const signal = AbortSignal.any([attempt.signal, lost.signal]);
+  return { ...attempt, box, signal, progress: createProgress(deps, box, (error) => lost.abort(error)) };
+}
+
+async function settleReady(deps: WorkerDeps, { box, askedAt, settle }: Run, outputs: BoxOutputs): Promise<void> {
+  const now = deps.now();
+  await deps.db.transaction(async (tx) => {
+    await writeBox(tx, box, { ...toBoxColumns(outputs), status: 'ready', ready_at: now, failure: null });
+    await ownMachine(tx, box, outputs, now);
+    await appendVpsEvent(tx, box.id, { step: 'ready', state: 'done', message: 'Your box is ready.', at: now });
+    await settle(tx);
+  });
+  observe(deps, box, 'ready', askedAt);
+}
+
+/** Decides, writes the decision down, and only then acts on it: a run that is stopped in between is finished by the next. */
+async function takeDown(deps: WorkerDeps, run: Run, reason: string): Promise<void> {
+  const { box, progress, signal } = run;
+  await progress.flush();
+  if (box.failure === null)
+    await deps.db.transaction(async (tx) => {
+      await writeBox(tx, box, { failure: reason });
+      const at = deps.now();
+      await appendVpsEvent(tx, box.id, { step: progress.step(), state: 'failed', message: reason, at });
+    });
+  const given = await deps.engine.destroy(toStackName(box.id), box.provider, { signal, takeOver: true });
+  await deps.db.transaction(async (tx) => {
+    await holdLease(tx, box);
+    await releaseMachines(tx, box, given, deps.now());
+    await writeBox(tx, box, { status: 'failed', failure: reason, provider_instance_id: null, ip_address: null });
+    await notifyBox(tx, box.id);
+    await run.settle(tx);
+  });
+  observe(deps, box, 'failed', run.askedAt);
+}
+
+function observe(deps: WorkerDeps, box: UserVpsRow, outcome: 'ready' | 'failed', askedAt: Date): void {
+  const seconds = (deps.now().getTime() - askedAt.getTime()) / 1000;
+  deps.metrics.provisionSeconds.observe({ provider: box.provider, outcome }, seconds);
+  deps.log.info({ box_id: box.id, provider: box.provider, outcome, seconds }, 'provisioning has ended');
+}

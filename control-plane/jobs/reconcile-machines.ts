@@ -1,0 +1,75 @@
+import { PROVIDERS, type ProviderName } from '../../contract/vps.ts';
+import type { Config } from '../config.ts';
+import { insertMachine, listLiveMachines, updateMachine, type MachineRow } from '../db/machines.ts';
+import { findBox } from '../db/user-vps.ts';
+import type { VendorMachine } from '../engine/engine.ts';
+import type { WorkerDeps } from './worker-deps.ts';
+
+/** An intention that nothing has come of for so long was given up. */
+const INTENDED_MS = 3_600_000;
+const STACK_NAME = /^box-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+const RELEASED_NAME = /^released[- ]/;
+
+/**
+ * Compares what each vendor bills for with what we know of: machines that are gone are ended, dates are brought up to date,
+ * and a machine of ours that nobody wrote down is, and reported.
+ */
+export async function reconcileMachines(deps: WorkerDeps, signal: AbortSignal): Promise<void> {
+  for (const provider of PROVIDERS.filter((name) => isConfigured(deps.config, name))) {
+    const inventory = await deps.engine.inventory(provider, { signal });
+    const records = await listLiveMachines(deps.db, provider);
+    for (const record of records) await updateRecord(deps, record, inventory);
+    const known = new Set(records.map((record) => record.provider_instance_id));
+    for (const machine of inventory.filter((one) => !known.has(one.provider_instance_id)))
+      await recordStranger(deps, machine, records);
+  }
+}
+
+function isConfigured(config: Config, provider: ProviderName): boolean {
+  return provider === 'contabo' ? config.CONTABO_CLIENT_ID !== undefined : config.HOSTINGER_API_KEY !== undefined;
+}
+
+async function updateRecord(deps: WorkerDeps, record: MachineRow, inventory: VendorMachine[]): Promise<void> {
+  if (record.provider_instance_id === null) {
+    const age = deps.now().getTime() - record.created_at.getTime();
+    if (age > INTENDED_MS && !inventory.some((machine) => machine.name === record.name))
+      await updateMachine(deps.db, record.id, { status: 'ended', ended_at: deps.now() });
+    return;
+  }
+  const machine = inventory.find((one) => one.provider_instance_id === record.provider_instance_id);
+  if (machine !== undefined) {
+    const endsAt = machine.ends_at === null ? null : new Date(machine.ends_at);
+    if (endsAt?.getTime() !== record.ends_at?.getTime()) await updateMachine(deps.db, record.id, { ends_at: endsAt });
+    return;
+  }
+  const about = { machine_id: record.id, provider: record.provider, instance_id: record.provider_instance_id };
+  if (record.status === 'owned') deps.log.error(about, 'a machine that a box runs on is gone from its vendor');
+  else deps.log.info(about, 'a machine has ended');
+  await updateMachine(deps.db, record.id, { status: 'ended', ended_at: deps.now() });
+}
+
+/** Machines of others, in an account that isn't ours alone, are none of our business. */
+async function recordStranger(deps: WorkerDeps, machine: VendorMachine, records: MachineRow[]): Promise<void> {
+  const boxId = STACK_NAME.exec(machine.name)?.[1];
+  const released = RELEASED_NAME.test(machine.name);
+  if (boxId === undefined && !released) return;
+  const intended = records.find((record) => record.name === machine.name && record.provider_instance_id === null);
+  const facts = {
+    provider_instance_id: machine.provider_instance_id,
+    status: released ? 'released' : 'made',
+    ends_at: machine.ends_at === null ? null : new Date(machine.ends_at),
+  } as const;
+  if (intended !== undefined) return updateMachine(deps.db, intended.id, facts);
+  const box = boxId === undefined ? undefined : await findBox(deps.db, boxId);
+  const { provider, name, region, product } = machine;
+  deps.log.error({ provider, name, instance_id: facts.provider_instance_id }, 'a machine that nobody wrote down');
+  await insertMachine(deps.db, {
+    ...facts,
+    user_vps_id: box?.id ?? null,
+    provider,
+    name,
+    region,
+    product,
+    created_at: deps.now(),
+  });
+}

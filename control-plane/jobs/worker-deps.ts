@@ -1,0 +1,30 @@
+import type { BoxSpec } from '../../stacks/spec.ts';
+import type { Deps } from '../deps.ts';
+import type { UserVpsRow } from '../db/user-vps.ts';
+import type { Engine } from '../engine/engine.ts';
+
+/** What jobs are given. */
+export interface WorkerDeps extends Deps {
+  engine: Engine;
+  /** Everything that the stack of a box must know. */
+  buildSpec: (box: UserVpsRow) => BoxSpec;
+}
+
+/** One attempt at a job. */
+export interface Attempt {
+  boxId: string;
+  /** Aborted when the job's lease is lost, or the worker is about to end. */
+  signal: AbortSignal;
+  /** When the work was asked for. */
+  askedAt: Date;
+  /** Marks the job as done in a transaction, so that its result and its end commit together. */
+  settle: (tx: Deps['db']) => Promise<void>;
+}
+
+/** Another run has taken this box over: whatever this one does no longer counts. */
+export class LeaseLostError extends Error {
+  constructor(boxId: string) {
+    super(`another run has taken over box ${boxId}`);
+    this.name = 'LeaseLostError';
+  }
+}

@@ -1,0 +1,85 @@
+import { fromKnex, type JobWithMetadata } from 'pg-boss';
+import { requestContext } from '../log.ts';
+import { runDestroyJob } from './destroy-job.ts';
+import { expireRecords } from './expire.ts';
+import { runProvisionDeadJob, runProvisionJob } from './provision-job.ts';
+import { QUEUES, type BoxJob } from './queues.ts';
+import { reconcileMachines } from './reconcile-machines.ts';
+import type { Attempt, WorkerDeps } from './worker-deps.ts';
+
+/** Jobs of others that were handed back or left by a dead worker wake nobody, so they are looked for. */
+const POLL_SECONDS = 1;
+/** A job that is told to stop lets go of its stack within seconds; longer than this and it is left to the next worker. */
+const STOP_SECONDS = 15;
+
+export interface Worker {
+  /** Takes no more work, tells running jobs to stop, hands them back and waits for that. */
+  stop(): Promise<void>;
+}
+
+/** Begins to work: boxes, WORKER_CONCURRENCY at a time and one per user, and what recurs. */
+export async function startWorker(deps: WorkerDeps): Promise<Worker> {
+  const { boss, log } = deps;
+  const ending = new AbortController();
+  boss.on('error', (err) => log.error({ err }, 'queue'));
+  boss.on('warning', (warning) => log.warn({ warning }, 'queue'));
+  await boss.start();
+
+  const poll = { pollingIntervalSeconds: POLL_SECONDS, notifyPollingIntervalSeconds: POLL_SECONDS };
+  const work = async (
+    queue: string,
+    concurrency: number,
+    run: (job: JobWithMetadata<BoxJob>, signal: AbortSignal) => Promise<void>,
+  ) => {
+    const options = { ...poll, includeMetadata: true, localConcurrency: concurrency, groupConcurrency: 1 } as const;
+    await boss.work(queue, options, async (jobs: JobWithMetadata<BoxJob>[]): Promise<void> => {
+      for (const job of jobs) {
+        const signal = AbortSignal.any([job.signal, ending.signal]);
+        await requestContext.run({ requestId: job.id }, () => measure(deps, queue, job, () => run(job, signal)));
+      }
+    });
+  };
+  const onBox =
+    (queue: string, run: (deps: WorkerDeps, attempt: Attempt) => Promise<void>) =>
+    (job: JobWithMetadata<BoxJob>, signal: AbortSignal) =>
+      run(deps, {
+        boxId: job.data.user_vps_id,
+        signal,
+        askedAt: job.createdOn,
+        settle: async (tx) => {
+          await boss.complete(queue, { id: job.id, retryCount: job.retryCount }, null, { db: fromKnex(tx) });
+        },
+      });
+  const concurrency = deps.config.WORKER_CONCURRENCY;
+  await work(QUEUES.provision, concurrency, onBox(QUEUES.provision, runProvisionJob));
+  await work(QUEUES.provisionDead, 1, onBox(QUEUES.provisionDead, runProvisionDeadJob));
+  await work(QUEUES.destroy, concurrency, onBox(QUEUES.destroy, runDestroyJob));
+  await work(QUEUES.reconcile, 1, (_job, signal) => reconcileMachines(deps, signal));
+  await work(QUEUES.expire, 1, () => expireRecords(deps));
+  await boss.schedule(QUEUES.reconcile, '17 * * * *');
+  await boss.schedule(QUEUES.expire, '*/10 * * * *');
+  return {
+    async stop() {
+      ending.abort(new Error('the worker is ending'));
+      await boss.stop({ graceful: true, timeout: STOP_SECONDS * 1000 });
+    },
+  };
+}
+
+async function measure(
+  deps: WorkerDeps,
+  queue: string,
+  job: JobWithMetadata<BoxJob>,
+  run: () => Promise<void>,
+): Promise<void> {
+  deps.log.info({ queue, job_id: job.id, attempt: job.retryCount + 1, data: job.data }, 'job begins');
+  try {
+    await run();
+    deps.metrics.jobsTotal.inc({ queue, outcome: 'done' });
+    deps.log.info({ queue, job_id: job.id }, 'job done');
+  } catch (err) {
+    deps.metrics.jobsTotal.inc({ queue, outcome: 'failed' });
+    deps.log.error({ err, queue, job_id: job.id }, 'job failed and is tried again');
+    throw err;
+  }
+}
