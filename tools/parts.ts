@@ -192,7 +192,7 @@ function sandboxArguments({ root, folder, ports, sandboxed, conductor, env }: Pa
   const main = path.join(root, 'sandbox', 'main.ts');
   const vendors = [...sandboxed, 'mail'].join(',');
   const machines = conductor.flatMap((word) => ['--conductor', word]);
-  return [main, '--state', folder.sandbox, ...listen, '--vendors', vendors, '--webhook', webhook, ...machines];
+  return [main, '--state', folder.sandbox, ...listen, '--vendors', vendors, '--webhook-url', webhook, ...machines];
 }
 
 async function waitForSandbox(child: Child): Promise<{ urls: SandboxUrls; credentials: Record<string, string> }> {
