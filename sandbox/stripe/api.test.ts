@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import Stripe from 'stripe';
+import { Stripe } from 'stripe';
 import type { RunningVendor } from '../run-vendor.ts';
 import { connect, openCheckout, runStripe } from './testing.ts';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type Stripe from 'stripe';
+import type { Stripe } from 'stripe';
 import type { RunningVendor } from '../run-vendor.ts';
 import { addMonths } from '../schedule.ts';
 import { openCheckout, pay, runStripe } from './testing.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { refuseParam, StripeError } from './errors.ts';
+import { refuseParam, type StripeError } from './errors.ts';
 import type { FormObject } from './form.ts';
 
 export const text = z.string().max(5000);

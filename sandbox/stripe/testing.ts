@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import Stripe from 'stripe';
+import { Stripe } from 'stripe';
 import { runVendor, type RunningVendor, type RunVendorOptions } from '../run-vendor.ts';
 import { closeServer } from '../vendor.ts';
 import { createStripeVendor } from './vendor.ts';

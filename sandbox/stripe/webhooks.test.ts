@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import Stripe from 'stripe';
+import type { Stripe } from 'stripe';
 import { waitUntil, type RunningVendor } from '../run-vendor.ts';
 import type { Delivery } from './state.ts';
 import { openCheckout, pay, receiveWebhooks, runStripe, type Receiver } from './testing.ts';
