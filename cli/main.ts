@@ -1,26 +1,34 @@
-import { homedir, hostname } from 'node:os';
 import { VERSION } from './version.ts';
 
 const SIGNAL_EXITS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type StopSignal = keyof typeof SIGNAL_EXITS;
 
-// The fastest answer loads nothing more: scripts and shell prompts ask for the version.
+// The fastest answer loads nothing more: scripts and shell prompts ask for the version. Touching process.stdout, which
+// console.log doesn't, makes the compiled program load its streams: 15 ms instead of 7 (bun 1.4.5).
 if (process.argv.length === 3 && ['--version', '-V'].includes(process.argv[2] ?? '')) {
-  process.stdout.write(`${VERSION}\n`);
+  console.log(VERSION);
 } else {
   process.exit(await run());
 }
 
 async function run(): Promise<number> {
-  const [{ SpoqError }, { runCli }, { createHttpClient }, streams, { openBrowser }, { setTimeout: sleep }] =
-    await Promise.all([
-      import('../contract/errors.ts'),
-      import('./program.ts'),
-      import('./http/client.ts'),
-      import('./terminal/streams.ts'),
-      import('./terminal/browser.ts'),
-      import('node:timers/promises'),
-    ]);
+  const [
+    { SpoqError },
+    { runCli },
+    { createHttpClient },
+    streams,
+    { openBrowser },
+    { homedir, hostname },
+    { setTimeout: sleep },
+  ] = await Promise.all([
+    import('../contract/errors.ts'),
+    import('./program.ts'),
+    import('./http/client.ts'),
+    import('./terminal/streams.ts'),
+    import('./terminal/browser.ts'),
+    import('node:os'),
+    import('node:timers/promises'),
+  ]);
   const stopper = new AbortController();
   let stoppedBy: StopSignal | undefined;
   let isReaderGone = false;

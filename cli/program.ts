@@ -45,18 +45,15 @@ export async function runCli(deps: CliDeps, args: string[]): Promise<number> {
   const options = { json: args.includes('--json'), noColor: args.includes('--no-color') };
   let output = '';
   try {
-    await createProgram(deps, (text) => (output += text)).parseAsync(args, { from: 'user' });
+    const program = createProgram(deps, (text) => (output += text));
+    await program.parseAsync(args.length === 0 ? ['--help'] : args, { from: 'user' });
     return 0;
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportError(deps, error, options);
-    if (error.exitCode === 0) return 0;
-    if (error.code === 'commander.help') {
-      await deps.stdout.write(output);
-      return 0;
-    }
-    return reportError(deps, describeUsage(error), options);
+    return error.exitCode === 0 ? 0 : reportError(deps, describeUsage(error), options);
   } finally {
-    if (output !== '') await deps.stdout.write(output).finally(() => (output = ''));
+    // Help and version: commander writes them before it throws.
+    if (output !== '') await deps.stdout.write(output);
   }
 }
 
@@ -77,9 +74,8 @@ function createProgram(deps: CliDeps, print: (text: string) => void): Command {
     .option('--no-color', 'plain text; NO_COLOR does the same')
     .exitOverride()
     .configureOutput({ writeOut: print, writeErr: () => undefined, outputError: () => undefined })
-    .addHelpText('before', `${EXAMPLES.spoq}\n`)
-    .addHelpText('after', '\nSPOQ_URL, SPOQ_HOME and the exit codes: https://spoq.dev/docs/cli')
-    .action(() => print(program.helpInformation()));
+    .addHelpText('before', EXAMPLES.spoq)
+    .addHelpText('after', '\nSPOQ_URL, SPOQ_HOME and the exit codes: https://spoq.dev/docs/cli');
   addInit(deps, program);
   addAsk(deps, program);
   addStatus(deps, program);
@@ -89,48 +85,52 @@ function createProgram(deps: CliDeps, print: (text: string) => void): Command {
 
 function addInit(deps: CliDeps, program: Command): void {
   addCommand(program, 'init', 'sign this computer in')
-    .option('--force', 'sign in again', false)
+    .option('--force', 'sign in again')
     .option('--no-browser', "don't open a browser")
-    .action(async (options: { json: boolean; force: boolean; browser: boolean }) => {
+    .action(async ({ json = false, force = false, browser }: { json?: boolean; force?: boolean; browser: boolean }) => {
       const { runInit } = await import('./commands/init.ts');
-      await runInit(deps, { ...options, noColor: hasNoColor(program) });
+      await runInit(deps, { json, force, browser, noColor: hasNoColor(program) });
     });
 }
 
 function addAsk(deps: CliDeps, program: Command): void {
   addCommand(program, 'ask', 'ask your box a question')
     .argument('[question...]', 'the question and @paths; without it, or as -, stdin')
-    .option('--dry-run', 'list what would be sent, and send nothing', false)
+    .option('--dry-run', 'list what would be sent, and send nothing')
     .addOption(new Option('--budget <tokens>', 'most tokens of context').default(DEFAULT_BUDGET).argParser(parseBudget))
-    .option('--allow <path>', 'send this file as it is, even if it looks secret', collect, [])
+    .option('--allow <path>', 'send this file as it is, even if it looks secret', collect)
     .option('--no-stdin', "don't read stdin")
     .option('--no-repo', 'leave the git repository out')
-    .action(async (words: string[], options: AskFlags) => {
+    .action(async (words: string[], { json = false, dryRun = false, allow = [], ...rest }: AskFlags) => {
       const { runAsk } = await import('./commands/ask.ts');
-      await runAsk(deps, words, { ...options, noColor: hasNoColor(program) });
+      await runAsk(deps, words, { ...rest, json, dryRun, allow, noColor: hasNoColor(program) });
     });
 }
 
 interface AskFlags {
-  json: boolean;
-  dryRun: boolean;
+  json?: boolean;
+  dryRun?: boolean;
   budget: number;
-  allow: string[];
+  allow?: string[];
   stdin: boolean;
   repo: boolean;
 }
 
+interface JsonFlag {
+  json?: boolean;
+}
+
 function addStatus(deps: CliDeps, program: Command): void {
-  addCommand(program, 'status', 'show how your box is').action(async (options: { json: boolean }) => {
+  addCommand(program, 'status', 'show how your box is').action(async ({ json = false }: JsonFlag) => {
     const { runStatus } = await import('./commands/status.ts');
-    await runStatus(deps, { ...options, noColor: hasNoColor(program) });
+    await runStatus(deps, { json, noColor: hasNoColor(program) });
   });
 }
 
 function addLogout(deps: CliDeps, program: Command): void {
-  addCommand(program, 'logout', 'sign this computer out').action(async (options: { json: boolean }) => {
+  addCommand(program, 'logout', 'sign this computer out').action(async ({ json = false }: JsonFlag) => {
     const { runLogout } = await import('./commands/logout.ts');
-    await runLogout(deps, options);
+    await runLogout(deps, { json });
   });
 }
 
@@ -138,16 +138,16 @@ function addCommand(program: Command, name: keyof typeof EXAMPLES, description: 
   return program
     .command(name)
     .description(description)
-    .option('--json', 'results as JSON', false)
+    .option('--json', 'results as JSON')
     .helpOption('-h, --help', 'explain this command')
-    .addHelpText('before', `${EXAMPLES[name]}\n`);
+    .addHelpText('before', EXAMPLES[name]);
 }
 
 function hasNoColor(program: Command): boolean {
   return program.opts<{ color: boolean }>().color === false;
 }
 
-function collect(value: string, previous: string[]): string[] {
+function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value];
 }
 

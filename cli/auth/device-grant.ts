@@ -50,11 +50,9 @@ async function pollOnce(controlPlane: ControlPlane, deviceCode: string): Promise
   }
 }
 
-function describeEnd(answer: TokenAnswer & { ok: false }): SpoqError {
-  if (answer.error === 'access_denied') return new SpoqError('sign_in_denied');
-  if (answer.error === 'expired_token' || answer.error === 'invalid_grant') return new SpoqError('sign_in_expired');
-  return new SpoqError('invalid_request', {
-    detail: answer.description ?? answer.error,
-    next: 'Update spoq and try again.',
-  });
+function describeEnd({ error, description }: TokenAnswer & { ok: false }): SpoqError {
+  if (error === 'access_denied') return new SpoqError('sign_in_denied', { detail: description });
+  if (error === 'expired_token') return new SpoqError('sign_in_expired');
+  if (error === 'invalid_grant') return new SpoqError('sign_in_expired', { detail: description });
+  return new SpoqError('invalid_request', { detail: description ?? error, next: 'Update spoq and try again.' });
 }

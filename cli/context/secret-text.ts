@@ -19,7 +19,7 @@ interface Rule {
 
 /** The longest private key that is withheld up to its end line; a 16,384-bit RSA key has 12,700 characters. */
 const KEY_CHARS = 20_000;
-const KEY_NAME = String.raw`(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_.]?key|access[-_.]?key|private[-_.]?key|client[-_.]?secret|auth[-_.]?key|encryption[-_.]?key|signing[-_.]?key|credentials?)`;
+const KEY_NAME = String.raw`(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_.]?key|access[-_.]?key|private[-_.]?key|client[-_.]?secret|auth[-_.]?key|encryption[-_.]?key|signing[-_.]?key|credentials?)[\w.-]{0,40}`;
 
 /** Shapes that issuers publish, most telling first. A match is replaced before the next rule looks. */
 const RULES: Rule[] = [
@@ -47,7 +47,7 @@ const RULES: Rule[] = [
   { kind: 'a Hugging Face token', pattern: /\bhf_[A-Za-z0-9]{30,}/dg },
   { kind: 'a DigitalOcean token', pattern: /\bdo[opr]_v1_[a-f0-9]{40,}/dg },
   { kind: 'a Telegram bot token', pattern: /\b\d{8,10}:AA[A-Za-z0-9_-]{33}/dg },
-  { kind: 'a Spoq token', pattern: /\bspoq_[A-Za-z0-9_-]{20,}/dg },
+  { kind: 'a Spoq token', pattern: /\bspoq_[A-Za-z0-9_-]{20,}/dg, accept: hasDigit },
   { kind: 'a JSON Web Token', pattern: /\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}/dg },
   {
     kind: 'a password in a URL',
@@ -62,7 +62,16 @@ const RULES: Rule[] = [
   {
     kind: 'a password or key',
     pattern: new RegExp(
-      String.raw`${KEY_NAME}[\w.-]{0,40}["'\x60]?\]?[ \t]*(?::=|=>|=|:)[ \t]*(?:(?<quote>["'\x60])(?<secret>[^"'\x60\r\n]{8,500})\k<quote>|(?<bare>[^\s"'\x60,;(){}<>[\]]{8,500})(?=$|[\s,;}]))`,
+      String.raw`${KEY_NAME}["'\x60]?\]?[ \t]*(?::=|=>|=|:)[ \t]*(?<quote>["'\x60])(?<secret>[^"'\x60\r\n]{8,500})\k<quote>`,
+      'dgi',
+    ),
+    accept: looksRandom,
+  },
+  {
+    // Without quotes only where it can't be prose: KEY=value anywhere, and `key: value` at the start of a line.
+    kind: 'a password or key',
+    pattern: new RegExp(
+      String.raw`(?:${KEY_NAME}=|^[ \t-]*(?:export[ \t]+|set[ \t]+)?[\w.-]{0,40}${KEY_NAME}["']?[ \t]*[:=][ \t]+)(?<secret>[^\s"'\x60,;(){}<>[\]]{8,500})(?=$|[\s,;}])`,
       'dgim',
     ),
     accept: looksRandom,
@@ -89,7 +98,7 @@ function applyRule(rule: Rule, text: string, withheld: Withheld[]): string {
   let counted = 0;
   for (const match of text.matchAll(rule.pattern)) {
     const groups = match.indices?.groups;
-    const [start, end] = groups?.secret ?? groups?.bare ?? match.indices?.[0] ?? [0, 0];
+    const [start, end] = groups?.secret ?? match.indices?.[0] ?? [0, 0];
     const value = text.slice(start, end);
     if (value.includes('[withheld by spoq') || rule.accept?.(value) === false) continue;
     line += countBreaks(text.slice(counted, start));
@@ -120,7 +129,9 @@ function isPlaceholder(value: string): boolean {
  * English words stay under 3, generated passwords of 12 characters reach 3.2, keys of 20 and more reach 3.5.
  */
 function looksRandom(value: string): boolean {
-  if (isPlaceholder(value)) return false;
+  if (isPlaceholder(value) || /\$\{|\{\{|%\(/.test(value)) return false;
+  // Words: a-name-of-something, some_setting
+  if (/^[a-z]+([-_.:/][a-z]+)+$/i.test(value)) return false;
   // Code: process.env.API_KEY2, config.auth.token, secrets::DB_1, ./path/to/file1, http://host/path
   if (/^[A-Za-z_$][\w$]*((\.|::|\?\.|->)[A-Za-z_$][\w$]*)+$/.test(value) || /^(\.{0,2}\/|https?:\/\/)/.test(value))
     return false;

@@ -1,0 +1,70 @@
+import type { CliDeps } from '../deps.ts';
+import { createHttpClient } from '../http/client.ts';
+
+export interface TestDeps extends CliDeps {
+  /** What was written so far. */
+  out(): string;
+  err(): string;
+  /** How long was waited, in milliseconds, in order. No time passes. */
+  waits: number[];
+  /** URLs that the browser was started with. */
+  opened: string[];
+  /** Questions that were asked. */
+  asked: string[];
+  stop: AbortController;
+}
+
+export interface TestDepsOptions extends Partial<Pick<CliDeps, 'env' | 'cwd' | 'homeFolder' | 'platform' | 'now' | 'http' | 'sleep'>> {
+  tty?: boolean;
+  columns?: number;
+  stdin?: string;
+  answer?: boolean;
+}
+
+/** Dependencies that record everything. Waiting moves the clock and settles at once. */
+export function createTestDeps(options: TestDepsOptions = {}): TestDeps {
+  const written = { out: '', err: '' };
+  const stop = new AbortController();
+  const isTTY = options.tty ?? false;
+  const columns = options.columns ?? 80;
+  let clock = Date.parse('2026-01-02T03:04:05Z');
+  const deps: TestDeps = {
+    stdout: { isTTY, columns, write: (text) => Promise.resolve(void (written.out += text)) },
+    stderr: { isTTY, columns, write: (text) => Promise.resolve(void (written.err += text)) },
+    stdin: {
+      isTTY: isTTY && options.stdin === undefined,
+      piped: options.stdin !== undefined,
+      async *chunks() {
+        if (options.stdin) yield Buffer.from(options.stdin);
+      },
+      close: () => undefined,
+    },
+    env: { PATH: process.env.PATH, SPOQ_VPS_MARKER: '/nonexistent/vps.marker', ...options.env },
+    platform: options.platform ?? 'linux',
+    hostname: 'test-laptop',
+    cwd: options.cwd ?? '/',
+    homeFolder: options.homeFolder ?? '/nonexistent/home',
+    http: options.http ?? createHttpClient('0.0.0-test', { connectMs: 2000, idleMs: 2000 }),
+    openUrl: (url) => void deps.opened.push(url),
+    confirm: (question) => {
+      deps.asked.push(question);
+      return Promise.resolve(options.answer ?? false);
+    },
+    now: options.now ?? (() => clock),
+    sleep:
+      options.sleep ??
+      (async (ms, signal) => {
+        signal.throwIfAborted();
+        deps.waits.push(ms);
+        clock += ms;
+      }),
+    signal: stop.signal,
+    out: () => written.out,
+    err: () => written.err,
+    waits: [],
+    opened: [],
+    asked: [],
+    stop,
+  };
+  return deps;
+}

@@ -1,0 +1,81 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { AskEvent } from '../../contract/conductor.ts';
+
+/** A request as it was received. `closed` settles when the client has let go of its connection. */
+export interface ReceivedRequest {
+  method: string;
+  path: string;
+  headers: IncomingMessage['headers'];
+  body: string;
+  closed: Promise<void>;
+}
+
+export type Handler = (request: ReceivedRequest, response: ServerResponse) => void | Promise<void>;
+
+export interface FakeServer extends AsyncDisposable {
+  /** http://127.0.0.1:<port> */
+  url: string;
+  port: number;
+  requests: ReceivedRequest[];
+}
+
+/** A real HTTP server on a free port; the key is `METHOD /path`. What has no handler is answered 404. */
+export async function startFakeServer(handlers: Record<string, Handler>): Promise<FakeServer> {
+  const requests: ReceivedRequest[] = [];
+  const server = createServer((incoming, response) => {
+    void receive(incoming, response).then((request) => {
+      requests.push(request);
+      const handler = handlers[`${request.method} ${request.path}`] ?? ((_, res) => res.writeHead(404).end());
+      return handler(request, response);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    requests,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function receive(incoming: IncomingMessage, response: ServerResponse): Promise<ReceivedRequest> {
+  const closed = new Promise<void>((resolve) => response.once('close', resolve));
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  return {
+    method: incoming.method ?? '',
+    path: incoming.url ?? '',
+    headers: incoming.headers,
+    body: Buffer.concat(chunks).toString('utf8'),
+    closed,
+  };
+}
+
+/** Answers JSON. */
+export function sendJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+}
+
+/** Begins a stream of events. */
+export function beginStream(response: ServerResponse): (event: AskEvent) => void {
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  response.flushHeaders();
+  return (event) => void response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+}
+
+/** A handler that answers with these words. */
+export function answerWith(...words: string[]): Handler {
+  return (_, response) => {
+    const send = beginStream(response);
+    send({ type: 'start', id: 'r1', model: 'test-model' });
+    for (const text of words) send({ type: 'text', text });
+    send({ type: 'done', stop_reason: 'stop', input_tokens: 1, output_tokens: 1 });
+    response.end();
+  };
+}
