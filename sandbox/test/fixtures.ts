@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { get as httpGet } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -118,9 +118,11 @@ export function askEdge(
   host: string,
   path: string,
   headers: Record<string, string> = {},
+  body?: string,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const request = httpGet(`${sandbox.urls['edge']}${path}`, { headers: { host, ...headers } }, (answer) => {
+    const options = { method: body === undefined ? 'GET' : 'POST', headers: { host, ...headers } };
+    const request = httpRequest(`${sandbox.urls['edge']}${path}`, options, (answer) => {
       let text = '';
       answer.setEncoding('utf8');
       answer.on('data', (chunk: string) => {
@@ -132,6 +134,7 @@ export function askEdge(
       );
     });
     request.on('error', reject);
+    request.end(body);
   });
 }
 
