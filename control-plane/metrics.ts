@@ -7,6 +7,7 @@ export interface Metrics {
   provisionSeconds: Histogram<'provider' | 'outcome'>;
   jobsTotal: Counter<'queue' | 'outcome'>;
   boxes: Gauge<'status'>;
+  machines: Gauge<'provider' | 'status'>;
 }
 
 export function createMetrics(): Metrics {
@@ -35,5 +36,11 @@ export function createMetrics(): Metrics {
       registers: [registry],
     }),
     boxes: new Gauge({ name: 'spoq_boxes', help: 'Boxes by status', labelNames: ['status'], registers: [registry] }),
+    machines: new Gauge({
+      name: 'spoq_machines',
+      help: 'Machines ever asked of a vendor, by provider and status',
+      labelNames: ['provider', 'status'],
+      registers: [registry],
+    }),
   };
 }

@@ -1,4 +1,5 @@
 import createKnex, { type Knex } from 'knex';
+import { lockInTransaction } from './locks.ts';
 import { migrationSource } from './migrations/index.ts';
 
 export type { Knex } from 'knex';
@@ -16,7 +17,16 @@ export function connectDb(url: string, poolSize = 10): Db {
   });
 }
 
-/** Brings the schema up to date; replicas that start at once wait for each other through knex's lock table. */
-export async function migrate(db: Db): Promise<void> {
-  await db.migrate.latest();
+/**
+ * Brings the schema up to date. Replicas that start at once wait for each other on an advisory lock, which
+ * a process that dies lets go of; so the mark that it may have left in knex's lock table can be wiped.
+ * @param installMore what else is installed under the same lock
+ */
+export async function migrate(db: Db, installMore: () => Promise<void> = async () => {}): Promise<void> {
+  await db.transaction(async (tx) => {
+    await lockInTransaction(tx, 'migrations');
+    if (await db.schema.hasTable('migrations_lock')) await db.migrate.forceFreeMigrationsLock();
+    await db.migrate.latest();
+    await installMore();
+  });
 }

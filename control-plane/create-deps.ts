@@ -1,0 +1,29 @@
+import { createCipher } from './cipher.ts';
+import type { Config } from './config.ts';
+import { connectDb, migrate } from './db/connect.ts';
+import type { Deps } from './deps.ts';
+import { createStripe } from './integrations/stripe.ts';
+import { createBoss, installQueues } from './jobs/queues.ts';
+import { createLogger } from './log.ts';
+import { createMetrics } from './metrics.ts';
+import { createPages } from './pages/pages.ts';
+
+/** Everything that a web server or a worker is made of. Nothing is dialled yet. */
+export function createDeps(config: Config, role: 'web' | 'worker'): Deps {
+  return {
+    config,
+    db: connectDb(config.DATABASE_URL.reveal(), role === 'web' ? 20 : 5 + 2 * config.WORKER_CONCURRENCY),
+    log: createLogger(config.LOG_LEVEL, role),
+    cipher: createCipher(config.ENCRYPTION_KEY.reveal()),
+    metrics: createMetrics(),
+    pages: createPages(),
+    stripe: createStripe(config),
+    boss: createBoss(config, role),
+    now: () => new Date(),
+  };
+}
+
+/** Brings the whole database up to date: our schema, then pg-boss's and the queues. */
+export async function migrateDatabase(deps: Pick<Deps, 'config' | 'db'>): Promise<void> {
+  await migrate(deps.db, () => installQueues(deps.config.DATABASE_URL.reveal()));
+}

@@ -1,0 +1,32 @@
+import { createApp } from './app.ts';
+import { ensurePrices } from './commands/ensure-prices.ts';
+import type { Config } from './config.ts';
+import { createDeps, migrateDatabase } from './create-deps.ts';
+import { serve, type Listening } from './serve.ts';
+
+/** Brings the database up to date, listens, and makes sure in the background that Stripe knows our prices. */
+export async function startWeb(config: Config): Promise<Listening> {
+  const deps = createDeps(config, 'web');
+  const close = async (): Promise<void> => {
+    await deps.boss.stop({ graceful: false }).catch((err: unknown) => deps.log.warn({ err }, 'queue'));
+    await deps.db.destroy();
+  };
+  try {
+    await migrateDatabase(deps);
+    deps.boss.on('error', (err) => deps.log.error({ err }, 'queue'));
+    await deps.boss.start();
+    const listening = await serve(createApp(deps).callback(), { host: config.SERVER_HOST, port: config.SERVER_PORT });
+    // Each checkout makes sure again, so that this may fail: it only saves the first customer a second.
+    ensurePrices(deps).catch((err: unknown) => deps.log.warn({ err }, 'prices could not be checked yet'));
+    return {
+      url: listening.url,
+      async close() {
+        await listening.close();
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

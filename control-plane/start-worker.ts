@@ -1,0 +1,53 @@
+import Koa from 'koa';
+import type { Config } from './config.ts';
+import { createDeps, migrateDatabase } from './create-deps.ts';
+import { buildBoxSpec } from './engine/box-spec.ts';
+import type { Engine } from './engine/engine.ts';
+import { refreshGauges } from './jobs/refresh-gauges.ts';
+import { startWorker, type Worker } from './jobs/worker.ts';
+import { createProblemMiddleware } from './middleware/problem.ts';
+import { createRequestMiddleware } from './middleware/request.ts';
+import { loadReleaseDigests } from './releases.ts';
+import { createHealthRoutes } from './routes/health.ts';
+import { serve, type Listening } from './serve.ts';
+
+export interface RunningWorker {
+  /** Where /health, /ready and /metrics are, when METRICS_PORT is set. */
+  url: string | undefined;
+  close(): Promise<void>;
+}
+
+/** Brings the database up to date and begins to work. */
+export async function startWorkerProcess(config: Config, engine: Engine): Promise<RunningWorker> {
+  const deps = {
+    ...createDeps(config, 'worker'),
+    engine,
+    buildSpec: (box: Parameters<typeof buildBoxSpec>[1]) =>
+      buildBoxSpec(deps, box, loadReleaseDigests(config.RELEASES_DIR)),
+  };
+  let worker: Worker | undefined;
+  let listening: Listening | undefined;
+  const close = async (): Promise<void> => {
+    await worker?.stop();
+    await listening?.close();
+    await deps.db.destroy();
+  };
+  try {
+    await migrateDatabase(deps);
+    worker = await startWorker(deps);
+    if (config.METRICS_PORT !== undefined) {
+      const app = new Koa();
+      app.use(createRequestMiddleware(deps)).use(createProblemMiddleware(deps));
+      app.use(async (ctx, next) => {
+        if (ctx.path === '/metrics') await refreshGauges(deps);
+        await next();
+      });
+      app.use(createHealthRoutes(deps).routes());
+      listening = await serve(app.callback(), { host: config.SERVER_HOST, port: config.METRICS_PORT });
+    }
+    return { url: listening?.url, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
