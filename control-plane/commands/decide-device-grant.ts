@@ -1,6 +1,6 @@
 import { SpoqError } from '../../contract/errors.ts';
 import { findPendingGrant, updateDeviceGrant, type DeviceGrantRow } from '../db/device-grants.ts';
-import { findLiveBox } from '../db/live-box.ts';
+import { findBoxOfUser } from '../db/user-vps.ts';
 import type { Deps } from '../deps.ts';
 import { recordAudit } from './audit.ts';
 
@@ -24,7 +24,7 @@ export async function decideDeviceGrant(
   return deps.db.transaction(async (tx) => {
     const grant = await findPendingGrant(tx, wordCode, now, { lock: true });
     if (grant === undefined) return undefined;
-    if (decision === 'approve' && (await findLiveBox(tx, user.id)) === undefined) throw new SpoqError('no_box');
+    if (decision === 'approve' && (await findBoxOfUser(tx, user.id)) === undefined) throw new SpoqError('no_box');
     const status = decision === 'approve' ? 'approved' : 'denied';
     await updateDeviceGrant(tx, grant.id, { status, user_id: user.id });
     await recordAudit(tx, {

@@ -2,7 +2,7 @@ import type { TokenResponse } from '../../contract/auth.ts';
 import { hashToken } from '../cipher.ts';
 import type { Db } from '../db/connect.ts';
 import { lockGrantByDeviceCode, updateDeviceGrant, type DeviceGrantRow } from '../db/device-grants.ts';
-import { findLiveBox } from '../db/live-box.ts';
+import { findBoxOfUser } from '../db/user-vps.ts';
 import { findUser } from '../db/users.ts';
 import { OAuthFailure } from '../oauth-failure.ts';
 import { createRefreshToken, createTokenResponse, type TokenDeps } from './issue-tokens.ts';
@@ -48,7 +48,7 @@ async function recordPoll(deps: TokenDeps, tx: Db, grant: DeviceGrantRow): Promi
 /** `deps.db` is the transaction that holds the grant's lock. */
 async function redeemGrant(deps: TokenDeps, grant: DeviceGrantRow, ip: string): Promise<TokenResponse | OAuthFailure> {
   const user = grant.user_id === null ? undefined : await findUser(deps.db, grant.user_id);
-  const box = user === undefined ? undefined : await findLiveBox(deps.db, user.id);
+  const box = user === undefined ? undefined : await findBoxOfUser(deps.db, user.id);
   if (user === undefined || box === undefined)
     return new OAuthFailure('access_denied', 'There is no box any more. Finish setting up on the web page.');
   await updateDeviceGrant(deps.db, grant.id, { status: 'used' });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { TokenResponse } from '../../contract/auth.ts';
 import { hashToken, randomToken } from '../cipher.ts';
-import type { LiveBox } from '../db/live-box.ts';
+import type { UserVpsRow } from '../db/user-vps.ts';
 import { insertRefreshToken } from '../db/refresh-tokens.ts';
 import type { UserRow } from '../db/users.ts';
 import type { Deps } from '../deps.ts';
@@ -36,7 +36,7 @@ export async function createRefreshToken(deps: TokenDeps, userId: string, device
 export async function createTokenResponse(
   deps: TokenDeps,
   user: Pick<UserRow, 'id' | 'username'>,
-  box: LiveBox,
+  box: UserVpsRow,
   refreshToken: string,
 ): Promise<TokenResponse> {
   const access = await issueAccessToken(deps, user, box);

@@ -1,6 +1,6 @@
 import type { TokenResponse } from '../../contract/auth.ts';
 import { hashToken } from '../cipher.ts';
-import { findLiveBox } from '../db/live-box.ts';
+import { findBoxOfUser } from '../db/user-vps.ts';
 import { lockInTransaction } from '../db/locks.ts';
 import {
   findRefreshToken,
@@ -50,7 +50,7 @@ async function useToken(deps: TokenDeps, row: RefreshTokenRow, ip: string): Prom
   const isLate = row.used_at !== null && now.getTime() - row.used_at.getTime() > GRACE_MS;
   if (isLate) return endFamily(deps, row, ip);
   const user = await findUser(deps.db, row.user_id);
-  const box = await findLiveBox(deps.db, row.user_id);
+  const box = await findBoxOfUser(deps.db, row.user_id);
   if (user === undefined || box === undefined) return undefined;
   if (row.successor_sealed !== null) {
     await updateRefreshToken(deps.db, row.id, { last_used_at: now });

@@ -4,7 +4,7 @@ import { DeviceResponse, TokenResponse, type Jwks } from '../../contract/auth.ts
 import { hashToken } from '../cipher.ts';
 import { Browser } from '../testing/browser.ts';
 import { createTestControlPlane, type TestControlPlane } from '../testing/control-plane.ts';
-import { createTestDatabase, type TestDatabase } from '../testing/database.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/harness/database.ts';
 import { Device } from '../testing/device.ts';
 import { createGithubServer, type GithubServer } from '../testing/github-server.ts';
 

@@ -8,10 +8,16 @@ export function createJwksRoutes(deps: Pick<Deps, 'cipher' | 'config' | 'db' | '
   const router = new Router();
   router.get('/.well-known/jwks.json', async (ctx) => {
     const body = JSON.stringify(await listPublicKeys(deps));
+    const etag = `"${createHash('sha256').update(body).digest('base64url')}"`;
     ctx.set('Cache-Control', 'public, max-age=300');
-    ctx.etag = createHash('sha256').update(body).digest('base64url');
-    ctx.status = 200;
-    if (ctx.fresh) {
+    ctx.set('ETag', etag);
+    // Not ctx.fresh: that answers 200 to `Cache-Control: no-cache`, which fetch sends along and which is meant for caches.
+    if (
+      ctx
+        .get('If-None-Match')
+        .split(/\s*,\s*/)
+        .includes(etag)
+    ) {
       ctx.status = 304;
       return;
     }

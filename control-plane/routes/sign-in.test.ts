@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { findUser } from '../db/users.ts';
 import { Browser } from '../testing/browser.ts';
 import { createTestControlPlane, type TestControlPlane } from '../testing/control-plane.ts';
-import { createTestDatabase, type TestDatabase } from '../testing/database.ts';
+import { createTestDatabase, type TestDatabase } from '../../test/harness/database.ts';
 import { createGithubServer, type GithubServer } from '../testing/github-server.ts';
 
 const NOBODY = { accept: 'application/json' };

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { parseInput } from '../../contract/problem.ts';
 import { decideDeviceGrant } from '../commands/decide-device-grant.ts';
 import { findPendingGrant, type DeviceGrantRow } from '../db/device-grants.ts';
-import { findLiveBox } from '../db/live-box.ts';
+import { findBoxOfUser } from '../db/user-vps.ts';
 import type { UserRow } from '../db/users.ts';
 import type { Deps } from '../deps.ts';
 import { createBodyMiddleware, getBody } from '../middleware/body.ts';
@@ -30,7 +30,7 @@ export function createVerifyRoutes(deps: Deps): Router {
       ctx.redirect(`/auth/github?return_to=${encodeURIComponent(returnTo)}`);
       return;
     }
-    if ((await findLiveBox(deps.db, user.id)) === undefined) {
+    if ((await findBoxOfUser(deps.db, user.id)) === undefined) {
       showPage(deps, ctx, 'verify-no-box', { title: 'Finish setting up first' });
       return;
     }

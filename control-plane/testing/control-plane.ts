@@ -11,7 +11,7 @@ import { createJwtSecret } from '../jwt-secret.ts';
 import { createMetrics } from '../metrics.ts';
 import { createPages } from '../pages/pages.ts';
 import { Browser } from './browser.ts';
-import type { TestDatabase } from './database.ts';
+import type { TestDatabase } from '../../test/harness/database.ts';
 import { GITHUB_CLIENT, type GithubServer } from './github-server.ts';
 import { listenOnFreePort } from './listen.ts';
 

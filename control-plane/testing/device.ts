@@ -17,7 +17,10 @@ export class Device {
     return this.send<T>(path, { body: new URLSearchParams(form), headers });
   }
 
-  async send<T>(path: string, init: { body?: string | URLSearchParams | undefined; headers?: Record<string, string> }): Promise<JsonAnswer<T>> {
+  async send<T>(
+    path: string,
+    init: { body?: string | URLSearchParams | undefined; headers?: Record<string, string> },
+  ): Promise<JsonAnswer<T>> {
     const response = await fetch(`${this.#base}${path}`, { method: 'POST', ...init });
     return { status: response.status, headers: response.headers, body: (await response.json()) as T };
   }
