@@ -3,7 +3,9 @@ import { createCloudflareVendor, API_PATH as CLOUDFLARE_PATH } from './cloudflar
 import { createContaboVendor } from './contabo/vendor.ts';
 import { TOKEN_PATH as CONTABO_TOKEN_PATH } from './contabo/token.ts';
 import { createHostingerVendor } from './hostinger/vendor.ts';
+import { createGithubVendor } from './github/vendor.ts';
 import type { Machines } from './machines/machines.ts';
+import { createStripeVendor } from './stripe/vendor.ts';
 import type { Vendor, VendorContext, VendorName } from './vendor.ts';
 
 export interface VendorParts {
@@ -20,6 +22,15 @@ interface VendorEntry {
 
 /** How each vendor is made, and which variables point a control plane at it. */
 export const VENDORS: Partial<Record<VendorName, VendorEntry>> = {
+  stripe: {
+    create: createStripeVendor,
+    addresses: (url) => ({ STRIPE_API_URL: url }),
+  },
+  github: {
+    create: createGithubVendor,
+    // github.com and api.github.com on one port: their paths differ
+    addresses: (url) => ({ GITHUB_URL: url, GITHUB_API_URL: url }),
+  },
   contabo: {
     create: (context, { machines }) => createContaboVendor(context, machines),
     addresses: (url) => ({ CONTABO_API_URL: url, CONTABO_AUTH_URL: url + CONTABO_TOKEN_PATH }),

@@ -12,8 +12,8 @@ const FIRST_BACKOFF_MS = 200;
 const LONGEST_BACKOFF_MS = 10_000;
 /** A process that ran this long is well: the next one starts without waiting. */
 const WELL_AFTER_MS = 10_000;
-/** From SIGTERM to SIGKILL. */
-const GRACE_MS = 3_000;
+/** From SIGTERM to SIGKILL: the conductor lets answers end for 8 s. */
+const GRACE_MS = 10_000;
 
 export interface ConductorOptions {
   argv: readonly string[];
