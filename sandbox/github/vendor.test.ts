@@ -110,11 +110,12 @@ describe('the GitHub vendor', () => {
   });
 
   it('refuses an unknown app and a foreign redirect_uri on its own page', async () => {
-    for (const changes of <Record<string, string>[]>[
+    const faulty: Record<string, string>[] = [
       { client_id: 'nobody' },
       { redirect_uri: 'https://evil.example/cb' },
       { redirect_uri: 'javascript:1' },
-    ]) {
+    ];
+    for (const changes of faulty) {
       const { url } = await beginSignIn(running, changes);
       const page = await fetch(url, { redirect: 'manual' });
       expect([page.status, page.headers.get('location')]).to.deep.equal([404, null]);
@@ -136,7 +137,8 @@ describe('the GitHub vendor', () => {
   });
 
   it('knows no PKCE method but S256', async () => {
-    for (const changes of <Record<string, string>[]>[{ code_challenge_method: 'plain' }, { code_challenge: 'short' }]) {
+    const faulty: Record<string, string>[] = [{ code_challenge_method: 'plain' }, { code_challenge: 'short' }];
+    for (const changes of faulty) {
       const { url } = await beginSignIn(running, changes);
       const location = (await fetch(url, { redirect: 'manual' })).headers.get('location') ?? '';
       expect(new URL(location).searchParams.get('error')).to.equal('invalid_request');
