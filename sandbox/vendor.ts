@@ -51,6 +51,8 @@ export interface Vendor {
   inspect?(): unknown;
   /** Answers DNS: the addresses of a name. Only Cloudflare has it. */
   resolve?(name: string): string[];
+  /** The names that lead to an address. Only Cloudflare has it. */
+  namesOf?(ipv4: string): string[];
   /** The mails that were sent, newest first, for the page and GET /api/mails. Only mail has it. */
   mails?(): SandboxMail[];
   /** Ends timers and children. Runs after the server closed. */

@@ -13,13 +13,8 @@ import { createCloudflareState, type DnsRecord } from './state.ts';
 /** Where Cloudflare's API lives below its host; a control plane's CLOUDFLARE_API_URL ends with it. */
 export const API_PATH = '/client/v4';
 
-export interface CloudflareVendor extends Vendor {
-  /** The addresses that a name has, as its DNS would answer. */
-  resolve(name: string): string[];
-}
-
 /** Cloudflare's DNS API over one zone. */
-export function createCloudflareVendor(context: VendorContext, options: { zone: string }): CloudflareVendor {
+export function createCloudflareVendor(context: VendorContext, options: { zone: string }): Vendor {
   const { clock } = context;
   const store = context.openStore(() => createCloudflareState(options.zone, clock.now()));
   const records = createRecords({ store, clock });
@@ -82,6 +77,11 @@ export function createCloudflareVendor(context: VendorContext, options: { zone: 
         .list()
         .filter((record) => record.type === 'A' && record.name === name.toLowerCase())
         .map((record) => record.content),
+    namesOf: (ipv4) =>
+      records
+        .list()
+        .filter((record) => record.type === 'A' && record.content === ipv4)
+        .map((record) => record.name),
   };
 }
 

@@ -8,6 +8,9 @@ import { endStrayProcess } from './stray-process.ts';
 /** What the conductor says on stdout once both its listeners answer. */
 const Listening = z.looseObject({ msg: z.literal('listening'), port: z.number().int() });
 
+/** Below the machine's folder. */
+export const PID_FILE = 'conductor.pid';
+
 const FIRST_BACKOFF_MS = 200;
 const LONGEST_BACKOFF_MS = 10_000;
 /** A process that ran this long is well: the next one starts without waiting. */
@@ -36,7 +39,7 @@ export async function startConductor(options: ConductorOptions): Promise<Conduct
   const { argv, env, console, folder } = options;
   const [command, ...args] = argv;
   if (command === undefined) throw new Error('The conductor has no command');
-  const pidFile = join(folder, 'conductor.pid');
+  const pidFile = join(folder, PID_FILE);
   await endStrayProcess(pidFile, folder);
   mkdirSync(join(folder, 'state'), { recursive: true });
   let child: ChildProcess | undefined;

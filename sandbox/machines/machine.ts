@@ -17,6 +17,8 @@ export interface MachineRecord {
   ipv4: string;
   /** Switched on: started again when the sandbox starts again. */
   powered: boolean;
+  /** An installation that has not ended: done again when the sandbox was killed in the middle. null: of a bare system. */
+  installing?: FirstBoot | null;
 }
 
 /** One machine. Every operation may be asked for at any time; they run one after the other. */
@@ -25,7 +27,7 @@ export interface Machine {
   reinstall(firstBoot: FirstBoot | undefined): Promise<void>;
   /** Switches on; resolves when the boot has begun. */
   boot(): Promise<void>;
-  /** Switches off; resolves when nothing of it runs. */
+  /** Switches off; resolves when nothing of it runs, be it from a sandbox that was killed. */
   powerOff(): Promise<void>;
   /** Switches off and removes the disk. */
   destroy(): Promise<void>;
@@ -34,6 +36,8 @@ export interface Machine {
   console(): string[];
   /** The Unix socket that its front door listens on, while it runs. */
   socket(): string | undefined;
+  /** Whether the disk holds a conductor, or only a bare system. */
+  hasConductor(): boolean;
   /** What stands for `/` on it, so that a person can look. */
   root: string;
 }

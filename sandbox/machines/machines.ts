@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Store } from '../state.ts';
@@ -8,10 +9,12 @@ export interface MachinesState {
 }
 
 /** A machine as GET /api/machines shows it. */
-export interface MachineView extends MachineRecord {
+export interface MachineView extends Omit<MachineRecord, 'installing'> {
   kind: string;
   status: MachineStatus;
   console: string[];
+  /** Whether a conductor is installed; a bare system has none. */
+  has_conductor: boolean;
   /** The folder that stands for its `/`. */
   root: string;
   leaves_out: readonly string[];
@@ -76,23 +79,38 @@ export function createMachines({ folder, store, kind, log }: MachinesOptions): M
     while (pending.size > 0) await Promise.all(pending);
   };
 
-  for (const { id, powered } of store.data.records) {
+  const install = async (id: string, firstBoot: FirstBoot | undefined): Promise<void> => {
+    await get(id).reinstall(firstBoot);
+    store.update(({ records }) => {
+      const record = records.find((one) => one.id === id);
+      if (record) delete record.installing;
+    });
+  };
+
+  for (const { id, powered, installing } of store.data.records) {
     const machine = open(id);
-    if (powered) begin(id, machine.boot());
+    if (installing !== undefined) begin(id, install(id, installing ?? undefined));
+    begin(id, powered ? machine.boot() : machine.powerOff());
+  }
+  for (const id of listFolders(folder)) {
+    if (!machines.has(id)) begin(id, kind.createMachine(id, join(folder, id)).destroy());
   }
 
   return {
     create(id, vendor, name) {
       const ipv4 = takeAddress(store.data.records);
       const record = { id, vendor, name, ipv4, powered: false };
-      store.update(({ records }) => records.push(record));
+      store.update((data) => {
+        // One with the same id was made for an order that a killed vendor forgot.
+        data.records = [...data.records.filter((one) => one.id !== id), record];
+      });
       open(id);
       return record;
     },
     rename: (id, name) => setRecord(id, { name }),
     reinstall(id, firstBoot) {
-      setRecord(id, { powered: false });
-      begin(id, get(id).reinstall(firstBoot));
+      setRecord(id, { powered: false, installing: firstBoot ?? null });
+      begin(id, install(id, firstBoot));
     },
     power(id, on) {
       setRecord(id, { powered: on });
@@ -109,9 +127,20 @@ export function createMachines({ folder, store, kind, log }: MachinesOptions): M
     list: () =>
       store.data.records.map((record) => {
         const machine = get(record.id);
-        const { root } = machine;
-        const view = { kind: kind.name, status: machine.status(), console: machine.console(), root };
-        return { ...record, ...view, leaves_out: kind.leaves_out };
+        const { id, vendor, name, ipv4, powered } = record;
+        return {
+          id,
+          vendor,
+          name,
+          ipv4,
+          powered,
+          kind: kind.name,
+          status: machine.status(),
+          console: machine.console(),
+          has_conductor: machine.hasConductor(),
+          root: machine.root,
+          leaves_out: kind.leaves_out,
+        };
       }),
     findSocket(ipv4) {
       const record = store.data.records.find((one) => one.ipv4 === ipv4);
@@ -123,6 +152,10 @@ export function createMachines({ folder, store, kind, log }: MachinesOptions): M
       await Promise.all([...machines.values()].map((machine) => machine.powerOff()));
     },
   };
+}
+
+function listFolders(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
 }
 
 /** The first address that no machine has. */

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ConductorProcess, startConductor } from './conductor-process.ts';
+import { type ConductorProcess, PID_FILE, startConductor } from './conductor-process.ts';
 import { createConsole } from './console.ts';
 import { CONFIG_PATH, hasConductor, locate, readEnvironment, writeDisk, writeMarkerPort } from './disk.ts';
 import { type BootFile, parseFirstBoot } from './first-boot.ts';
 import type { FirstBoot, Machine, MachineKind } from './machine.ts';
+import { endStrayProcess } from './stray-process.ts';
 
 /** Linux takes 107 bytes for the path of a Unix socket, macOS 103. */
 const SOCKET_PATH_LIMIT = 103;
@@ -49,6 +50,7 @@ function createProcessMachine(id: string, folder: string, conductor: readonly st
     powered = false;
     await running?.stop();
     running = undefined;
+    await endStrayProcess(join(folder, PID_FILE), folder);
     rmSync(socket, { force: true });
   };
 
@@ -91,6 +93,7 @@ function createProcessMachine(id: string, folder: string, conductor: readonly st
 
   return {
     root,
+    hasConductor: () => hasConductor(root),
     reinstall: (firstBoot) => inTurn(() => reinstall(firstBoot)),
     boot: () => inTurn(boot),
     powerOff: () => inTurn(powerOff),

@@ -91,6 +91,7 @@ function parseFaultForm(body: unknown): FaultRequest {
     status: number('status'),
     delay_ms: number('delay_ms'),
     cut,
+    becomes: text('becomes'),
     times: number('times'),
     after: number('after'),
   };

@@ -35,7 +35,11 @@ export function viewHome(deps: ControlDeps): object {
       requests: all.filter((entry) => entry.vendor === name).length,
     })),
     edge: urls['edge'],
-    machines: machines.list().map((machine) => ({ ...machine, console: machine.console.slice(-CONSOLE_LINES) })),
+    machines: machines.list().map((machine) => ({
+      ...machine,
+      console: machine.console.slice(-CONSOLE_LINES),
+      names: vendors.get('cloudflare')?.namesOf?.(machine.ipv4) ?? [],
+    })),
     leavesOut: machines.list()[0]?.leaves_out ?? [],
     mails: vendors.has('mail') ? (vendors.get('mail')?.mails?.() ?? []).slice(0, MAILS) : undefined,
     requests: all
