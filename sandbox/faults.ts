@@ -16,6 +16,12 @@ export const FaultRequest = z.strictObject({
   body: z.unknown().optional().describe("That answer's body: text as it is, anything else as JSON"),
   headers: z.record(z.string(), z.string()).optional(),
   delay_ms: z.number().min(0).max(600_000).optional().describe('Alone: slow but right'),
+  hold_ms: z
+    .number()
+    .min(0)
+    .max(600_000)
+    .optional()
+    .describe('The vendor acts at once and answers so much later: what happens in between finds it done and untold'),
   cut: z
     .enum(['before', 'during', 'after'])
     .optional()

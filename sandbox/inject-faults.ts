@@ -22,6 +22,7 @@ export function injectFaults(deps: { name: VendorName; faults: Faults }): Middle
       if (fault.body !== undefined) ctx.body = typeof fault.body === 'object' ? JSON.stringify(fault.body) : fault.body;
       if (typeof fault.body === 'object') ctx.type = 'application/json';
     }
+    if (fault.hold_ms !== undefined) await sleep(fault.hold_ms, undefined, { ref: false });
     if (fault.cut === 'after') cut(ctx);
   };
 }

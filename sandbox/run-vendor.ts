@@ -64,8 +64,8 @@ export async function runVendor(
   });
   url = server.url;
   const end = async (): Promise<void> => {
-    await vendor.close?.();
     await server.close();
+    await vendor.close?.();
   };
   return {
     url,

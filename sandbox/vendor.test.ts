@@ -138,6 +138,17 @@ describe('a vendor server', () => {
     expect(performance.now() - started).to.be.at.least(55);
   });
 
+  it('acts at once and answers later', async () => {
+    faults.add({ vendor: 'github', hold_ms: 60 });
+    const started = performance.now();
+    const answer = post('/json', '{}');
+    const deadline = Date.now() + 2000;
+    while (acted.length === 0 && Date.now() < deadline) await new Promise(setImmediate);
+    expect(performance.now() - started).to.be.below(55);
+    expect((await answer).status).to.equal(200);
+    expect(performance.now() - started).to.be.at.least(55);
+  });
+
   it('refuses a fault that is none', () => {
     expect(() => faults.add({ vendor: 'github', path: '(' })).to.throw('is not a regular expression');
     expect(() => faults.add({ vendor: 'github', status: 42 })).to.throw();

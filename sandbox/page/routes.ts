@@ -90,6 +90,7 @@ function parseFaultForm(body: unknown): FaultRequest {
     path: text('path'),
     status: number('status'),
     delay_ms: number('delay_ms'),
+    hold_ms: number('hold_ms'),
     cut,
     becomes: text('becomes'),
     times: number('times'),

@@ -75,6 +75,7 @@ function describeFault(fault: Fault): string {
   const effects = [
     fault.delay_ms === undefined ? '' : `waits ${fault.delay_ms} ms`,
     fault.status === undefined ? '' : `answers ${fault.status}`,
+    fault.hold_ms === undefined ? '' : `acts, and keeps the answer back for ${fault.hold_ms} ms`,
     fault.cut === undefined ? '' : `cuts the connection (${fault.cut})`,
     fault.becomes === undefined ? '' : `makes it become ${fault.becomes}`,
   ].filter(Boolean);
