@@ -12,7 +12,7 @@ import {
   signInCloudflare,
   signInContabo,
   startSandbox,
-} from './test/fixtures.ts';
+} from './testing/fixtures.ts';
 
 const HOST = 'alice.spoq.localhost';
 

@@ -15,7 +15,7 @@ import {
   signInContabo,
   signInHostinger,
   startSandbox,
-} from './test/fixtures.ts';
+} from './testing/fixtures.ts';
 
 type Place = ReturnType<typeof makeFolder>;
 

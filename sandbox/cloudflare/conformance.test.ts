@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type Defect, hasSpec, loadSpec } from '../conformance.ts';
 import type { Sandbox } from '../index.ts';
-import { type Call, makeFolder, signInCloudflare, startSandbox } from '../test/fixtures.ts';
+import { type Call, makeFolder, signInCloudflare, startSandbox } from '../testing/fixtures.ts';
 
 const RECORD_DEFECTS: Defect[] = [
   { fault: /must have required property 'data'/, why: 'required in the record of 2026, though an A record has none' },

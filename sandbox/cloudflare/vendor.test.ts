@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Sandbox } from '../index.ts';
-import { type Answer, type Call, makeFolder, signInCloudflare, startSandbox } from '../test/fixtures.ts';
+import { type Answer, type Call, makeFolder, signInCloudflare, startSandbox } from '../testing/fixtures.ts';
 
 interface Envelope {
   success: boolean;

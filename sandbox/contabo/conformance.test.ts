@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { hasSpec, loadSpec, type Defect } from '../conformance.ts';
 import type { Sandbox } from '../index.ts';
-import { type Call, makeFolder, makeUserData, signInContabo, startSandbox } from '../test/fixtures.ts';
+import { type Call, makeFolder, makeUserData, signInContabo, startSandbox } from '../testing/fixtures.ts';
 import { TOKEN_PATH } from './token.ts';
 
 const DEFECTS: Defect[] = [

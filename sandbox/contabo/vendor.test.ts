@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Sandbox } from '../index.ts';
 import { waitUntil } from '../run-vendor.ts';
-import { type Answer, type Call, makeFolder, makeUserData, signInContabo, startSandbox } from '../test/fixtures.ts';
+import { type Answer, type Call, makeFolder, makeUserData, signInContabo, startSandbox } from '../testing/fixtures.ts';
 
 const DAY_MS = 86_400_000;
 

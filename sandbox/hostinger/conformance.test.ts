@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type Defect, hasSpec, loadSpec } from '../conformance.ts';
 import type { Sandbox } from '../index.ts';
-import { type Call, makeFolder, makePostInstall, signInHostinger, startSandbox } from '../test/fixtures.ts';
+import { type Call, makeFolder, makePostInstall, signInHostinger, startSandbox } from '../testing/fixtures.ts';
 
 const DEFECTS: Defect[] = [
   {

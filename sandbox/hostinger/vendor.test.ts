@@ -11,7 +11,7 @@ import {
   makePostInstall,
   signInHostinger,
   startSandbox,
-} from '../test/fixtures.ts';
+} from '../testing/fixtures.ts';
 
 const DAY_MS = 86_400_000;
 const VMS = '/api/vps/v1/virtual-machines';

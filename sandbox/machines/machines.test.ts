@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { waitUntil } from '../run-vendor.ts';
 import { openStore } from '../state.ts';
-import { CONDUCTOR, FILES, makeFolder, makePostInstall, makeUserData } from '../test/fixtures.ts';
+import { CONDUCTOR, FILES, makeFolder, makePostInstall, makeUserData } from '../testing/fixtures.ts';
 import { parseFirstBoot } from './first-boot.ts';
 import { createMachines, type Machines, type MachinesState } from './machines.ts';
 import { createProcessKind } from './process-machine.ts';
