@@ -25,8 +25,13 @@ export const ProvisionRequest = z.object({
     .string()
     .min(1)
     .max(40)
-    .describe('A region id of GET /api/vps/status `regions`; the nearest when left out')
+    .describe("One of the provider's regions, as the page /setup/region lists them; the nearest when left out")
     .optional(),
+  time_zone: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('IANA name of the time zone that the nearest region is looked for from'),
   retry: z.boolean().optional().describe('Try again after a failure'),
 });
 export type ProvisionRequest = z.infer<typeof ProvisionRequest>;

@@ -7,16 +7,38 @@ import { createRequestMiddleware } from './middleware/request.ts';
 import { createSessionMiddleware } from './middleware/session.ts';
 import { createAssetRoutes } from './routes/assets.ts';
 import { createHealthRoutes } from './routes/health.ts';
+import { createHomeRoutes } from './routes/home.ts';
 import { createJwksRoutes } from './routes/jwks.ts';
+import { createOpenApiRoutes } from './routes/openapi.ts';
+import { createReleaseRoutes } from './routes/releases.ts';
+import { createSetupRoutes } from './routes/setup.ts';
 import { createSignInRoutes } from './routes/sign-in.ts';
+import { createSubscriptionRoutes } from './routes/subscription.ts';
 import { createTokenRoutes } from './routes/tokens.ts';
 import { createVerifyRoutes } from './routes/verify.ts';
+import { createVpsRoutes } from './routes/vps.ts';
+import { createWebhookRoutes } from './routes/webhook.ts';
 
 /** Every route of the control plane. `open` ones know no cookie; the others run with the browser's session. */
 export function createRouters(deps: Deps): { open: Router[]; withSession: Router[] } {
   return {
-    open: [createHealthRoutes(deps), createAssetRoutes(deps), createJwksRoutes(deps), createTokenRoutes(deps)],
-    withSession: [createSignInRoutes(deps), createVerifyRoutes(deps)],
+    open: [
+      createHealthRoutes(deps),
+      createAssetRoutes(deps),
+      createJwksRoutes(deps),
+      createTokenRoutes(deps),
+      createOpenApiRoutes(deps),
+      createWebhookRoutes(deps),
+      createReleaseRoutes(deps),
+    ],
+    withSession: [
+      createSignInRoutes(deps),
+      createVerifyRoutes(deps),
+      createHomeRoutes(deps),
+      createSubscriptionRoutes(deps),
+      createSetupRoutes(deps),
+      createVpsRoutes(deps),
+    ],
   };
 }
 

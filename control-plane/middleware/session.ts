@@ -29,6 +29,8 @@ export interface PendingSignIn {
 export interface SessionData {
   /** The newest last; several, for a person may have begun in two tabs. */
   sign_ins?: PendingSignIn[];
+  /** IANA name of the browser's time zone, where its script has told it. */
+  time_zone?: string;
   [key: string]: unknown;
 }
 

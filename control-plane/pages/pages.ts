@@ -11,7 +11,7 @@ export interface PageFrame {
   /** Shown in the head of the page, with a way to sign out. */
   user?: { username: string } | undefined;
   /** Assets of this page alone, say `progress.js`. They run as modules, after the page is there. */
-  scripts?: string[];
+  scripts?: readonly string[];
   /** Without script: load the page again after so many seconds. */
   refreshSeconds?: number | undefined;
   /** Where in the sign-up this page is; shows the line of steps. */

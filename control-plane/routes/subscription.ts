@@ -1,0 +1,88 @@
+import { Router } from '@koa/router';
+import { CreateSubscriptionRequest } from '../../contract/billing.ts';
+import { SpoqError } from '../../contract/errors.ts';
+import { parseInput } from '../../contract/problem.ts';
+import { createCheckout } from '../commands/create-checkout.ts';
+import { findSetupPath } from '../commands/find-setup-path.ts';
+import { syncCheckout } from '../commands/sync-checkout.ts';
+import { findPaidCheckout, findCheckoutByStripeSession, updateCheckout } from '../db/checkouts.ts';
+import type { Deps } from '../deps.ts';
+import { createBodyMiddleware, getBody } from '../middleware/body.ts';
+import { createRateLimiter, limitByAddress } from '../middleware/rate-limit.ts';
+import { createSameOriginGuard } from '../middleware/same-origin.ts';
+import { getSession, type Session } from '../middleware/session.ts';
+import { showPage } from '../pages/show-page.ts';
+
+/** Paying: the way to Stripe Checkout, and back from it. */
+export function createSubscriptionRoutes(deps: Deps): Router {
+  const router = new Router();
+  const guards = [createSameOriginGuard(deps.config.BASE_URL), limitByAddress(createRateLimiter(deps, 'checkout'))];
+
+  router.post('/api/subscription/create', ...guards, createBodyMiddleware(), async (ctx) => {
+    const { plan } = parseInput(CreateSubscriptionRequest, getBody(ctx));
+    const session = getSession(ctx);
+    const isForm = ctx.is('urlencoded') !== false;
+    const path = await findSetupPath(deps, session);
+    if (path !== '/?choose=1#plans') {
+      if (!isForm) throw new SpoqError('conflict', { detail: 'You have paid already.', next: 'Go on at /setup.' });
+      ctx.status = 303;
+      ctx.redirect('/setup');
+      return;
+    }
+    const url = await createCheckout(deps, { plan, sessionHash: await session.ensure(), user: session.user });
+    ctx.set('Cache-Control', 'no-store');
+    if (isForm) {
+      ctx.status = 303;
+      ctx.redirect(url);
+    } else ctx.body = { checkout_url: url };
+  });
+
+  router.get('/welcome', async (ctx) => {
+    const session = getSession(ctx);
+    const id = ctx.query['session_id'];
+    const status = typeof id === 'string' ? await receivePayment(deps, session, id) : undefined;
+    if (session.user !== undefined && status !== 'open') {
+      ctx.redirect('/setup');
+      return;
+    }
+    if (status === undefined && (session.idHash === undefined || !(await findPaidCheckout(deps.db, session.idHash)))) {
+      ctx.redirect('/?choose=1#plans');
+      return;
+    }
+    if (status === 'expired') {
+      ctx.redirect('/?cancelled=1#plans');
+      return;
+    }
+    const waiting = status === 'open';
+    const title = waiting ? 'Waiting for your payment' : 'Payment received';
+    const frame = { title, step: waiting ? 'pay' : 'sign-in', ...(waiting ? { refreshSeconds: 5 } : {}) } as const;
+    showPage(deps, ctx, 'welcome', { ...frame, scripts: waiting ? ['reload.js'] : [] }, { waiting });
+  });
+  return router;
+}
+
+/**
+ * Takes note of a payment that the browser comes back from, and gives it to this browser. Whoever knows the id of a paid
+ * session that is nobody's yet has just paid it, though perhaps in another browser.
+ * @throws SpoqError `not_found` for a session that isn't ours, or is somebody else's
+ */
+async function receivePayment(
+  deps: Deps,
+  session: Session,
+  id: string,
+): Promise<'open' | 'paid' | 'bound' | 'expired'> {
+  const known = await findCheckoutByStripeSession(deps.db, id);
+  const unknown = new SpoqError('not_found', { detail: 'We know of no such payment.', next: 'Go back to the start.' });
+  if (known === undefined) throw unknown;
+  if (known.status === 'bound') {
+    if (known.user_id === session.user?.id || session.user === undefined) return 'bound';
+    throw unknown;
+  }
+  const sessionHash = await session.ensure();
+  return deps.db.transaction(async (tx) => {
+    if (known.session_hash !== sessionHash) await updateCheckout(tx, known.id, { session_hash: sessionHash });
+    if (known.user_id === null && session.user !== undefined)
+      await updateCheckout(tx, known.id, { user_id: session.user.id });
+    return (await syncCheckout(deps, tx, id))?.status ?? 'open';
+  });
+}

@@ -1,0 +1,43 @@
+import { Router } from '@koa/router';
+import { getRawBody } from 'raw-body';
+import type { Stripe } from 'stripe';
+import { SpoqError } from '../../contract/errors.ts';
+import { applyStripeEvent } from '../commands/apply-stripe-event.ts';
+import type { Deps } from '../deps.ts';
+
+/** Stripe's largest events are far below. */
+const MAX_BODY = '1mb';
+/** How old a signature may be, in seconds: Stripe's own default. */
+const TOLERANCE_SECONDS = 300;
+
+/** POST /api/subscription/webhook. Answers 200 for whatever Stripe has signed; what failed is sent again by Stripe. */
+export function createWebhookRoutes(deps: Deps): Router {
+  const router = new Router();
+  router.post('/api/subscription/webhook', async (ctx) => {
+    const raw = await getRawBody(ctx.req, { limit: MAX_BODY, length: ctx.request.length });
+    const event = verify(deps, raw, ctx.get('Stripe-Signature'));
+    const outcome = await applyStripeEvent(deps, event);
+    deps.log.info({ event_id: event.id, type: event.type, outcome }, 'stripe event');
+    ctx.body = { received: true, outcome };
+  });
+  return router;
+}
+
+/** The signature is over the bytes as they came: a body that was parsed and written again wouldn't match. */
+function verify(deps: Deps, raw: Buffer, signature: string): Stripe.Event {
+  try {
+    return deps.stripe.webhooks.constructEvent(
+      raw,
+      signature,
+      deps.config.STRIPE_WEBHOOK_SECRET.reveal(),
+      TOLERANCE_SECONDS,
+      undefined,
+      deps.now().getTime(),
+    );
+  } catch (cause) {
+    throw new SpoqError('signature_invalid', {
+      detail: 'The signature of this event is missing, too old, or not made with our secret. It was not applied.',
+      cause,
+    });
+  }
+}
