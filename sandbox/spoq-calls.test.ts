@@ -14,7 +14,7 @@ const CANCEL_DATE: Defect = {
 };
 const GONE: Defect = {
   fault: /^answer (404|422): is not declared/,
-  why: 'no document declares what a machine that is gone answers, nor Contabo's what a second cancel does',
+  why: 'undeclared: what a machine that is gone answers, and a second cancel',
 };
 const BOX = { name: 'box-8f919ddc', domain: 'spoq.localhost' };
 const DAY_MS = 86_400_000;
