@@ -1,6 +1,6 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
-import { z } from 'zod';
+import { AuthorizeRequest } from '../../contract/auth.ts';
 import { parseInput } from '../../contract/problem.ts';
 import { decideDeviceGrant } from '../commands/decide-device-grant.ts';
 import { findPendingGrant, type DeviceGrantRow } from '../db/device-grants.ts';
@@ -13,8 +13,6 @@ import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { getSession, requireUser } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
 import { parseWordCode } from '../word-code.ts';
-
-const AuthorizeForm = z.object({ code: z.string().max(200), decision: z.enum(['approve', 'deny']) });
 
 /** The page where a person lets a device in (RFC 8628 §3.3), and its form's address. */
 export function createVerifyRoutes(deps: Deps): Router {
@@ -49,7 +47,7 @@ export function createVerifyRoutes(deps: Deps): Router {
   router.post('/auth/authorize', ...guards, createBodyMiddleware(), async (ctx) => {
     ctx.state['wayOut'] = { href: '/auth/verify', label: 'Enter the code again' };
     const user = requireUser(ctx);
-    const { code, decision } = parseInput(AuthorizeForm, getBody(ctx));
+    const { code, decision } = parseInput(AuthorizeRequest, getBody(ctx));
     const wordCode = parseWordCode(code);
     const grant = await attempts.count(ctx, user, async () =>
       wordCode === undefined ? undefined : decideDeviceGrant(deps, { user, wordCode, decision, ip: ctx.ip }),

@@ -108,7 +108,7 @@ async function ensureTemplate(url: (database: string) => string): Promise<void> 
     if (found.rowCount !== 0) return;
     await admin.query(`drop database if exists ${TEMPLATE}`); // half made by a run that was stopped
     await admin.query(`create database ${TEMPLATE}`);
-    const db = connectDb(url(TEMPLATE), 1);
+    const db = connectDb(url(TEMPLATE), 4);
     try {
       await migrate(db);
     } finally {

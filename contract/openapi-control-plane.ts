@@ -1,0 +1,70 @@
+import {
+  AuthorizeRequest,
+  DeviceRequest,
+  DeviceResponse,
+  DeviceTokenRequest,
+  Jwks,
+  OAuthError,
+  RefreshRequest,
+  RevokeRequest,
+  TokenResponse,
+} from './auth.ts';
+import { BOX_OPERATIONS } from './openapi-boxes.ts';
+import { IDENTITY_OPERATIONS, Nothing } from './openapi-identity.ts';
+import { Health, OpenApiDocument, Readiness, SERVICE_OPERATIONS } from './openapi-service.ts';
+import { buildOpenApi, type JsonObject, type NamedSchema } from './openapi.ts';
+import { CreateSubscriptionRequest, CreateSubscriptionResponse } from './billing.ts';
+import { Problem } from './problem.ts';
+import { ProvisionRequest, VpsEvent, VpsResource } from './vps.ts';
+
+const input = (schema: NamedSchema['schema']): NamedSchema => ({ schema, io: 'input' });
+const output = (schema: NamedSchema['schema']): NamedSchema => ({ schema, io: 'output' });
+
+/** The OpenAPI 3.1 document of the control plane at `baseUrl`. */
+export function buildControlPlaneDocument(baseUrl: string, version: string): JsonObject {
+  return buildOpenApi({
+    title: 'Spoq control plane',
+    version,
+    description:
+      'Sign-up, money, identity and boxes. Failures are problem documents (RFC 9457) with a stable `code`; OAuth endpoints answer RFC 6749 errors.',
+    server: { url: baseUrl, description: 'The control plane' },
+    tags: {
+      identity: 'Who somebody is: GitHub, devices, tokens',
+      boxes: 'Boxes: asking for one, seeing how it comes along',
+      billing: 'Money, through Stripe',
+      pages: 'What a person sees in a browser',
+      service: 'Health, measurements and documents',
+    },
+    securitySchemes: {
+      session: {
+        type: 'apiKey',
+        in: 'cookie',
+        name: baseUrl.startsWith('https://') ? '__Host-spoq_session' : 'spoq_session',
+        description: 'From a sign-in. Writes must also come from a page of ours (Sec-Fetch-Site or Origin).',
+      },
+      metrics: { type: 'http', scheme: 'bearer', description: 'METRICS_TOKEN, where one is set' },
+    },
+    schemas: {
+      AuthorizeRequest: input(AuthorizeRequest),
+      CreateSubscriptionRequest: input(CreateSubscriptionRequest),
+      CreateSubscriptionResponse: output(CreateSubscriptionResponse),
+      DeviceRequest: input(DeviceRequest),
+      DeviceResponse: output(DeviceResponse),
+      DeviceTokenRequest: input(DeviceTokenRequest),
+      Health: output(Health),
+      Jwks: output(Jwks),
+      Nothing: output(Nothing),
+      OAuthError: output(OAuthError),
+      OpenApiDocument: output(OpenApiDocument),
+      Problem: output(Problem),
+      ProvisionRequest: input(ProvisionRequest),
+      Readiness: output(Readiness),
+      RefreshRequest: input(RefreshRequest),
+      RevokeRequest: input(RevokeRequest),
+      TokenResponse: output(TokenResponse),
+      VpsEvent: output(VpsEvent),
+      VpsResource: output(VpsResource),
+    },
+    operations: [...IDENTITY_OPERATIONS, ...BOX_OPERATIONS, ...SERVICE_OPERATIONS],
+  });
+}

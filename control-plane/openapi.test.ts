@@ -1,0 +1,107 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { expect } from 'chai';
+import { buildConductorDocument } from '../contract/openapi-conductor.ts';
+import { buildControlPlaneDocument } from '../contract/openapi-control-plane.ts';
+import { createTestDatabase, type TestDatabase } from '../test/harness/database.ts';
+import { createRouters } from './app.ts';
+import { Browser } from './testing/browser.ts';
+import { createConformance, listOperations, type DocumentedOperation } from './testing/conformance.ts';
+import { createTestControlPlane, type TestControlPlane } from './testing/control-plane.ts';
+import { createGithubServer, type GithubServer } from './testing/github-server.ts';
+import { IDENTITY_CALLS } from './testing/openapi-identity-calls.ts';
+import { SERVICE_CALLS } from './testing/openapi-service-calls.ts';
+import type { Calls, CallContext, Send } from './testing/openapi-calls.ts';
+
+const DOCUMENT = buildControlPlaneDocument('http://127.0.0.1', '0.0.0');
+const CALLS: Calls = { ...IDENTITY_CALLS, ...SERVICE_CALLS };
+
+describe('OpenAPI', () => {
+  let database: TestDatabase;
+  let github: GithubServer;
+  let plane: TestControlPlane;
+  let browser: Browser;
+  let context: CallContext;
+  const conformance = createConformance(DOCUMENT);
+
+  before(async () => {
+    database = await createTestDatabase();
+    github = await createGithubServer();
+    plane = await createTestControlPlane(database, github, { METRICS_TOKEN: 'metrics-token' });
+    browser = await plane.signIn();
+    const [user] = await database.db('users').select('id');
+    context = { database, github, plane, browser, userId: user.id };
+  });
+  beforeEach(async () => {
+    await database.db('rate_limits').delete();
+    await database.db('user_vps').delete();
+    await plane.createBox(context.userId);
+  });
+  after(async () => {
+    await plane.close();
+    await github.close();
+    await database.close();
+  });
+
+  for (const [name, document] of [
+    ['the control plane', DOCUMENT],
+    ['a box', buildConductorDocument('https://{hostname}', '0.0.0')],
+  ] as const)
+    it(`has a document of ${name} that is valid OpenAPI 3.1`, async () => {
+      const validator = new Validator();
+      expect(await validator.validate(structuredClone(document))).to.deep.equal({ valid: true });
+      expect(validator.version).to.equal('3.1');
+      validator.resolveRefs();
+      const ids = listOperations(document).map((operation) => operation.operationId);
+      expect(new Set(ids).size).to.equal(ids.length);
+      const broken = { ...structuredClone(document), paths: { '/x': { get: { responses: 1 } } } };
+      expect((await new Validator().validate(broken)).valid).to.equal(false);
+    });
+
+  it('documents exactly the routes that are mounted', () => {
+    const { open, withSession } = createRouters(plane.deps);
+    const mounted = [...open, ...withSession].flatMap((router) =>
+      router.stack.flatMap((layer) =>
+        layer.methods
+          .filter((method) => method !== 'HEAD')
+          .map((method) => `${method} ${String(layer.path).replaceAll(/:(\w+)/g, '{$1}')}`),
+      ),
+    );
+    const documented = listOperations(DOCUMENT).map(({ method, path }) => `${method} ${path}`);
+    expect(documented.toSorted()).to.deep.equal(mounted.toSorted());
+  });
+
+  it('notices an answer that is not as documented', async () => {
+    const operation = listOperations(DOCUMENT).find(({ operationId }) => operationId === 'showHealth');
+    const bad = [
+      Response.json({ status: 'fine' }),
+      new Response('ok', { headers: { 'content-type': 'text/plain' } }),
+      Response.json({ title: 'No' }, { status: 500, headers: { 'content-type': 'application/problem+json' } }),
+    ];
+    for (const answer of bad)
+      expect(await conformance.check(operation as DocumentedOperation, answer).catch(String)).to.match(/^Error: /);
+  });
+
+  for (const operation of listOperations(DOCUMENT))
+    it(`tells what ${operation.method} ${operation.path} answers`, async () => {
+      const seen = new Set<string>();
+      const send: Send = async (init = {}) => {
+        const path = init.path ?? operation.path;
+        const cookie = [...(init.browser ?? new Browser(plane.url)).cookies].map((pair) => pair.join('=')).join('; ');
+        const response = await fetch(new URL(path, plane.url), {
+          method: operation.method,
+          redirect: 'manual',
+          body: init.body,
+          headers: { ...(cookie === '' ? {} : { cookie }), ...init.headers },
+        });
+        const copy = response.clone();
+        await conformance.check(operation, response);
+        seen.add(String(response.status));
+        return copy;
+      };
+      const call = CALLS[operation.operationId];
+      if (call === undefined) throw new Error(`Nothing calls ${operation.operationId}`);
+      await call(send, context);
+      const documented = Object.keys(operation.responses).filter((status) => status !== 'default');
+      expect([...seen].filter((status) => documented.includes(status)).toSorted()).to.deep.equal(documented.toSorted());
+    });
+});

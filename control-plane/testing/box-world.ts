@@ -1,0 +1,119 @@
+import { createTestDatabase, type TestDatabase } from '../../test/harness/database.ts';
+import { waitFor } from '../../test/harness/wait.ts';
+import { runVendor, type RunningVendor } from '../../sandbox/run-vendor.ts';
+import { createStripeVendor } from '../../sandbox/stripe/vendor.ts';
+import { buildBoxSpec } from '../engine/box-spec.ts';
+import { createBoss, installQueues } from '../jobs/queues.ts';
+import { startWorker, type Worker } from '../jobs/worker.ts';
+import { Browser } from './browser.ts';
+import { createTestControlPlane, type TestControlPlane } from './control-plane.ts';
+import { createGithubServer, type GithubServer } from './github-server.ts';
+import { createScriptedEngine, type ScriptedEngine } from './scripted-engine.ts';
+
+export const GOOD_PASSWORD = 'Sunflower-lake-71';
+
+/** Database, queues, web app, GitHub, a sandboxed Stripe and a scripted engine: all that the sign-up meets. */
+export interface BoxWorld {
+  database: TestDatabase;
+  cp: TestControlPlane;
+  github: GithubServer;
+  stripe: RunningVendor;
+  engine: ScriptedEngine;
+  /** A worker; end it with the function that comes back, or leave it to `close`. */
+  work(): Promise<Worker>;
+  /** A new browser in which somebody has paid; answers it with the id of the Checkout session. */
+  pay(plan?: string): Promise<{ browser: Browser; sessionId: string }>;
+  /** Pays, signs in as `login` and chooses a password. */
+  becomeReady(login: string): Promise<{ browser: Browser; userId: string }>;
+  /** The box of a user, once `accept` likes it. */
+  waitForBox(userId: string, accept: (box: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
+  close(): Promise<void>;
+}
+
+let people = 5000;
+
+export async function createBoxWorld(env: Record<string, string> = {}): Promise<BoxWorld> {
+  const database = await createTestDatabase();
+  await installQueues(database.url);
+  const github = await createGithubServer();
+  const stripe = await runVendor('stripe', createStripeVendor);
+  const cp = await createTestControlPlane({ ...database, close: async () => {} }, github, {
+    ...stripe.vendor.credentials,
+    STRIPE_API_URL: stripe.url,
+    STRIPE_WEBHOOK_SECRET: 'whsec_test_of_boxes',
+    ...env,
+  });
+  cp.deps.boss = createBoss(cp.deps.config, 'web');
+  cp.deps.boss.on('error', () => {});
+  await cp.deps.boss.start();
+  const engine = createScriptedEngine();
+  const workers = new Set<Worker>();
+
+  const world: BoxWorld = {
+    database,
+    cp,
+    github,
+    stripe,
+    engine,
+    async work() {
+      const deps = {
+        ...cp.deps,
+        boss: createBoss(cp.deps.config, 'worker'),
+        engine,
+        buildSpec: (box: Parameters<typeof buildBoxSpec>[1]) => buildBoxSpec(cp.deps, box),
+      };
+      const worker = await startWorker(deps);
+      workers.add(worker);
+      return {
+        async stop() {
+          workers.delete(worker);
+          await worker.stop();
+        },
+      };
+    },
+    async pay(plan = 'basic') {
+      const browser = new Browser(cp.url);
+      const answer = await browser.post('/api/subscription/create', { plan });
+      const sessionId = /cs_[A-Za-z0-9_]+/.exec(answer.location ?? '')?.[0];
+      if (sessionId === undefined) throw new Error(`no way to pay: ${answer.status} ${answer.text}`);
+      await stripeControl(stripe, `checkout/${sessionId}/pay`);
+      return { browser, sessionId };
+    },
+    async becomeReady(login) {
+      const { browser, sessionId } = await world.pay();
+      await browser.get(`/welcome?session_id=${sessionId}`);
+      people += 1;
+      github.script.person = { ...github.script.person, id: people, login };
+      const begun = await browser.get('/auth/github');
+      await browser.get(github.decide(begun.location ?? ''));
+      await browser.post('/setup/password', { password: GOOD_PASSWORD, time_zone: 'Europe/Berlin' });
+      const user = await database.db('users').where('github_id', String(people)).first('id');
+      return { browser, userId: String(user.id) };
+    },
+    waitForBox: (userId, accept) =>
+      waitFor(`the box of ${userId}`, async () => {
+        const box = await database.db('user_vps').where('user_id', userId).first();
+        return box !== undefined && accept(box) ? (box as Record<string, unknown>) : undefined;
+      }),
+    async close() {
+      for (const worker of workers) await worker.stop();
+      await cp.deps.boss.stop({ graceful: false });
+      await cp.close();
+      await stripe.close();
+      await github.close();
+      await database.close();
+    },
+  };
+  return world;
+}
+
+/** What only a sandboxed Stripe can do. */
+export async function stripeControl(stripe: RunningVendor, path: string, body: unknown = {}): Promise<unknown> {
+  const response = await fetch(`${stripe.url}/_sandbox/${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
