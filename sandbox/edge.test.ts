@@ -40,6 +40,9 @@ describe('the front door', () => {
     place.remove();
   });
 
+  const readState = (file: string): string | undefined =>
+    readIfThere(join(sandbox.machines.list()[0]?.root ?? '', '../state', file));
+
   it('leads a name to its machine and says for whom it asks', async () => {
     const port = new URL(sandbox.urls['edge'] ?? '').port;
     const claimed = {
@@ -93,8 +96,15 @@ describe('the front door', () => {
     expect([answer.headers['content-type'], chunk]).to.deep.equal(['text/event-stream', 'data: first\n\n']);
     answer.on('error', () => undefined);
     answer.destroy();
-    const closed = join(sandbox.machines.list()[0]?.root ?? '', '../state/closed');
-    await waitUntil('the conductor to notice', () => readIfThere(closed) === 'closed\n');
+    await waitUntil('the conductor to notice', () => readState('closed') === '/stream\n');
+  });
+
+  it('passes a hang-up on before there is an answer', async () => {
+    const request = httpGet(`${sandbox.urls['edge']}/hold`, { headers: { host: HOST } });
+    request.on('error', () => undefined);
+    await waitUntil('the conductor to be asked', () => readState('opened')?.endsWith('/hold\n'));
+    request.destroy();
+    await waitUntil('the conductor to notice', () => readState('closed')?.endsWith('/hold\n'));
   });
 
   it('hangs up when the machine dies in the middle of an answer', async () => {

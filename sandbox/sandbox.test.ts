@@ -187,10 +187,13 @@ describe('the control API and the page', () => {
       body: '<img src=x>',
       headers: { 'content-type': 'text/plain' },
     });
+    const { id: fault } = sandbox.faults.add({ vendor: 'stripe', path: '<script>alert(2)</script>' });
     const answer = await fetch(page);
     const html = await answer.text();
     expect(answer.headers.get('content-security-policy')).to.include("default-src 'none'");
     expect(html).to.include('Spoq sandbox').and.to.include(sandbox.urls['contabo']).and.not.to.include('<script>alert');
+    expect(html).to.include('&lt;script&gt;alert(2)');
+    sandbox.faults.remove(fault);
     const [, id] = /\/requests\/(\d+)/.exec(html) ?? [];
     const detail = await (await fetch(`${page}/requests/${id}`)).text();
     expect(detail).to.include('&lt;img src=x&gt;').and.not.to.include('<img');
