@@ -23,7 +23,7 @@ export interface ConductorDeps {
   model: Model | undefined;
   log: Logger;
   /** Overrides for tests and for a machine that is small. */
-  limits?: { asks?: number; heartbeatMs?: number; retryPolicy?: RetryPolicy };
+  limits?: { asks?: number; heartbeatMs?: number; readerMs?: number; retryPolicy?: RetryPolicy };
 }
 
 /** The two applications of one conductor. Which one a request came to decides what it must bring, nothing else does. */
@@ -49,6 +49,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
       reportBug: (error, requestId) => log.error({ request_id: requestId, ...describeBug(error) }, 'bug'),
       retryPolicy: deps.limits?.retryPolicy,
       heartbeatMs: deps.limits?.heartbeatMs,
+      readerMs: deps.limits?.readerMs,
     }),
   });
   return {

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { expect } from 'chai';
 import { createRunningAsks } from './running-asks.ts';
 import { askAll, openAsk, send } from './testing/client.ts';
@@ -98,7 +99,7 @@ describe('POST /api/ask', () => {
     expect(body.messages.map(({ role }) => role)).to.deep.equal(['user']);
     const text = body.messages[0]?.content[0]?.text ?? '';
     expect(text).to.match(
-      /^BEGIN \w+ file "a\.ts"\nconst a = 1;\nEND \w+\n\nBEGIN \w+ piped text\npiped\nEND \w+\n\nQuestion:\nWhy\?$/,
+      /^<file-(\w+) path="a\.ts">\nconst a = 1;\n<\/file-\1>\n\n<stdin-\1>\npiped\n<\/stdin-\1>\n\nWhy\?$/,
     );
   });
 
@@ -187,6 +188,25 @@ describe('POST /api/ask', () => {
       expect(model.calls.length).to.equal(1);
     });
   }
+
+  it('gives up on a reader that takes nothing', async () => {
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    model.speak = async (res) => {
+      beginAnthropic(res);
+      const timer = setInterval(() => speakAnthropic(res, 'x'.repeat(100_000)), 1);
+      res.once('close', () => end());
+      await ended;
+      clearInterval(timer);
+    };
+    await start({ limits: { readerMs: 100 } });
+    const socket = connect({ host: '127.0.0.1', port: conductor.local.port }).pause();
+    const body = JSON.stringify({ question: 'Why?' });
+    const head = 'POST /api/ask HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
+    socket.write(`${head}Content-Length: ${body.length}\r\n\r\n${body}`);
+    await ended;
+    await waitUntil('nothing runs', async () => (await countRunning()) === 0);
+    socket.destroy();
+  });
 
   it('bounds how many answers run at once, and frees the place when one ends', async () => {
     const { promise: enough, resolve: go } = Promise.withResolvers<void>();

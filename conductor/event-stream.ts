@@ -28,6 +28,27 @@ export async function* formatEvents(
   }
 }
 
+/**
+ * Passes `lines` on and calls `giveUp` when one of them isn't taken for `ms`: a reader that is stuck would hold its place
+ * and the model's connection for as long as it likes. (A socket's own timeout won't do: bun's doesn't see what is sent.)
+ */
+export async function* watchReader(
+  lines: AsyncIterable<string>,
+  ms: number,
+  giveUp: () => void,
+): AsyncGenerator<string> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    for await (const line of lines) {
+      timer = setTimeout(giveUp, ms);
+      yield line;
+      clearTimeout(timer);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function orSilence<T>(pending: Promise<T>, ms: number): Promise<T | 'silence'> {
   const timer = new AbortController();
   const silence = wait(ms, 'silence' as const, { signal: timer.signal });

@@ -27,7 +27,7 @@ describe('key cache', () => {
     caches = [];
   });
   afterEach(async () => {
-    for (const cache of caches) cache.stop();
+    for (const cache of caches) await cache.stop();
     await plane.close();
     await rm(dir, { recursive: true, force: true });
   });
@@ -165,7 +165,7 @@ describe('key cache', () => {
     plane.failure = undefined;
     const before = plane.fetches;
     await waitUntil('it goes on', () => plane.fetches > before + 1);
-    cache.stop();
+    await cache.stop();
   });
 
   it('takes only RSA keys for signatures with RS256', async () => {

@@ -23,7 +23,8 @@ export interface KeyCache {
   find(kid: string): Promise<CryptoKey | undefined>;
   /** Fetches now. Never throws: a control plane that is down leaves the keys as they are. */
   refresh(): Promise<void>;
-  stop(): void;
+  /** Ends a fetch that runs, and lets no other begin. */
+  stop(): Promise<void>;
 }
 
 /** Keys rotate within days, and a dropped key must be out within minutes. */
@@ -43,7 +44,7 @@ export function createKeyCache(deps: KeyCacheDeps): KeyCache {
   let failures = 0;
   let nextAllowedAt = 0;
   let timer: NodeJS.Timeout | undefined;
-  let stopped = false;
+  const stopping = new AbortController();
 
   async function loadSaved(): Promise<void> {
     try {
@@ -57,12 +58,13 @@ export function createKeyCache(deps: KeyCacheDeps): KeyCache {
 
   async function fetchKeys(): Promise<void> {
     try {
-      const jwks = await fetchJwks(deps);
+      const jwks = await fetchJwks(deps, stopping.signal);
       keys = await importKeys(jwks, deps.log);
       failures = 0;
       nextAllowedAt = deps.now() + COOLDOWN_MS;
       await saveKeys(jwks);
     } catch (error) {
+      if (stopping.signal.aborted) return;
       failures += 1;
       nextAllowedAt = deps.now() + retryMs;
       deps.log.warn({ url: deps.jwksUrl, reason: describe(error), kept: keys.size }, 'keys could not be fetched');
@@ -87,7 +89,7 @@ export function createKeyCache(deps: KeyCacheDeps): KeyCache {
 
   function schedule(): void {
     clearTimeout(timer);
-    if (stopped) return;
+    if (stopping.signal.aborted) return;
     const wait = failures === 0 ? refreshMs : Math.min(retryMs * 2 ** (failures - 1), refreshMs);
     timer = setTimeout(() => void refresh(), wait);
     timer.unref();
@@ -109,17 +111,18 @@ export function createKeyCache(deps: KeyCacheDeps): KeyCache {
 
     refresh,
 
-    stop() {
-      stopped = true;
+    async stop() {
+      stopping.abort();
       clearTimeout(timer);
+      await running;
     },
   };
 }
 
-async function fetchJwks(deps: KeyCacheDeps): Promise<Jwks> {
+async function fetchJwks(deps: KeyCacheDeps, stopping: AbortSignal): Promise<Jwks> {
   const response = await deps.fetch(deps.jwksUrl, {
     headers: { accept: 'application/json' },
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal: AbortSignal.any([stopping, AbortSignal.timeout(TIMEOUT_MS)]),
   });
   if (!response.ok) {
     await response.body?.cancel();

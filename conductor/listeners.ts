@@ -16,8 +16,6 @@ export interface Listeners {
 /** Slow senders are cut off: 10 s for the headers, 2 min for 4 MiB of a body (280 kbit/s). */
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 120_000;
-/** Without a byte either way. Heartbeats come every 15 s, so only a reader that is stuck gets here. */
-const SILENT_MS = 60_000;
 /** Longer than Caddy keeps idle connections (2 min): the front door must be the one to hang up. */
 const KEEP_ALIVE_MS = 150_000;
 const MAX_CONNECTIONS = 512;
@@ -57,7 +55,6 @@ function createHttpServer(handle: RequestListener): Server {
     },
     handle,
   );
-  server.timeout = SILENT_MS;
   server.maxConnections = MAX_CONNECTIONS;
   return server;
 }

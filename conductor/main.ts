@@ -57,7 +57,7 @@ async function run(config: Config, stateDir: string, log: Logger): Promise<void>
   closeWithGrace({ delay: GRACE_MS + 1500, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) log.fatal(describeBug(err), 'stopping after a bug');
     else log.info({ signal }, 'stopping');
-    if (keys.algorithm === 'RS256') keys.cache.stop();
+    if (keys.algorithm === 'RS256') await keys.cache.stop();
     const closed = listeners.close(GRACE_MS + LAST_CONNECTIONS_MS);
     await conductor.stop(err === undefined ? GRACE_MS : 0);
     await closed;

@@ -59,7 +59,7 @@ describe('token verifier', () => {
     const cache: KeyCache = {
       start: async () => undefined,
       refresh: async () => undefined,
-      stop: () => undefined,
+      stop: async () => undefined,
       async find(kid) {
         asked.push(kid);
         return undefined;

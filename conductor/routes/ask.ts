@@ -3,7 +3,7 @@ import { ASK_LIMITS, AskRequest } from '../../contract/conductor.ts';
 import type { AskEvent } from '../../contract/conductor.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { parseInput } from '../../contract/problem.ts';
-import { formatEvents } from '../event-stream.ts';
+import { formatEvents, watchReader } from '../event-stream.ts';
 import { readJsonBody } from '../json-body.ts';
 import { answerQuestion } from '../model/answer.ts';
 import type { AnswerEvent } from '../model/answer.ts';
@@ -20,10 +20,13 @@ export interface AskDeps {
   reportBug: (error: unknown, requestId: string) => void;
   retryPolicy?: RetryPolicy | undefined;
   heartbeatMs?: number | undefined;
+  readerMs?: number | undefined;
 }
 
 /** Longer than any answer of `max_output_tokens`; ends a call that lives on pings alone. */
 const MAX_ANSWER_MS = 15 * 60_000;
+/** A reader that takes nothing for a minute is stuck or gone. */
+const STUCK_READER_MS = 60_000;
 
 /**
  * POST /api/ask: answers 200 and a stream at once; what fails afterwards is an `error` event in it. When the reader
@@ -49,7 +52,8 @@ export function streamAnswer(deps: AskDeps): Middleware {
     const events = tellAnswer(ctx, deps, model, answer);
     ctx.set({ 'x-accel-buffering': 'no', 'cache-control': 'no-store, no-transform' });
     ctx.type = 'text/event-stream; charset=utf-8';
-    ctx.body = Readable.from(formatEvents(events, deps.heartbeatMs));
+    const lines = formatEvents(events, deps.heartbeatMs);
+    ctx.body = Readable.from(watchReader(lines, deps.readerMs ?? STUCK_READER_MS, () => ctx.res.destroy()));
     ctx.flushHeaders();
   };
 }

@@ -72,8 +72,7 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     logs,
     stop: (graceMs) => conductor.stop(graceMs),
     async close() {
-      cache.stop();
-      await Promise.all([listeners.close(100), conductor.stop(0)]);
+      await Promise.all([cache.stop(), listeners.close(100), conductor.stop(0)]);
       await rm(dir, { recursive: true, force: true });
     },
   };
