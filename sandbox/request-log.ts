@@ -25,8 +25,9 @@ export interface RequestEntry {
   fault?: string;
 }
 
-/** How many entries a vendor keeps. */
+/** How many entries a vendor keeps, and how many characters of bodies: a question to a model can be 4 MB long. */
 export const RING = 2000;
+export const RING_CHARS = 64 * 1024 * 1024;
 const RESPONSE_LIMIT = 256 * 1024;
 
 export interface RequestLog {
@@ -38,24 +39,33 @@ export interface RequestLog {
 
 /** A ring per vendor, so that a chatty one can't push out what another was asked. */
 export function createRequestLog(): RequestLog {
-  const rings = new Map<VendorName, RequestEntry[]>();
+  const rings = new Map<VendorName, { entries: RequestEntry[]; chars: number }>();
   let last = 0;
   return {
     add(fields) {
       last += 1;
       const entry = { id: last, ...fields };
-      const ring = rings.get(entry.vendor) ?? [];
-      ring.push(entry);
-      if (ring.length > RING) ring.shift();
+      const ring = rings.get(entry.vendor) ?? { entries: [], chars: 0 };
+      ring.entries.push(entry);
+      ring.chars += countChars(entry);
+      while (ring.entries.length > RING || (ring.chars > RING_CHARS && ring.entries.length > 1)) {
+        const oldest = ring.entries.shift();
+        if (oldest) ring.chars -= countChars(oldest);
+      }
       rings.set(entry.vendor, ring);
       return entry;
     },
     list({ vendor, since = 0 } = {}) {
-      const entries = vendor ? (rings.get(vendor) ?? []) : [...rings.values()].flat();
+      const wanted = vendor ? [rings.get(vendor)] : [...rings.values()];
+      const entries = wanted.flatMap((ring) => ring?.entries ?? []);
       return entries.filter((entry) => entry.id > since).sort((a, b) => a.id - b.id);
     },
     clear: () => rings.clear(),
   };
+}
+
+function countChars({ request_body, response_body }: RequestEntry): number {
+  return request_body.length + response_body.length;
 }
 
 /** Records each request when its answer ended or its connection closed, whichever comes first. */

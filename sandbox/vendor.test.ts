@@ -7,7 +7,7 @@ import type { Middleware } from 'koa';
 import { pino } from 'pino';
 import { createFaults } from './faults.ts';
 import type { RequestState } from './parse-body.ts';
-import { createRequestLog, RING } from './request-log.ts';
+import { createRequestLog, RING, RING_CHARS } from './request-log.ts';
 import { openStore } from './state.ts';
 import { createVendorServer, type VendorServer } from './vendor.ts';
 
@@ -175,7 +175,12 @@ describe('the request log', () => {
     for (let n = 0; n < RING + 5; n += 1) requests.add({ ...entry, vendor: 'github' });
     expect(requests.list({ vendor: 'github' })).to.have.length(RING);
     expect(requests.list({ vendor: 'stripe' })).to.have.length(1);
-    expect(requests.list({ since: RING + 5 }).map(({ id }) => id)).to.deep.equal([RING + 6]);
+    const long = 'x'.repeat(RING_CHARS / 4);
+    for (let n = 0; n < 6; n += 1) requests.add({ ...entry, vendor: 'openai', request_body: long });
+    expect(requests.list({ vendor: 'openai' })).to.have.length(4);
+    requests.add({ ...entry, vendor: 'openai', request_body: long.repeat(5) });
+    expect(requests.list({ vendor: 'openai' })).to.have.length(1);
+    expect(requests.list({ vendor: 'github', since: RING + 5 }).map(({ id }) => id)).to.deep.equal([RING + 6]);
   });
 });
 

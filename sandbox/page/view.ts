@@ -38,6 +38,7 @@ export function viewHome(deps: ControlDeps): object {
     machines: machines.list().map((machine) => ({
       ...machine,
       console: machine.console.slice(-CONSOLE_LINES),
+      marker: quoteForShell(`${machine.root}/etc/spoq/vps.marker`),
       names: vendors.get('cloudflare')?.namesOf?.(machine.ipv4) ?? [],
     })),
     leavesOut: machines.list()[0]?.leaves_out ?? [],
@@ -61,6 +62,11 @@ export function viewRequest(entry: RequestEntry): object {
     requestBody: prettify(entry.request_body),
     responseBody: prettify(entry.response_body),
   };
+}
+
+/** A word of a shell command, in quotes only where it needs them. */
+function quoteForShell(word: string): string {
+  return /^[\w/.:@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 function toneOf({ status }: RequestEntry): 'good' | 'bad' | 'plain' {
