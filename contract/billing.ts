@@ -36,3 +36,9 @@ export const CreateSubscriptionRequest = z.object({ plan: z.enum(PLAN_NAMES as [
 
 /** Its answer: where to pay. A form post is redirected (303) there instead. */
 export const CreateSubscriptionResponse = z.object({ checkout_url: z.url() });
+
+/** The answer to Stripe's webhook. `ignored`: events of a kind that means nothing to Spoq. */
+export const StripeEventReceipt = z.object({
+  received: z.literal(true),
+  outcome: z.enum(['applied', 'repeated', 'ignored']),
+});

@@ -9,13 +9,13 @@ import {
   RevokeRequest,
   TokenResponse,
 } from './auth.ts';
-import { BOX_OPERATIONS } from './openapi-boxes.ts';
+import { BOX_OPERATIONS, StripeEvent } from './openapi-boxes.ts';
 import { IDENTITY_OPERATIONS, Nothing } from './openapi-identity.ts';
 import { Health, OpenApiDocument, Readiness, SERVICE_OPERATIONS } from './openapi-service.ts';
 import { buildOpenApi, type JsonObject, type NamedSchema } from './openapi.ts';
-import { CreateSubscriptionRequest, CreateSubscriptionResponse } from './billing.ts';
+import { CreateSubscriptionRequest, CreateSubscriptionResponse, StripeEventReceipt } from './billing.ts';
 import { Problem } from './problem.ts';
-import { ProvisionRequest, VpsEvent, VpsResource } from './vps.ts';
+import { ProvisionRequest, SetPasswordRequest, VpsEvent, VpsResource } from './vps.ts';
 
 const input = (schema: NamedSchema['schema']): NamedSchema => ({ schema, io: 'input' });
 const output = (schema: NamedSchema['schema']): NamedSchema => ({ schema, io: 'output' });
@@ -61,6 +61,9 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
       Readiness: output(Readiness),
       RefreshRequest: input(RefreshRequest),
       RevokeRequest: input(RevokeRequest),
+      SetPasswordRequest: input(SetPasswordRequest),
+      StripeEvent: input(StripeEvent),
+      StripeEventReceipt: output(StripeEventReceipt),
       TokenResponse: output(TokenResponse),
       VpsEvent: output(VpsEvent),
       VpsResource: output(VpsResource),

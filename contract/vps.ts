@@ -36,6 +36,12 @@ export const ProvisionRequest = z.object({
 });
 export type ProvisionRequest = z.infer<typeof ProvisionRequest>;
 
+/** POST /setup/password. The rules of passwords are told by `weak_password`, one fault for each that is missed. */
+export const SetPasswordRequest = z.object({
+  password: z.string().max(4096),
+  time_zone: z.string().max(64).optional().describe('IANA name of the time zone of the browser'),
+});
+
 /** One numbered line of progress. SSE carries it as `event: progress` with `id: <seq>`. */
 export const VpsEvent = z.object({
   seq: z.number().int(),

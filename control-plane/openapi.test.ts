@@ -1,45 +1,41 @@
+import { rmSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { expect } from 'chai';
 import { buildConductorDocument } from '../contract/openapi-conductor.ts';
 import { buildControlPlaneDocument } from '../contract/openapi-control-plane.ts';
-import { createTestDatabase, type TestDatabase } from '../test/harness/database.ts';
 import { createRouters } from './app.ts';
+import { createBoxWorld, type BoxWorld } from './testing/box-world.ts';
 import { Browser } from './testing/browser.ts';
 import { createConformance, listOperations, type DocumentedOperation } from './testing/conformance.ts';
-import { createTestControlPlane, type TestControlPlane } from './testing/control-plane.ts';
-import { createGithubServer, type GithubServer } from './testing/github-server.ts';
+import { BOX_CALLS, makeReleases } from './testing/openapi-box-calls.ts';
 import { IDENTITY_CALLS } from './testing/openapi-identity-calls.ts';
 import { SERVICE_CALLS } from './testing/openapi-service-calls.ts';
 import type { Calls, CallContext, Send } from './testing/openapi-calls.ts';
 
 const DOCUMENT = buildControlPlaneDocument('http://127.0.0.1', '0.0.0');
-const CALLS: Calls = { ...IDENTITY_CALLS, ...SERVICE_CALLS };
+const CALLS: Calls = { ...IDENTITY_CALLS, ...BOX_CALLS, ...SERVICE_CALLS };
 
 describe('OpenAPI', () => {
-  let database: TestDatabase;
-  let github: GithubServer;
-  let plane: TestControlPlane;
-  let browser: Browser;
+  let world: BoxWorld;
+  let releases: string;
   let context: CallContext;
   const conformance = createConformance(DOCUMENT);
 
-  before(async () => {
-    database = await createTestDatabase();
-    github = await createGithubServer();
-    plane = await createTestControlPlane(database, github, { METRICS_TOKEN: 'metrics-token' });
-    browser = await plane.signIn();
-    const [user] = await database.db('users').select('id');
-    context = { database, github, plane, browser, userId: user.id };
+  before(async function () {
+    this.timeout(60_000);
+    releases = makeReleases();
+    world = await createBoxWorld({ METRICS_TOKEN: 'metrics-token', RELEASES_DIR: releases });
+    const browser = await world.cp.signIn();
+    const { id: userId } = await world.database.db('users').first('id');
+    context = { world, database: world.database, github: world.github, plane: world.cp, browser, userId };
   });
   beforeEach(async () => {
-    await database.db('rate_limits').delete();
-    await database.db('user_vps').delete();
-    await plane.createBox(context.userId);
+    await context.database.db.raw('TRUNCATE rate_limits, user_vps CASCADE');
+    await context.plane.createBox(context.userId);
   });
   after(async () => {
-    await plane.close();
-    await github.close();
-    await database.close();
+    await world.close();
+    rmSync(releases, { recursive: true });
   });
 
   for (const [name, document] of [
@@ -58,7 +54,7 @@ describe('OpenAPI', () => {
     });
 
   it('documents exactly the routes that are mounted', () => {
-    const { open, withSession } = createRouters(plane.deps);
+    const { open, withSession } = createRouters(world.cp.deps);
     const mounted = [...open, ...withSession].flatMap((router) =>
       router.stack.flatMap((layer) =>
         layer.methods
@@ -86,8 +82,10 @@ describe('OpenAPI', () => {
       const seen = new Set<string>();
       const send: Send = async (init = {}) => {
         const path = init.path ?? operation.path;
-        const cookie = [...(init.browser ?? new Browser(plane.url)).cookies].map((pair) => pair.join('=')).join('; ');
-        const response = await fetch(new URL(path, plane.url), {
+        const cookie = [...(init.browser ?? new Browser(world.cp.url)).cookies]
+          .map((pair) => pair.join('='))
+          .join('; ');
+        const response = await fetch(new URL(path, world.cp.url), {
           method: operation.method,
           redirect: 'manual',
           body: init.body,

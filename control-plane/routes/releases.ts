@@ -32,9 +32,9 @@ export function createReleaseRoutes(deps: Pick<Deps, 'config'>): Router {
     ctx.lastModified = info.mtime;
     ctx.type = name === 'SHA256SUMS' ? 'text/plain; charset=utf-8' : 'application/octet-stream';
     ctx.length = info.size;
+    ctx.status = 200; // only an answer that is fine can be fresh
     if (ctx.fresh) ctx.status = 304;
     else if (ctx.method !== 'HEAD') ctx.body = createReadStream(file);
-    else ctx.status = 200;
   });
   return router;
 }

@@ -3,8 +3,11 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { SpoqError, type Fault } from '../../contract/errors.ts';
 import { parseInput } from '../../contract/problem.ts';
+import { SetPasswordRequest } from '../../contract/vps.ts';
+import { bindCheckouts } from '../commands/bind-checkouts.ts';
 import { findSetupPath, type SetupPath } from '../commands/find-setup-path.ts';
 import { setPassword } from '../commands/set-password.ts';
+import { findPaidCheckout } from '../db/checkouts.ts';
 import { findBoxOfUser, type UserVpsRow } from '../db/user-vps.ts';
 import { listVpsEvents } from '../db/vps-events.ts';
 import type { Deps } from '../deps.ts';
@@ -21,7 +24,6 @@ import { listRegionsByDistance } from '../regions/nearest.ts';
 import { findRegion } from '../regions/regions.ts';
 
 const TimeZone = z.string().max(64).optional();
-const PasswordForm = z.object({ password: z.string().max(4096), time_zone: TimeZone });
 
 /** The sign-up after the payment: password, region, progress, credentials. /setup leads to whichever comes next. */
 export function createSetupRoutes(deps: Deps): Router {
@@ -31,7 +33,13 @@ export function createSetupRoutes(deps: Deps): Router {
 
   router.get('/setup', async (ctx) => {
     ctx.set('Cache-Control', 'no-store');
-    ctx.redirect(await findSetupPath(deps, getSession(ctx)));
+    ctx.state['wayOut'] = { href: '/setup', label: 'Try again' };
+    const session = getSession(ctx);
+    const { user, idHash } = session;
+    // Left over when Stripe could not be asked at sign-in: nobody is to be asked to pay again.
+    if (user !== undefined && idHash !== undefined && (await findPaidCheckout(deps.db, idHash)) !== undefined)
+      await bindCheckouts(deps, { user, sessionHash: idHash });
+    ctx.redirect(await findSetupPath(deps, session));
   });
 
   router.get('/setup/password', async (ctx) => {
@@ -42,7 +50,7 @@ export function createSetupRoutes(deps: Deps): Router {
     const user = requireUser(ctx);
     if (!(await isAt(ctx, '/setup/password', '/setup/region'))) return;
     await limiter.consume(user.id);
-    const form = parseInput(PasswordForm, getBody(ctx));
+    const form = parseInput(SetPasswordRequest, getBody(ctx));
     try {
       await setPassword({ ...deps, knownPassword }, user, form.password, ctx.ip);
     } catch (error) {

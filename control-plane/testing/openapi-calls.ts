@@ -1,9 +1,11 @@
 import type { TestDatabase } from '../../test/harness/database.ts';
+import type { BoxWorld } from './box-world.ts';
 import type { Browser } from './browser.ts';
 import type { TestControlPlane } from './control-plane.ts';
 import type { GithubServer } from './github-server.ts';
 
 export interface CallContext {
+  world: BoxWorld;
   database: TestDatabase;
   github: GithubServer;
   plane: TestControlPlane;
@@ -18,7 +20,7 @@ export type Send = (init?: {
   path?: string;
   browser?: Browser;
   headers?: Record<string, string>;
-  body?: string | URLSearchParams;
+  body?: string | URLSearchParams | undefined;
 }) => Promise<Response>;
 
 /** By operation id: requests that together earn every answer that the document tells of. */
