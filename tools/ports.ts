@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
+import path from 'node:path';
 import { ToolError } from './terminal.ts';
 
 export const DEFAULT_PORT = 4000;
@@ -83,17 +84,29 @@ function findInProc(port: number): string | undefined {
   if (fields === undefined) return undefined;
   const socket = `socket:[${fields[9]}]`;
   for (const pid of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-    if (openFiles(pid).includes(socket)) return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (pid ${pid})`;
+    if (openFiles(pid).includes(socket)) return `${nameOf(pid)} (pid ${pid})`;
   }
   return undefined;
 }
 
 function openFiles(pid: string): string[] {
+  return readAll(() => readdirSync(`/proc/${pid}/fd`)).flatMap((fd) =>
+    readAll(() => [readlinkSync(`/proc/${pid}/fd/${fd}`)]),
+  );
+}
+
+/** What `read` finds; nothing of what is not ours to look at, or gone by now. */
+function readAll(read: () => string[]): string[] {
   try {
-    return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+    return read();
   } catch {
-    return []; // not ours to look at, or gone
+    return [];
   }
+}
+
+/** A program calls itself what it likes in `comm`; what it was started as is what a person knows it by. */
+function nameOf(pid: string): string {
+  return path.basename(readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] ?? '') || 'a program';
 }
 
 function findWithLsof(port: number): string | undefined {
