@@ -23,6 +23,8 @@ import { toBoxUrl } from '../presenters/vps.ts';
 import { listRegionsByDistance } from '../regions/nearest.ts';
 import { findRegion } from '../regions/regions.ts';
 
+/** No field of a page lets one type a control character. */
+const SHOWN_RULES = PASSWORD_RULES.filter(({ id }) => id !== 'plain');
 const TimeZone = z.string().max(64).optional();
 
 /** The sign-up after the payment: password, region, progress, credentials. /setup leads to whichever comes next. */
@@ -102,7 +104,7 @@ export function createSetupRoutes(deps: Deps): Router {
       deps,
       ctx,
       'ready',
-      { title: 'Your environment is ready', step: 'box', scripts: ['copy.js'] },
+      { title: 'Your environment is ready', scripts: ['copy.js'] },
       {
         box,
         url: toBoxUrl(deps.config, box.hostname),
@@ -137,7 +139,7 @@ export function createSetupRoutes(deps: Deps): Router {
       ctx,
       'password',
       { title: 'Choose an SSH password', step: 'password', scripts: ['password.js'] },
-      { rules: PASSWORD_RULES, faults: faults.map((fault) => fault.message), maxBytes: MAX_PASSWORD_BYTES },
+      { rules: SHOWN_RULES, faults: faults.map((fault) => fault.message), maxBytes: MAX_PASSWORD_BYTES },
     );
   }
   return router;
