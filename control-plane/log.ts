@@ -1,13 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { pino, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger, type LoggerOptions } from 'pino';
 
 export type { Logger } from 'pino';
 
 /** The id of the request or job that is being worked on; every log line carries it. */
 export const requestContext = new AsyncLocalStorage<{ requestId: string }>();
 
-/** JSON lines on stdout. Fields that could hold a secret are censored whatever calls log them. */
-export function createLogger(level: string, name: string): Logger {
+/** JSON lines, on stdout unless another `destination` is given. Fields that could hold a secret are censored whatever calls log them. */
+export function createLogger(level: string, name: string, destination?: DestinationStream): Logger {
   const secrets = [
     'authorization',
     'cookie',
@@ -20,7 +20,7 @@ export function createLogger(level: string, name: string): Logger {
     'jwt_secret',
     'key',
   ];
-  return pino({
+  const options: LoggerOptions = {
     level,
     name,
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -32,5 +32,6 @@ export function createLogger(level: string, name: string): Logger {
       const context = requestContext.getStore();
       return context === undefined ? {} : { request_id: context.requestId };
     },
-  });
+  };
+  return destination === undefined ? pino(options) : pino(options, destination);
 }

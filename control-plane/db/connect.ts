@@ -14,6 +14,8 @@ export function connectDb(url: string, poolSize = 10): Db {
     pool: { min: 0, max: poolSize },
     acquireConnectionTimeout: 10_000,
     migrations: { migrationSource, tableName: 'migrations' },
+    // Knex prints as plain text what it throws besides; whoever catches it logs it.
+    log: { warn: () => {}, error: () => {} },
   });
 }
 

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { PgBoss } from 'pg-boss';
-import { pino } from 'pino';
 import { createApp } from '../app.ts';
 import { createCipher } from '../cipher.ts';
 import { loadConfig } from '../config.ts';
 import type { Deps } from '../deps.ts';
 import { createStripe } from '../integrations/stripe.ts';
 import { createJwtSecret } from '../jwt-secret.ts';
+import { createLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import { createPages } from '../pages/pages.ts';
 import { Browser } from './browser.ts';
@@ -66,7 +66,7 @@ export async function createTestControlPlane(
   const deps: Deps = {
     config,
     db: database.db,
-    log: pino({ level: config.LOG_LEVEL }, { write: (line: string) => void logs.push(line) }),
+    log: createLogger(config.LOG_LEVEL, 'web', { write: (line) => void logs.push(line) }),
     cipher: createCipher(config.ENCRYPTION_KEY.reveal()),
     metrics: createMetrics(),
     pages: createPages(),
