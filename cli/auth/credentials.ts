@@ -52,16 +52,24 @@ export function toCredentials(tokens: TokenResponse, now: number): Credentials {
  */
 export async function saveCredentials(path: string, credentials: Credentials): Promise<void> {
   const folder = dirname(path);
-  const draft = `${path}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await chmod(folder, 0o700);
-    await writeDurably(draft, `${JSON.stringify(credentials, null, 2)}\n`);
-    await rename(draft, path);
+    await replaceFile(path, `${JSON.stringify(credentials, null, 2)}\n`);
     await syncFolder(folder);
   } catch (error) {
-    await rm(draft, { force: true });
     throw new SpoqError('file_unusable', { detail: `${path} cannot be written.`, cause: error });
+  }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const draft = `${path}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`;
+  try {
+    await writeDurably(draft, text);
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
   }
 }
 

@@ -28,7 +28,16 @@ describe('findSecretFileKind', () => {
   ];
   for (const [path, kind] of SECRET) it(`withholds ${path}`, () => expect(findSecretFileKind(path)).to.equal(kind));
 
-  for (const path of ['.env.example', 'env.ts', 'id_map.ts', 'id_rsa.pub', 'src/credentials.ts', 'keys.md', 'secrets.test.ts', 'docker/config.json']) {
+  for (const path of [
+    '.env.example',
+    'env.ts',
+    'id_map.ts',
+    'id_rsa.pub',
+    'src/credentials.ts',
+    'keys.md',
+    'secrets.test.ts',
+    'docker/config.json',
+  ]) {
     it(`lets ${path} pass`, () => expect(findSecretFileKind(path)).to.equal(undefined));
   }
 });

@@ -51,8 +51,14 @@ describe('redactText', () => {
     ['  api_key: 9f8e7d6c5b4a39281706f5e4', '  api_key: [withheld by spoq: looks like a password or key]'],
     ['{"client_secret": "q8Zt-4hVn2LwX0"}', '{"client_secret": "[withheld by spoq: looks like a password or key]"}'],
     ['export AUTH_TOKEN=abc123def456ghi7', 'export AUTH_TOKEN=[withheld by spoq: looks like a password or key]'],
-    ['postgres://app:h7Gq2mXz@db:5432/app', 'postgres://app:[withheld by spoq: looks like a password in a URL]@db:5432/app'],
-    [`Authorization: Bearer ${random(30)}`, 'Authorization: Bearer [withheld by spoq: looks like an authorization header]'],
+    [
+      'postgres://app:h7Gq2mXz@db:5432/app',
+      'postgres://app:[withheld by spoq: looks like a password in a URL]@db:5432/app',
+    ],
+    [
+      `Authorization: Bearer ${random(30)}`,
+      'Authorization: Bearer [withheld by spoq: looks like an authorization header]',
+    ],
   ] as const;
   for (const [text, expected] of WITHHELD) {
     it(`withholds the value alone: ${text.slice(0, 20)}…`, () => expect(redactText(text).text).to.equal(expected));
@@ -88,7 +94,15 @@ describe('redactText', () => {
 
   it('takes linear time on hostile text', () => {
     const started = performance.now();
-    for (const piece of ['-----BEGIN PRIVATE KEY-----', 'token', 'a://', 'password="', 'eyJaaaaaaaa.', '  - ', 'bearer ']) {
+    for (const piece of [
+      '-----BEGIN PRIVATE KEY-----',
+      'token',
+      'a://',
+      'password="',
+      'eyJaaaaaaaa.',
+      '  - ',
+      'bearer ',
+    ]) {
       redactText(piece.repeat(Math.ceil(256_000 / piece.length)));
     }
     expect(performance.now() - started).to.be.below(10_000);

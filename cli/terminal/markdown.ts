@@ -61,7 +61,7 @@ export function createMarkdownRenderer(columns: number): MarkdownRenderer {
       out += spaces;
       column += spaces.length;
     }
-    out += isHeading ? text.replaceAll(BOLD[1], '') : text;
+    out += isHeading ? text.replaceAll(BOLD[0], '').replaceAll(BOLD[1], '') : text;
     column += size;
     before = [...word].at(-1) ?? '';
     [word, spaces] = ['', ''];
@@ -146,7 +146,7 @@ export function createMarkdownRenderer(columns: number): MarkdownRenderer {
       const closing = held.trim();
       const isClosing = closing.length >= fence.length && closing === fence.charAt(0).repeat(closing.length);
       if (isClosing) out += `${DIM[0]}${held}${DIM[1]}\n`;
-      else out += `${held}${column > 0 ? CYAN[1] : ''}\n`;
+      else out += `${closing === '' ? held : CYAN[0] + held}${closing !== '' || column > 0 ? CYAN[1] : ''}\n`;
       if (isClosing) mode = 'start';
       [held, column] = ['', 0];
     } else if (column === 0 && (held + char).trim() === fence.charAt(0).repeat((held + char).trim().length)) {

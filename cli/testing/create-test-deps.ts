@@ -14,7 +14,9 @@ export interface TestDeps extends CliDeps {
   stop: AbortController;
 }
 
-export interface TestDepsOptions extends Partial<Pick<CliDeps, 'env' | 'cwd' | 'homeFolder' | 'platform' | 'now' | 'http' | 'sleep'>> {
+export interface TestDepsOptions extends Partial<
+  Pick<CliDeps, 'env' | 'cwd' | 'homeFolder' | 'platform' | 'now' | 'http' | 'sleep'>
+> {
   tty?: boolean;
   columns?: number;
   stdin?: string;

@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { SpoqError } from '../../contract/errors.ts';
+import { createTemporaryFolder } from '../testing/temporary-folder.ts';
+import { parseWords } from './named-paths.ts';
+
+describe('parseWords', () => {
+  it('splits arguments into a question and paths, also inside of the question', async () => {
+    await using folder = await createTemporaryFolder({
+      'a.ts': '',
+      'src/b.ts': '',
+      'my notes.md': '',
+      'home/n.md': '',
+    });
+    const at = (path: string): string => join(folder.path, path);
+    const words = ['compare', '@a.ts', 'with @src/b.ts, please', '@my notes.md', '@~/n.md', '@a.ts'];
+    expect(await parseWords(words, folder.path, at('home'))).to.deep.equal({
+      question: 'compare with @src/b.ts, please',
+      named: [at('a.ts'), at('my notes.md'), at('home/n.md'), at('src/b.ts')],
+    });
+  });
+
+  it('leaves words with @ in a quoted question alone', async () => {
+    expect(await parseWords(['@alice asked: who is @bob, mail me@example.com'], '/nonexistent', '/')).to.deep.equal({
+      question: '@alice asked: who is @bob, mail me@example.com',
+      named: [],
+    });
+  });
+
+  it('names every path that is not there, at once', async () => {
+    const error = await parseWords(['why', '@x.ts', '@y.ts'], '/nonexistent', '/').catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(SpoqError).and.include({ code: 'invalid_request', exit: 64 });
+    expect((error as SpoqError).faults).to.deep.equal([
+      { field: '@x.ts', message: 'there is no such file or folder' },
+      { field: '@y.ts', message: 'there is no such file or folder' },
+    ]);
+  });
+});
