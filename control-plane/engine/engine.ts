@@ -20,6 +20,11 @@ export interface EngineOptions {
   takeOver?: boolean;
 }
 
+export interface UpOptions extends EngineOptions {
+  /** Nothing was ever tried for this stack: spares the engine a look. A mistake costs a moment and nothing else. */
+  isFirst?: boolean;
+}
+
 /** What one resource of the stack would see. `lost`: what nobody could bring back afterwards, in plain words. */
 export interface PreviewStep {
   resource: string;
@@ -64,7 +69,7 @@ export interface VendorMachine {
 /** The one way from the control plane to stacks. Every failure is a SpoqError whose `detail` a customer may read. */
 export interface Engine {
   /** Makes or changes a box, taking up whatever an earlier run left behind. */
-  up(spec: BoxSpec, options?: EngineOptions): Promise<BoxOutputs>;
+  up(spec: BoxSpec, options?: UpOptions): Promise<BoxOutputs>;
   /** What `up` would do. Changes nothing. */
   preview(spec: BoxSpec, options?: EngineOptions): Promise<Preview>;
   /** What `destroy` would do. Changes nothing. */
@@ -81,4 +86,6 @@ export interface Engine {
   listStacks(): Promise<StackSummary[]>;
   /** Every instance that the vendor lists, ours or not. */
   inventory(provider: ProviderName, options?: { signal?: AbortSignal }): Promise<VendorMachine[]>;
+  /** Ends the plugins that are kept running between operations. They also end with this process, however that ends. */
+  close(): Promise<void>;
 }

@@ -23,6 +23,8 @@ const REMOVING: Partial<Record<StepName, string>> = {
 
 const STACK_TYPE = 'pulumi:pulumi:Stack';
 
+export type { PulumiEvent };
+
 /** A resource that failed, with the words of its provider. */
 export interface ResourceFailure {
   step: StepName | undefined;

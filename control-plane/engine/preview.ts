@@ -62,3 +62,9 @@ function describeStep(
       return `The ${name} (${resource}) would be removed.`;
   }
 }
+
+/** The box's host name as the state knows it. */
+export function findHostname(steps: readonly StepMetadata[]): string | undefined {
+  const hostname: unknown = steps.find(({ type }) => type === 'pulumi:pulumi:Stack')?.old?.outputs['hostname'];
+  return typeof hostname === 'string' ? hostname : undefined;
+}

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { LocalWorkspace, type PulumiCommand, type Stack } from '@pulumi/pulumi/automation/index.js';
 import { PROJECT_NAME } from '../../stacks/program.ts';
 import { type RunResult, runGuarded } from './guard.ts';
+import type { PluginReport, Plugins } from './plugins.ts';
 
 /** The engine ended with a failure; `stdout` and `stderr` are what it said. */
 export class EngineExit extends Error {
@@ -22,14 +23,15 @@ export interface PulumiOptions {
   env: Record<string, string>;
   /** The command line that is installed, its version checked: asked for once. */
   command: () => Promise<PulumiCommand>;
+  plugins: Plugins;
 }
 
 /** The engine's command line in a folder of its own, which is gone afterwards: workers keep nothing on disk. */
 export interface Pulumi {
-  /** Runs one command; throws EngineExit unless it ends with 0. */
+  /** Runs one command that needs no plugins; answers its stdout. Throws EngineExit unless it ends with 0. */
   run(args: readonly string[], signal?: AbortSignal): Promise<string>;
-  /** The Automation API's stack of that name with its program. Starts no process. */
-  selectStack(name: string, program: Program): Promise<Stack>;
+  /** The Automation API's stack of that name with its program. Starts no process. What plugins report arrives at `onReport`. */
+  selectStack(name: string, program: Program, onReport?: (report: PluginReport) => void): Promise<Stack>;
 }
 
 /** What the Automation API asks the command line for that is known already. Each question would cost a start of the engine. */
@@ -39,46 +41,52 @@ const ANSWERED: { args: string; answer: string; because: string }[] = [
   { args: 'stack history', answer: '[]', because: 'nobody reads the summary' },
 ];
 
+interface RunOptions {
+  env?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
 /** Opens a folder for one operation, does it, and removes the folder. */
-export async function withPulumi<T>(
-  { env, command }: PulumiOptions,
-  action: (pulumi: Pulumi) => Promise<T>,
-): Promise<T> {
+export async function withPulumi<T>(options: PulumiOptions, action: (pulumi: Pulumi) => Promise<T>): Promise<T> {
   const cwd = await mkdtemp(join(tmpdir(), 'spoq-engine-'));
-  const run = async (
-    args: readonly string[],
-    options: { env?: Record<string, string>; signal?: AbortSignal } = {},
-  ): Promise<RunResult> => {
-    const result = await runGuarded({
-      command: 'pulumi',
-      args,
-      cwd,
-      env: { ...env, ...options.env },
-      signal: options.signal,
-    });
+
+  const run = async (args: readonly string[], { env, signal }: RunOptions): Promise<RunResult> => {
+    const result = await runGuarded({ command: 'pulumi', args, cwd, env: { ...options.env, ...env }, signal });
     if (result.code !== 0) throw new EngineExit(args, result);
     return result;
   };
+
+  const runWithPlugins = async (
+    args: readonly string[],
+    { env, signal }: RunOptions,
+    onReport: (report: PluginReport) => void,
+  ): Promise<RunResult> => {
+    const lease = await options.plugins.lease(onReport);
+    let healthy = false;
+    try {
+      const result = await run(args, { env: { ...env, ...lease.env }, signal });
+      healthy = true;
+      return result;
+    } catch (error) {
+      // An engine that said itself that it failed has waited for its plugins; a killed one has not.
+      healthy = !signal?.aborted && error instanceof EngineExit && error.result.code > 0;
+      throw error;
+    } finally {
+      lease.release(healthy);
+    }
+  };
+
   try {
     await writeFile(join(cwd, 'Pulumi.yaml'), `name: ${PROJECT_NAME}\nruntime: nodejs\n`);
     return await action({
       run: async (args, signal) => (await run(args, { signal })).stdout,
-      selectStack: async (stackName, program) => {
-        const pulumiCommand = Object.assign(Object.create(await command()) as PulumiCommand, {
-          run: async (
-            args: string[],
-            _cwd: string,
-            extra: Record<string, string>,
-            _out?: unknown,
-            _error?: unknown,
-            signal?: AbortSignal,
-          ) => {
-            const known = ANSWERED.find((question) => args.slice(0, 2).join(' ') === question.args);
-            return known === undefined
-              ? run(args, { env: extra, signal })
-              : { code: 0, stdout: known.answer, stderr: '' };
-          },
-        });
+      selectStack: async (stackName, program, onReport = () => {}) => {
+        const answer: AutomationRun = async (args, _cwd, env, _onOutput, _onError, signal) => {
+          const known = ANSWERED.find((question) => args.slice(0, 2).join(' ') === question.args);
+          if (known !== undefined) return { code: 0, stdout: known.answer, stderr: '' };
+          return runWithPlugins(args, { env, signal }, onReport);
+        };
+        const pulumiCommand = Object.assign(Object.create(await options.command()) as PulumiCommand, { run: answer });
         return LocalWorkspace.selectStack(
           { stackName, projectName: PROJECT_NAME, program },
           { workDir: cwd, pulumiCommand },
@@ -89,3 +97,13 @@ export async function withPulumi<T>(
     await rm(cwd, { recursive: true, force: true });
   }
 }
+
+/** PulumiCommand's way of running a command, which is not in its types. */
+type AutomationRun = (
+  args: string[],
+  cwd: string,
+  env: Record<string, string>,
+  onOutput?: (text: string) => void,
+  onError?: (text: string) => void,
+  signal?: AbortSignal,
+) => Promise<RunResult>;

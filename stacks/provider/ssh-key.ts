@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import ssh2 from 'ssh2';
 import { type Properties, secret } from './values.ts';
 
 /** An Ed25519 key pair in OpenSSH's own format. */
@@ -12,7 +11,9 @@ export interface SshKeyPair {
 }
 
 /** Makes a new pair. `comment` ends up in the public key. */
-export function createSshKeyPair(comment: string): SshKeyPair {
+export async function createSshKeyPair(comment: string): Promise<SshKeyPair> {
+  // Loaded when needed: every operation starts this plugin, few of them make keys.
+  const { default: ssh2 } = await import('ssh2');
   const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment });
   const publicKey = pair.public.trim();
   const blob = Buffer.from(publicKey.split(' ')[1] ?? '', 'base64');
@@ -24,7 +25,7 @@ export function createSshKeyPair(comment: string): SshKeyPair {
 }
 
 /** Outputs of `spoq:index:SshKey`; the private half is a secret whatever the program says. */
-export function createSshKey(comment: string): { id: string; outs: Properties } {
-  const { privateKey, publicKey, fingerprint } = createSshKeyPair(comment);
+export async function createSshKey(comment: string): Promise<{ id: string; outs: Properties }> {
+  const { privateKey, publicKey, fingerprint } = await createSshKeyPair(comment);
   return { id: fingerprint, outs: { comment, publicKey, fingerprint, privateKey: secret(privateKey) } };
 }
