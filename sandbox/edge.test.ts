@@ -16,7 +16,8 @@ import {
 
 const HOST = 'alice.spoq.localhost';
 
-describe('the front door', () => {
+describe('the front door', function () {
+  this.timeout(60_000); // starts processes, perhaps on a busy computer
   let place: ReturnType<typeof makeFolder>;
   let sandbox: Sandbox;
   let contabo: Call;

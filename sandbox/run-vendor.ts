@@ -85,9 +85,9 @@ export async function runVendor(
   };
 }
 
-/** Waits until `probe` answers something other than undefined or false; fails with `what` after five seconds. */
+/** Waits until `probe` answers something other than undefined or false; fails with `what` after fifteen seconds. */
 export async function waitUntil<T>(what: string, probe: () => T | Promise<T>): Promise<Exclude<T, undefined | false>> {
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + 15_000;
   for (;;) {
     const found = await probe();
     if (found !== undefined && found !== false) return found as Exclude<T, undefined | false>;

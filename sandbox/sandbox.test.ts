@@ -19,7 +19,8 @@ import {
 
 type Place = ReturnType<typeof makeFolder>;
 
-describe('the sandbox', () => {
+describe('the sandbox', function () {
+  this.timeout(60_000); // starts processes, perhaps on a busy computer
   let place: Place;
   beforeEach(() => {
     place = makeFolder();
@@ -237,7 +238,8 @@ describe('the control API and the page', () => {
   });
 });
 
-describe('the sandbox as a process', () => {
+describe('the sandbox as a process', function () {
+  this.timeout(60_000); // starts processes, perhaps on a busy computer
   const children: ChildProcess[] = [];
   let place: Place;
   beforeEach(() => {

@@ -42,7 +42,8 @@ async function liveThrough(vendor: Vendor, sandbox: Sandbox, order: Parameters<V
   expect(await vendor.find(order.name)).to.deep.equal([]);
 }
 
-describe('what Spoq asks of the vendors of machines', () => {
+describe('what Spoq asks of the vendors of machines', function () {
+  this.timeout(60_000); // starts processes, perhaps on a busy computer
   let place: ReturnType<typeof makeFolder>;
   let sandbox: Sandbox;
   beforeEach(async () => {

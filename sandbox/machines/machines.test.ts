@@ -59,7 +59,8 @@ describe('the files of a first boot', () => {
   });
 });
 
-describe('process machines', () => {
+describe('process machines', function () {
+  this.timeout(60_000); // starts processes, perhaps on a busy computer
   let place: ReturnType<typeof makeFolder>;
   let machines: Machines;
   const open = (): Machines =>
