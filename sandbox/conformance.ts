@@ -176,7 +176,18 @@ function createAjv(document: object, coerceTypes: boolean): Ajv2020 {
     validateSchema: false,
   });
   addFormats.default(ajv);
-  for (const format of ['int32', 'int64', 'float', 'double', 'password', 'binary', 'unix-time', 'decimal']) {
+  for (const format of [
+    'int32',
+    'int64',
+    'float',
+    'double',
+    'password',
+    'binary',
+    'unix-time',
+    'unixtime',
+    'decimal',
+    'currency',
+  ]) {
     ajv.addFormat(format, true);
   }
   ajv.addSchema(document, 'document');

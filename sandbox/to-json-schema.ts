@@ -24,8 +24,9 @@ export function toJsonSchema(value: unknown, isOpenApi30: boolean, inProperties 
     if (!inProperties && ['enum', 'default', 'const', 'required'].includes(name)) result[name] = one;
     else result[name] = toJsonSchema(one, isOpenApi30, !inProperties && name === 'properties');
   }
-  if (inProperties || !isOpenApi30) return result;
-  return allowNull(readBounds(result));
+  if (inProperties) return result;
+  // OpenAI's document of 3.1 still says `nullable` in places.
+  return allowNull(isOpenApi30 ? readBounds(result) : result);
 }
 
 function allowNull(schema: Record<string, unknown>): Record<string, unknown> {

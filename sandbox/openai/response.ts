@@ -43,7 +43,6 @@ function createResponse({ id, created, request }: ResponseFields): Json {
     top_logprobs: 0,
     top_p: request.top_p ?? 1,
     truncation: 'disabled',
-    user: null,
     metadata: request.metadata ?? {},
   };
 }

@@ -8,13 +8,14 @@ describe("the Stripe vendor's webhooks", () => {
   let running: RunningVendor;
   let stripe: Stripe;
   let receiver: Receiver;
+  const others: Receiver[] = [];
   beforeEach(async () => {
     receiver = await receiveWebhooks();
     ({ running, stripe } = await runStripe({ webhook: { url: receiver.url }, delays: { webhook_retry_ms: 10 } }));
   });
   afterEach(async () => {
     await running.close();
-    await receiver.close();
+    for (const one of [receiver, ...others.splice(0)]) await one.close();
   });
 
   const control = async (method: string, path: string, body?: object): Promise<unknown> => {
@@ -95,6 +96,7 @@ describe("the Stripe vendor's webhooks", () => {
 
   it('sends to registered endpoints what they asked for, each with its own secret', async () => {
     const other = await receiveWebhooks();
+    others.push(other);
     const endpoint = await stripe.webhookEndpoints.create({ url: other.url, enabled_events: ['product.created'] });
     await stripe.customers.create({ email: 'ada@example.com' });
     await stripe.products.create({ name: 'Spoq' });
@@ -104,7 +106,6 @@ describe("the Stripe vendor's webhooks", () => {
     const { body, signature } = other.received[0] ?? { body: '', signature: '' };
     expect(stripe.webhooks.constructEvent(body, signature, endpoint.secret ?? '').type).to.equal('product.created');
     expect(endpoint.secret).not.to.equal(running.vendor.credentials['STRIPE_WEBHOOK_SECRET']);
-    await other.close();
   });
 
   it('resends an event on request', async () => {
