@@ -81,7 +81,7 @@ describe('key cache', () => {
       { status: 200, body: '<html>' },
       { status: 200, body: '{"keys":"none"}' },
       { status: 200, body: 'x'.repeat(100_000) },
-      { status: 302, body: '' },
+      { status: 302, body: '', location: '/elsewhere' },
     ];
     for (const failure of failures) {
       plane.failure = failure;

@@ -161,7 +161,10 @@ describe('the compiled conductor', () => {
 
   it('tells what the model provider does wrong, as in the other tests', async () => {
     const { local } = await start();
-    model.speak = (res) => void res.writeHead(307, { location: 'http://127.0.0.1:1/' }).end();
+    model.speak = (res, { path }) => {
+      if (path === '/elsewhere') sayAnthropic(res, ['Hello']);
+      else res.writeHead(307, { location: '/elsewhere' }).end();
+    };
     expect((await askAll(local, { question: 'Why?' })).at(-1)).to.deep.include({ code: 'model_failed' });
     model.speak = (res) => {
       beginAnthropic(res);

@@ -40,6 +40,12 @@ function writeOpenAi(res: ServerResponse, event: { type: string } & Record<strin
   res.write(`data: ${JSON.stringify({ sequence_number: 9, ...event })}\n\n`);
 }
 
+/** Sends the call elsewhere, where it would be answered. */
+const redirectModel: Speak = (res, { path }) => {
+  if (path === '/elsewhere') sayAnthropic(res, ['Hello']);
+  else res.writeHead(307, { location: '/elsewhere' }).end();
+};
+
 const SHORTER = 'Ask something shorter, with fewer files.';
 const FAILURES: Failure[] = [
   {
@@ -129,7 +135,7 @@ const FAILURES: Failure[] = [
   },
   {
     name: 'a redirect, which would carry the key away',
-    speak: (res) => void res.writeHead(307, { location: 'http://127.0.0.1:1/' }).end(),
+    speak: redirectModel,
     calls: 3,
     code: 'model_failed',
     detail: 'The model provider could not be reached.',

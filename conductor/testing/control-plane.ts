@@ -11,17 +11,19 @@ export interface TestControlPlane {
   /** How often the keys were asked for. */
   fetches: number;
   /** Answers this instead, when set. */
-  failure: { status: number; body: string } | undefined;
+  failure: { status: number; body: string; location?: string } | undefined;
   close(): Promise<void>;
 }
 
 /** Publishes one key, counts who asks, and fails when told to. */
 export async function startControlPlane(): Promise<TestControlPlane> {
   const key = await createSigningKey('first');
-  const server = await serve((_req, res) => {
+  const server = await serve((req, res) => {
     plane.fetches += 1;
-    if (plane.failure !== undefined) {
-      res.writeHead(plane.failure.status).end(plane.failure.body);
+    const { failure } = plane;
+    if (failure !== undefined && req.url !== failure.location) {
+      const headers = failure.location === undefined ? {} : { location: failure.location };
+      res.writeHead(failure.status, headers).end(failure.body);
       return;
     }
     res.writeHead(200, { 'content-type': 'application/json' });
