@@ -59,7 +59,7 @@ describe('device grant', () => {
         error: 'authorization_pending',
       });
       const page = await browser.get(new URL(begun.verification_uri_complete).pathname + `?code=${begun.user_code}`);
-      for (const text of [begun.user_code, 'alice-laptop', '127.0.0.1', 'spoq/0.1.0', 'seconds ago'])
+      for (const text of [begun.user_code, 'alice-laptop', '127.0.0.1', 'spoq/0.1.0', 'just now'])
         expect(page.text).to.include(text);
       const done = await decide(begun.user_code, 'approve');
       expect(done.status).to.equal(200);

@@ -67,12 +67,13 @@ export function createVerifyRoutes(deps: Deps): Router {
   /** One answer for codes that never were, have expired or have been decided: it tells a guesser nothing. */
   function showUnknownCode(ctx: Context, given: string): void {
     ctx.status = 404;
-    showCodeForm(ctx, { given: given.slice(0, 100), fault: 'This code is not waiting for anybody.' });
+    showCodeForm(ctx, { given: given.slice(0, 100), fault: 'No device is waiting under this code.' });
   }
 
   function showGrant(ctx: Context, grant: DeviceGrantRow): void {
     const seconds = Math.max(0, Math.round((deps.now().getTime() - grant.created_at.getTime()) / 1000));
-    const age = seconds < 90 ? `${seconds} seconds ago` : `${Math.round(seconds / 60)} minutes ago`;
+    const age =
+      seconds < 5 ? 'just now' : seconds < 90 ? `${seconds} seconds ago` : `${Math.round(seconds / 60)} minutes ago`;
     const at = `${grant.created_at.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
     showPage(deps, ctx, 'verify-confirm', { title: 'Is this your device?' }, { grant, age, at });
   }
