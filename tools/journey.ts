@@ -1,0 +1,86 @@
+import { parseArgs } from 'node:util';
+import { OPERATE } from './journey/operate.ts';
+import { SIGN_UP } from './journey/signup.ts';
+import { runStory } from './journey/story.ts';
+import type { Step, StepReport } from './journey/story.ts';
+import { USE } from './journey/use.ts';
+import { createWorld } from './journey/world.ts';
+import type { World } from './journey/world.ts';
+import { prepare } from './prepare.ts';
+import { runTool } from './run-tool.ts';
+import { startTemporaryRun } from './temporary-run.ts';
+import { ToolError, formatSeconds } from './terminal.ts';
+
+const STORIES: Record<string, readonly Step<World>[]> = { signup: [...SIGN_UP, ...USE, ...OPERATE] };
+const PROVIDERS = ['contabo', 'hostinger'] as const;
+
+const HELP = `Usage: npm run journey [-- --provider contabo|hostinger] [--story ${Object.keys(STORIES).join('|')}] [--json]
+Walks the main job through the same HTTP endpoints and the real spoq, against a sandbox of its own that is forgotten afterwards.
+  --provider   where the box is bought (contabo)
+  --story      which story is walked (signup)
+  --json       one JSON object per line: {"step","ok","ms",…}, last {"ok",…}
+Exit status 0 only if each step did what it should.`;
+
+await runTool(async ({ root, env, args, terminal, print, signal, onEnd }) => {
+  const { values } = parseArgs({
+    args,
+    options: {
+      provider: { type: 'string', default: 'contabo' },
+      story: { type: 'string', default: 'signup' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help === true) return print(HELP);
+  const provider = PROVIDERS.find((name) => name === values.provider);
+  const story = STORIES[values.story];
+  if (provider === undefined)
+    throw new ToolError(`There is no provider '${values.provider}': it is contabo or hostinger.`, { exitCode: 64 });
+  if (story === undefined)
+    throw new ToolError(`There is no story '${values.story}'. There are: ${Object.keys(STORIES).join(', ')}.`, {
+      exitCode: 64,
+    });
+
+  const began = performance.now();
+  const report = (line: object, text: string): void => print(values.json ? JSON.stringify(line) : text);
+  const { colors } = terminal;
+  const width = Math.max(...story.map(({ title }) => title.length));
+  const onStep = ({ step, title, ok, ms, detail }: StepReport): void => {
+    const mark = ok ? colors.green('✓') : colors.red('✗');
+    const text = `${mark} ${title.padEnd(width)}  ${formatSeconds(ms).padStart(7)}  ${ok ? colors.dim(detail) : detail}`;
+    report({ step, ok, ms, ...(ok ? { detail } : { error: detail }) }, text);
+  };
+  let steps = 0;
+  let ok = false;
+  const finish = (error?: string): void => {
+    const ms = Math.round(performance.now() - began);
+    const end = ok
+      ? `${steps} steps, every one did what it should`
+      : `stopped at step ${steps}${error === undefined ? '' : `: ${error}`}`;
+    report(
+      { ok, story: values.story, provider, steps, ms, ...(error === undefined ? {} : { error }) },
+      `\n${end} (${provider}, ${formatSeconds(ms)})`,
+    );
+  };
+  try {
+    const prepared = await prepare({ root, env, terminal, signal });
+    const variables = { VPS_PROVIDER: provider, LOG_LEVEL: 'info' };
+    const run = await startTemporaryRun({ root, env, prepared, terminal, signal, variables });
+    onEnd(run.stop);
+    const world = createWorld(root, run, provider);
+    ok = await runStory(
+      story,
+      world,
+      (step) => {
+        steps++;
+        onStep(step);
+      },
+      signal,
+    );
+  } catch (error) {
+    finish(error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+  finish();
+  return ok ? 0 : 1;
+});

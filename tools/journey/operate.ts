@@ -1,0 +1,88 @@
+import { check } from './story.ts';
+import type { Step } from './story.ts';
+import type { World } from './world.ts';
+
+interface Machine {
+  vendor: string;
+  status: string;
+  name: string;
+  root: string;
+}
+interface Zone {
+  records: { type: string; name: string; content: string }[];
+}
+
+/** A records of the box's name at the DNS vendor. */
+async function lookUp(world: World): Promise<string[]> {
+  const { records } = (await world.sandbox('/state/cloudflare')) as Zone;
+  return records.filter(({ type, name }) => type === 'A' && name === world.hostname).map(({ content }) => content);
+}
+
+async function operate(world: World, args: readonly string[]): Promise<Record<string, unknown>> {
+  const { code, stdout, stderr } = await world.operator([...args, '--json']);
+  check(code === 0, `operator ${args.join(' ')} ended with ${code}: ${stderr}${stdout}`);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+/** What an operator sees and does behind the counter. */
+export const OPERATE: readonly Step<World>[] = [
+  {
+    name: 'machines',
+    title: 'One machine, one record',
+    async run(world) {
+      const machines = (await world.sandbox('/machines')) as Machine[];
+      check(machines.length === 1 && machines[0]?.vendor === world.provider, `there are ${machines.length} machines`);
+      check(machines[0]?.status === 'running', `the machine is ${machines[0]?.status}`);
+      const addresses = await lookUp(world);
+      check(addresses.length === 1, `there are ${addresses.length} records`);
+      return `${machines[0]?.name} at ${world.provider}`;
+    },
+  },
+  {
+    name: 'preview',
+    title: 'Operator: preview',
+    async run(world) {
+      const preview = await operate(world, ['preview', world.login]);
+      check(preview['changed'] === false, `a box that was just made would be changed: ${JSON.stringify(preview)}`);
+      return 'nothing would change';
+    },
+  },
+  {
+    name: 'destroy',
+    title: 'Operator: destroy',
+    async run(world) {
+      await operate(world, ['destroy', world.login, '--yes']);
+      const addresses = await lookUp(world);
+      check(addresses.length === 0, `the name still points to ${addresses.join(', ')}`);
+      const vendor = JSON.stringify(await world.sandbox(`/state/${world.provider}`));
+      check(!vendor.includes(world.hostname), `${world.provider} still has something with the box's name`);
+      check(
+        isEnded(await world.sandbox(`/state/${world.provider}`)),
+        `${world.provider} still renews the machine: ${vendor}`,
+      );
+      const requests = await world.requests(world.provider);
+      const wiped = requests.some(({ method, path, status }) => isWipe(method, path) && status < 300);
+      check(wiped, 'the disk was not wiped');
+      return 'name gone, disk wiped, renewal ended';
+    },
+  },
+];
+
+/** Contabo's reinstallation is a PUT of the instance, Hostinger's a POST to `recreate`. */
+function isWipe(method: string, path: string): boolean {
+  return (
+    (method === 'PUT' && /\/compute\/instances\/\d+$/.test(path)) || (method === 'POST' && path.endsWith('/recreate'))
+  );
+}
+
+/** Contabo sets a cancel date; at Hostinger the subscription's renewal is off. */
+function isEnded(state: unknown): boolean {
+  const { instances = [], subscriptions = [] } = state as {
+    instances?: { cancelDate?: string | null }[];
+    subscriptions?: { is_auto_renewed?: boolean }[];
+  };
+  return [
+    ...instances.map(({ cancelDate }) => Boolean(cancelDate)),
+    ...subscriptions.map(({ is_auto_renewed }) => is_auto_renewed === false),
+  ].every(Boolean);
+}
