@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
 import type { OAuthError } from '../../contract/auth.ts';
-import { SpoqError } from '../../contract/errors.ts';
+import type { SpoqError } from '../../contract/errors.ts';
 import type { Deps } from '../deps.ts';
 import { OAuthFailure } from '../oauth-failure.ts';
 import { toSpoqError } from './problem.ts';

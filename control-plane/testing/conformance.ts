@@ -43,7 +43,7 @@ export function createConformance(document: Record<string, unknown>): Conformanc
       const content = documented.content[type];
       if (content === undefined)
         throw new Error(`${at} answered ${type}, documented: ${Object.keys(documented.content)}`);
-      const body: unknown = /json$/.test(type) ? await response.json() : await response.text();
+      const body: unknown = type.endsWith('json') ? await response.json() : await response.text();
       const schema = content.schema.$ref === undefined ? content.schema : { $ref: `document${content.schema.$ref}` };
       const validate = ajv.compile(schema);
       if (!validate(body)) throw new Error(`${at}: ${ajv.errorsText(validate.errors)} in ${JSON.stringify(body)}`);

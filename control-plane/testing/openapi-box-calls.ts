@@ -1,9 +1,9 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Stripe from 'stripe';
+import { Stripe } from 'stripe';
 import { GOOD_PASSWORD } from './box-world.ts';
-import { Browser } from './browser.ts';
+import type { Browser } from './browser.ts';
 import { exhaust, OWN_PAGE, type CallContext, type Calls, type Send } from './openapi-calls.ts';
 
 const form = (fields: Record<string, string>) => new URLSearchParams(fields);
