@@ -87,9 +87,10 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
       const openVendorStore = <T extends object>(initial: () => T) => open(name, initial);
       const vendor = await entry.create({ ...context, openStore: openVendorStore }, { machines, zone });
       if (vendor.close) closers.push(() => vendor.close?.() ?? Promise.resolve());
-      const { routes } = vendor;
       const server = await openPort(ports, name, (port) =>
-        createVendorServer({ name, routes, host, port, requests, faults, log }),
+        vendor.serve
+          ? vendor.serve({ host, port })
+          : createVendorServer({ name, routes: vendor.routes, host, port, requests, faults, log }),
       );
       closers.push(() => server.close());
       vendors.set(name, vendor);

@@ -53,15 +53,10 @@ export async function runVendor(
     log,
     webhook: options.webhook,
   });
-  const server = await createVendorServer({
-    name,
-    routes: vendor.routes,
-    host: '127.0.0.1',
-    port: 0,
-    requests,
-    faults,
-    log,
-  });
+  const at = { host: '127.0.0.1', port: 0 };
+  const server = vendor.serve
+    ? await vendor.serve(at)
+    : await createVendorServer({ name, routes: vendor.routes, ...at, requests, faults, log });
   url = server.url;
   const end = async (): Promise<void> => {
     await server.close();

@@ -39,10 +39,22 @@ export interface VendorContext {
   webhook?: { url: string; secret?: string };
 }
 
-/** An emulator: routes to answer with, and what a control plane must know to use it. */
-export interface Vendor {
+/** An emulator: how it answers, and what a control plane must know to use it. */
+export type Vendor = VendorFacts & (VendorRoutes | VendorService);
+
+interface VendorRoutes {
   /** All routes of the vendor. `ctx.state` holds the parsed body: see RequestState. */
   routes: Koa.Middleware<RequestState>;
+  serve?: undefined;
+}
+
+interface VendorService {
+  routes?: undefined;
+  /** A server of its own, for what isn't HTTP: mail. Rejects with the system's error when the port is taken. */
+  serve(at: { host: string; port: number }): Promise<VendorServer>;
+}
+
+interface VendorFacts {
   /** Environment variables other than URLs that make a control plane use this vendor, e.g. {STRIPE_SECRET_KEY: …}. */
   credentials: Record<string, string>;
   /** Counts for the sandbox's page, e.g. {customers: 3}. */

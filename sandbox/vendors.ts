@@ -5,6 +5,7 @@ import { TOKEN_PATH as CONTABO_TOKEN_PATH } from './contabo/token.ts';
 import { createHostingerVendor } from './hostinger/vendor.ts';
 import { createGithubVendor } from './github/vendor.ts';
 import type { Machines } from './machines/machines.ts';
+import { createMailVendor } from './mail/vendor.ts';
 import { createOpenAIVendor } from './openai/vendor.ts';
 import { createStripeVendor } from './stripe/vendor.ts';
 import type { Vendor, VendorContext, VendorName } from './vendor.ts';
@@ -51,5 +52,9 @@ export const VENDORS: Partial<Record<VendorName, VendorEntry>> = {
   openai: {
     create: createOpenAIVendor,
     addresses: (url) => ({ OPENAI_BASE_URL: `${url}/v1` }),
+  },
+  mail: {
+    create: createMailVendor,
+    addresses: (url) => ({ SMTP_URL: url }),
   },
 };
