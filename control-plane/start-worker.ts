@@ -29,6 +29,7 @@ export async function startWorkerProcess(config: Config, engine: Engine): Promis
   let listening: Listening | undefined;
   const close = async (): Promise<void> => {
     await worker?.stop();
+    await engine.close();
     await listening?.close();
     await deps.db.destroy();
   };

@@ -23,7 +23,7 @@ export async function runProvisionJob(deps: WorkerDeps, attempt: Attempt): Promi
   await intendMachine(deps.db, box, deps.now());
   let outputs: BoxOutputs;
   try {
-    const options = { onEvent: run.progress.tell, signal: run.signal, takeOver: true };
+    const options = { onEvent: run.progress.tell, signal: run.signal, takeOver: true, isFirst: box.fence === '1' };
     outputs = await deps.engine.up(deps.buildSpec(box), options);
     await run.progress.flush();
   } catch (error) {

@@ -24,7 +24,16 @@ export class Browser {
     return this.#send(path, { method: 'POST', body: new URLSearchParams(form), headers: { ...own, ...headers } });
   }
 
-  async #send(path: string, init: { method?: string; body?: URLSearchParams; headers: Record<string, string> }) {
+  /** Posts JSON as a script of ours would. */
+  async postJson(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    const own = { 'content-type': 'application/json', origin: new URL(this.#base).origin };
+    return this.#send(path, { method: 'POST', body: JSON.stringify(body), headers: { ...own, ...headers } });
+  }
+
+  async #send(
+    path: string,
+    init: { method?: string; body?: URLSearchParams | string; headers: Record<string, string> },
+  ) {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const headers = { ...init.headers, ...(cookie === '' ? {} : { cookie }) };
     const response = await fetch(new URL(path, this.#base), { ...init, headers, redirect: 'manual' });

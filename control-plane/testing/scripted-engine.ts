@@ -17,23 +17,23 @@ export interface ScriptedEngine extends Engine {
 export function createScriptedEngine(): ScriptedEngine {
   const calls: string[] = [];
   const machines: VendorMachine[] = [];
-  const script: ScriptedEngine['script'] = { up: [(spec, options) => makeBox(spec, options, machines)] };
   const unused = (): never => {
     throw new Error('jobs do not ask for this');
   };
-  return {
+  const engine: ScriptedEngine = {
     calls,
     machines,
-    script,
+    script: { up: [(spec, options) => makeBox(spec, options, machines)] },
     async up(spec, options = {}) {
       calls.push(`up ${spec.stack}`);
+      const { script } = engine;
       const next = script.up.length > 1 ? script.up.shift() : script.up[0];
       if (next === undefined) throw new Error('the script is empty');
       return next(spec, options);
     },
     async destroy(stack) {
       calls.push(`destroy ${stack}`);
-      await script.destroy?.(stack);
+      await engine.script.destroy?.(stack);
       const own = machines.filter((machine) => machine.name === stack);
       for (const machine of own)
         Object.assign(machine, {
@@ -48,7 +48,9 @@ export function createScriptedEngine(): ScriptedEngine {
     refresh: unused,
     outputs: unused,
     listStacks: unused,
+    close: async () => {},
   };
+  return engine;
 }
 
 /** Tells every step and puts one machine into the inventory, unless it is there. */
