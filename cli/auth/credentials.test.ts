@@ -53,14 +53,14 @@ describe('credentials', () => {
     await using folder = await createTemporaryFolder();
     const path = join(folder.path, 'credentials');
     await saveCredentials(path, createCredentials({ access_token: 'a0' }));
-    let writing = true;
+    const state = { writing: true };
     const seen = new Set<string>();
     const reader = (async () => {
-      while (writing) seen.add((await loadCredentials(path))?.access_token.slice(0, 1) ?? 'nothing');
+      while (state.writing) seen.add((await loadCredentials(path))?.access_token.slice(0, 1) ?? 'nothing');
     })();
     for (let round = 1; round < 40; round++)
       await saveCredentials(path, createCredentials({ access_token: `a${round}` }));
-    writing = false;
+    state.writing = false;
     await reader;
     expect([...seen]).to.deep.equal(['a']);
   });

@@ -49,11 +49,11 @@ export async function readCandidate(
   });
   if (stats.isDirectory()) return leaveOut('a repository of its own');
   if (!candidate.allowed) {
-    const kind = findSecretFileKind(candidate.path);
-    if (kind !== undefined) return leaveOut(`withheld: ${kind}`, true);
     if (isInside(root, candidate.file) && (await rules.isIgnored(toSlashes(relative(root, candidate.file))))) {
       return leaveOut('ignored by .spoqignore');
     }
+    const kind = findSecretFileKind(candidate.path);
+    if (kind !== undefined) return leaveOut(`withheld: ${kind}`, true);
   }
   const real = await realpathIfThere(candidate.file);
   if (real === undefined) return leaveOut('a symbolic link to nothing');

@@ -13,7 +13,7 @@ function withPipe(deps: TestDeps, chunks: () => AsyncIterable<Uint8Array>): { cl
 }
 
 async function* never(): AsyncGenerator<Uint8Array> {
-  await new Promise(() => undefined);
+  yield await new Promise<never>(() => undefined);
 }
 
 const OPTIONS = { required: false, patienceMs: 3000 };

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { createMarkdownRenderer } from './markdown.ts';
 import { measureWidth } from './width.ts';
 
@@ -99,6 +99,7 @@ describe('createMarkdownRenderer', () => {
       '\\',
       '日本',
     ),
+    // oxlint-disable-next-line no-control-regex -- the renderer is given sanitized text
     fc.string({ maxLength: 8 }).map((text) => text.replace(/[\u0000-\u001f\u007f]/g, '')),
   );
   const markdown = fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join(''));

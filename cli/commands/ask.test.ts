@@ -1,0 +1,280 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { loadCredentials } from '../auth/credentials.ts';
+import { runCli } from '../program.ts';
+import { createTestDeps } from '../testing/create-test-deps.ts';
+import type { TestDepsOptions } from '../testing/create-test-deps.ts';
+import { answerWith, beginStream, sendJson, startFakeServer } from '../testing/fake-server.ts';
+import type { FakeServer, Handler } from '../testing/fake-server.ts';
+import { createCredentials, createTokens, writeCredentials } from '../testing/sign-in.ts';
+import { createRepository } from '../testing/temporary-folder.ts';
+
+interface Result {
+  code: number;
+  out: string;
+  err: string;
+}
+
+interface Scene {
+  server: FakeServer;
+  home: string;
+  ask(args: string[], options?: TestDepsOptions): Promise<Result>;
+}
+
+/** A repository with a planted secret, a sign-in and a box. */
+async function withBox(handlers: Record<string, Handler>, check: (scene: Scene) => Promise<void>): Promise<void> {
+  await using repository = await createRepository({
+    'main.ts': 'export const answer = 42;\n',
+    '.env': 'SECRET=hunter2-a8f3',
+    'keys/id_rsa': '-----BEGIN RSA PRIVATE KEY-----\nMIIsecret\n-----END RSA PRIVATE KEY-----\n',
+    '.spoqignore': 'home/\n',
+  });
+  await using server = await startFakeServer(handlers);
+  const home = join(repository.path, 'home');
+  await writeCredentials(
+    join(home, '.spoq', 'credentials'),
+    createCredentials({ vps_hostname: `http://alice.spoq.localhost:${server.port}` }),
+  );
+  const ask: Scene['ask'] = async (args, { env, ...options } = {}) => {
+    const deps = createTestDeps({
+      cwd: repository.path,
+      homeFolder: home,
+      env: { SPOQ_URL: server.url, ...env },
+      ...options,
+    });
+    const code = await runCli(deps, ['ask', ...args]);
+    return { code, out: deps.out(), err: deps.err() };
+  };
+  await check({ server, home, ask });
+}
+
+const ANSWER = { 'POST /api/ask': answerWith('It is **', '42**.') };
+
+describe('spoq ask', () => {
+  it('sends question and files, and prints the answer as it is', () =>
+    withBox(ANSWER, async ({ server, ask }) => {
+      expect(await ask(['what', 'is', 'it?'])).to.deep.equal({
+        code: 0,
+        out: 'It is **42**.\n',
+        err: '2 files, 32 B, 2 withheld\n',
+      });
+      const [request] = server.requests;
+      expect(JSON.parse(request?.body ?? '')).to.deep.equal({
+        question: 'what is it?',
+        files: [
+          { path: '.spoqignore', content: 'home/\n' },
+          { path: 'main.ts', content: 'export const answer = 42;\n' },
+        ],
+      });
+      expect(request?.body).to.not.match(/hunter2|MIIsecret/);
+      expect(request?.headers).to.include({
+        authorization: 'Bearer access-1',
+        accept: 'text/event-stream',
+        'content-type': 'application/json',
+        host: `alice.spoq.localhost:${server.port}`,
+      });
+    }));
+
+  it('lists what it would send, and sends nothing', () =>
+    withBox(ANSWER, async ({ server, ask }) => {
+      expect(await ask(['--dry-run', 'what is it?'], { stdin: 'log' })).to.deep.equal({
+        code: 0,
+        out: `Would be sent:
+      3 B  stdin
+      6 B  .spoqignore
+     26 B  main.ts
+Would stay here:
+     19 B  .env                    withheld: environment file
+     72 B  keys/id_rsa             withheld: private key
+    273 B  home/.spoq/credentials  ignored by .spoqignore
+2 files, stdin, 35 B, 2 withheld; about 9 of 60,000 tokens. Nothing was sent.
+`.replace(
+          / 273 B/,
+          ` ${String(JSON.stringify(createCredentials({ vps_hostname: `http://alice.spoq.localhost:${server.port}` })).length).padStart(3)} B`,
+        ),
+        err: '',
+      });
+      expect(server.requests).to.deep.equal([]);
+    }));
+
+  it('warns about what was named and stays here, and about secrets in the question', () =>
+    withBox(ANSWER, async ({ server, ask }) => {
+      const { err } = await ask(['what is', '@.env', `ghp_${'a1B2c3D4e5'.repeat(4)}?`]);
+      expect(err).to.equal(
+        'A part of your question looks like a GitHub token: it was withheld.\n.env was not sent: withheld: environment file. (--allow .env sends it)\n2 files, 32 B, 3 withheld\n',
+      );
+      expect(server.requests[0]?.body)
+        .to.contain('what is [withheld by spoq: looks like a GitHub token]?')
+        .and.not.contain('hunter2');
+    }));
+
+  it('renders markdown on a terminal, and not with NO_COLOR, TERM=dumb or --no-color', () =>
+    withBox(ANSWER, async ({ ask }) => {
+      expect((await ask(['?'], { tty: true })).out).to.equal('It is \u001b[1m42\u001b[22m.\n');
+      expect((await ask(['?'], { tty: true, env: { NO_COLOR: '1' } })).out).to.equal('It is **42**.\n');
+      expect((await ask(['?'], { tty: true, env: { TERM: 'dumb' } })).out).to.equal('It is **42**.\n');
+      expect((await ask(['?', '--no-color'], { tty: true })).out).to.equal('It is **42**.\n');
+    }));
+
+  it('lets no escape sequence of the model through', () =>
+    withBox({ 'POST /api/ask': answerWith('a\u001b]52;c;', 'cm0=\u0007b\u001b[', '2Jc\u202e') }, async ({ ask }) => {
+      expect((await ask(['?'])).out).to.equal('abc\n');
+      expect((await ask(['?'], { tty: true })).out).to.equal('abc\n');
+    }));
+
+  it('speaks JSON lines', () =>
+    withBox({ 'POST /api/ask': answerWith('hi') }, async ({ ask }) => {
+      const { out, err } = await ask(['--json', '?']);
+      expect(
+        out
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line) as unknown),
+      ).to.deep.equal([
+        { type: 'start', id: 'r1', model: 'test-model' },
+        { type: 'text', text: 'hi' },
+        { type: 'done', stop_reason: 'stop', input_tokens: 1, output_tokens: 1 },
+      ]);
+      expect(JSON.parse(err)).to.deep.equal({
+        type: 'context',
+        files: 2,
+        bytes: 32,
+        tokens: 8,
+        withheld: 2,
+        left_out: 3,
+      });
+    }));
+
+  it('refreshes once when the box does not accept the token', async () => {
+    const box: Handler = (request, response) =>
+      request.headers.authorization === 'Bearer access-2'
+        ? answerWith('in')(request, response)
+        : sendJson(response, 403, { type: 'x', title: 'T', status: 403, code: 'token_invalid', next_step: 'N' });
+    const renew: Handler = (_, res) =>
+      sendJson(res, 200, createTokens({ access_token: 'access-2', vps_hostname: home.url }));
+    const home = { url: '' };
+    await withBox({ 'POST /api/ask': box, 'POST /auth/refresh': renew }, async ({ server, home: folder, ask }) => {
+      home.url = `http://alice.spoq.localhost:${server.port}`;
+      expect((await ask(['?'])).out).to.equal('in\n');
+      expect((await loadCredentials(join(folder, '.spoq', 'credentials')))?.access_token).to.equal('access-2');
+      expect(server.requests.map((request) => request.path)).to.deep.equal(['/api/ask', '/auth/refresh', '/api/ask']);
+    });
+  });
+
+  it('gives up when the box does not accept the new token either', async () => {
+    const home = { url: '' };
+    const refuse: Handler = (_, res) =>
+      sendJson(res, 403, {
+        type: 'x',
+        title: 'T',
+        status: 403,
+        code: 'token_invalid',
+        detail: 'Signed by nobody.',
+        next_step: 'Run `spoq init` to sign in again.',
+      });
+    const renew: Handler = (_, res) =>
+      sendJson(res, 200, createTokens({ access_token: 'access-2', vps_hostname: home.url }));
+    await withBox({ 'POST /api/ask': refuse, 'POST /auth/refresh': renew }, async ({ server, ask }) => {
+      home.url = `http://alice.spoq.localhost:${server.port}`;
+      const { code, err } = await ask(['?']);
+      expect([code, server.requests.length]).to.deep.equal([4, 3]);
+      expect(err).to.contain(
+        '✗ The token was not accepted.\n  Signed by nobody.\n  Run `spoq init` to sign in again.\n',
+      );
+    });
+  });
+
+  it('says when the answer was cut at the most tokens', () =>
+    withBox(
+      {
+        'POST /api/ask': (_, response) => {
+          const send = beginStream(response);
+          send({ type: 'text', text: 'long' });
+          send({ type: 'done', stop_reason: 'length', input_tokens: 1, output_tokens: 9 });
+          response.end();
+        },
+      },
+      async ({ ask }) => {
+        const { code, out, err } = await ask(['?']);
+        expect([code, out]).to.deep.equal([0, 'long\n']);
+        expect(err).to.contain('The answer was cut: it reached the most tokens that one answer may have.');
+      },
+    ));
+
+  it('keeps what arrived of an incomplete answer, and exits 69', () =>
+    withBox(
+      {
+        'POST /api/ask': (_, response) => {
+          beginStream(response)({ type: 'text', text: 'half an ans' });
+          response.end();
+        },
+      },
+      async ({ ask }) => {
+        const { code, out, err } = await ask(['?'], { tty: true });
+        expect([code, out]).to.deep.equal([69, 'half an ans\n']);
+        expect(err).to.contain('The answer is incomplete');
+      },
+    ));
+
+  const ERROR_EVENTS: [string, Record<string, unknown>, number, string][] = [
+    [
+      'model_overloaded',
+      { detail: 'Try a smaller question.' },
+      69,
+      '✗ The model is overloaded.\n  Try a smaller question.\n  Do this.\n',
+    ],
+    [
+      'model_rate_limited',
+      { retry_after_seconds: 30 },
+      69,
+      '✗ The model provider limits the rate.\n  Wait 30 s.\n  Do this.\n',
+    ],
+    ['model_not_configured', {}, 1, '✗ No model is configured on the box.\n  Do this.\n'],
+    ['from_the_future', {}, 69, '✗ The model provider failed.\n  New title\n  Do this.\n'],
+  ];
+  for (const [code, more, exit, words] of ERROR_EVENTS) {
+    it(`explains the error event ${code} and exits ${exit}`, () =>
+      withBox(
+        {
+          'POST /api/ask': (_, response) => {
+            const event = { type: 'error', code, title: 'New title', next_step: 'Do this.', ...more };
+            response.writeHead(200).end(`data: ${JSON.stringify(event)}\n\n`);
+          },
+        },
+        async ({ ask }) => {
+          const result = await ask(['?']);
+          expect([result.code, result.out, result.err]).to.deep.equal([
+            exit,
+            '',
+            `2 files, 32 B, 2 withheld\n${words}`,
+          ]);
+        },
+      ));
+  }
+
+  it('says when the box cannot be reached', () =>
+    withBox({}, async ({ home, ask }) => {
+      await writeCredentials(
+        join(home, '.spoq', 'credentials'),
+        createCredentials({ vps_hostname: 'http://alice.spoq.localhost:1' }),
+      );
+      const { code, err } = await ask(['?']);
+      expect([code, err.split('\n').slice(1, 3)]).to.deep.equal([
+        69,
+        ['✗ The box cannot be reached.', '  alice.spoq.localhost:1 refused the connection.'],
+      ]);
+    }));
+
+  it('never sends a token in clear', () =>
+    withBox({}, async ({ home, ask }) => {
+      await writeCredentials(
+        join(home, '.spoq', 'credentials'),
+        createCredentials({ vps_hostname: 'http://alice.spoq.dev' }),
+      );
+      const { code, err } = await ask(['?']);
+      expect(code).to.equal(64);
+      expect(err)
+        .to.contain('spoq sends tokens and files over https only')
+        .and.contain('Use https://alice.spoq.dev instead.');
+    }));
+});

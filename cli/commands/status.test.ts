@@ -1,0 +1,141 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { BoxStatus } from '../../contract/conductor.ts';
+import { runCli } from '../program.ts';
+import { createTestDeps } from '../testing/create-test-deps.ts';
+import { sendJson, startFakeServer } from '../testing/fake-server.ts';
+import type { FakeServer, Handler } from '../testing/fake-server.ts';
+import { createCredentials, USER_ID, writeCredentials } from '../testing/sign-in.ts';
+import { createTemporaryFolder } from '../testing/temporary-folder.ts';
+
+const STATUS: BoxStatus = {
+  hostname: 'alice.spoq.dev',
+  version: '0.1.0',
+  model: 'claude-test',
+  uptime_seconds: 11_520,
+  load_average: 0.123,
+  memory: { total_bytes: 8e9, free_bytes: 5.2e9 },
+  disk: { total_bytes: 1e11, free_bytes: 8.1e10 },
+  running: 1,
+};
+
+interface Result {
+  code: number;
+  out: string;
+  err: string;
+}
+
+interface Scene {
+  server: FakeServer;
+  home: string;
+  run(args?: string[], env?: Record<string, string>): Promise<Result>;
+}
+
+async function withBox(handler: Handler, check: (scene: Scene) => Promise<void>): Promise<void> {
+  await using folder = await createTemporaryFolder();
+  await using server = await startFakeServer({ 'GET /api/status': handler });
+  const hostname = `http://alice.spoq.localhost:${server.port}`;
+  await writeCredentials(
+    join(folder.path, '.spoq', 'credentials'),
+    createCredentials({ vps_hostname: hostname, expires_at: '2026-01-02T03:46:05Z' }),
+  );
+  const run: Scene['run'] = async (args = [], env = {}) => {
+    const deps = createTestDeps({ homeFolder: folder.path, env });
+    const code = await runCli(deps, ['status', ...args]);
+    return { code, out: deps.out().replaceAll(String(server.port), 'PORT'), err: deps.err() };
+  };
+  await check({ server, home: folder.path, run });
+}
+
+describe('spoq status', () => {
+  it('shows the box and the sign-in', () =>
+    withBox(
+      (_, res) => sendJson(res, 200, STATUS),
+      async ({ server, run }) => {
+        expect(await run()).to.deep.equal({
+          code: 0,
+          out: `Box         alice.spoq.localhost
+State       running for 3 h 12 min, 1 answer being written
+Model       claude-test
+Load        0.12
+Memory      5.2 GB free of 8.0 GB
+Disk        81 GB free of 100 GB
+Version     0.1.0
+Sign-in     renews itself; the present token lasts 42 min (until 2026-01-02T03:46:05Z)
+Kept in     ~/.spoq/credentials
+`,
+          err: '',
+        });
+        expect(server.requests[0]?.headers.authorization).to.equal('Bearer access-1');
+      },
+    ));
+
+  it('speaks JSON', () =>
+    withBox(
+      (_, res) => sendJson(res, 200, STATUS),
+      async ({ home, run }) => {
+        expect(JSON.parse((await run(['--json'])).out)).to.deep.equal({
+          url: 'http://alice.spoq.localhost:PORT',
+          on_box: false,
+          user_id: USER_ID,
+          token_expires_at: '2026-01-02T03:46:05Z',
+          credentials_path: join(home, '.spoq', 'credentials'),
+          box: STATUS,
+        });
+      },
+    ));
+
+  it('uses no token on a box', () =>
+    withBox(
+      (_, res) => sendJson(res, 200, STATUS),
+      async ({ server, home, run }) => {
+        const marker = join(home, 'marker');
+        await writeFile(
+          marker,
+          JSON.stringify({ vps: true, conductor: `http://localhost:${server.port}`, version: '1.0' }),
+        );
+        const { code, out } = await run([], { SPOQ_VPS_MARKER: marker });
+        expect([code, out.split('\n')[0], out.split('\n')[7]]).to.deep.equal([
+          0,
+          'Box         this machine (alice.spoq.dev)',
+          'Sign-in     not needed here',
+        ]);
+        expect(server.requests[0]?.headers.authorization).to.equal(undefined);
+        expect(server.requests[0]?.headers.host).to.equal(`localhost:${server.port}`);
+      },
+    ));
+
+  it('shows what it knows when the box does not answer, and exits 69', () =>
+    withBox(
+      (_, res) => void res.writeHead(502).end('no machine'),
+      async ({ run }) => {
+        const { code, out, err } = await run();
+        expect([code, out.split('\n').slice(0, 2), err]).to.deep.equal([
+          69,
+          ['Box         alice.spoq.localhost', 'State       no answer'],
+          '✗ The box cannot be reached.\n  alice.spoq.localhost answered 502, and not as Spoq does.\n  Check your connection, then `spoq status`.\n',
+        ]);
+        const json = await run(['--json']);
+        expect([
+          json.code,
+          (JSON.parse(json.out) as { box: unknown }).box,
+          (JSON.parse(json.err) as { code: string }).code,
+        ]).to.deep.equal([69, null, 'box_unreachable']);
+      },
+    ));
+
+  it('does not believe a box that speaks otherwise', () =>
+    withBox(
+      (_, res) => sendJson(res, 200, { hello: 1 }),
+      async ({ run }) => {
+        expect((await run()).err).to.contain('alice.spoq.localhost answered, but not as a box does.');
+      },
+    ));
+
+  it('needs a sign-in', async () => {
+    const deps = createTestDeps();
+    expect(await runCli(deps, ['status'])).to.equal(4);
+    expect(deps.err()).to.equal("✗ This computer is not signed in.\n  Run 'spoq init' first.\n");
+  });
+});
