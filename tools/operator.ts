@@ -12,7 +12,7 @@ import { ToolError } from './terminal.ts';
  */
 await runTool(async ({ root, env, args, terminal, signal }) => {
   const environment = env['SPOQ_ENV'] === 'production' ? await productionEnvironment() : sandboxEnvironment();
-  const argv = [path.join(root, 'control-plane', 'main.ts'), 'operator', ...args];
+  const argv = [path.join(root, 'control-plane', 'operator.ts'), ...args];
   const child = spawn(process.execPath, argv, { stdio: 'inherit', env: environment, cwd: root });
   signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
   return new Promise<number>((resolve, reject) => {

@@ -1,27 +1,16 @@
-import { PLANS, type PlanName } from '../../contract/billing.ts';
-import type { ProviderName } from '../../contract/vps.ts';
+import { PLANS } from '../../contract/billing.ts';
 import { type BoxSpec, parseBoxSpec } from '../../stacks/spec.ts';
 import type { Cipher } from '../cipher.ts';
 import type { Config } from '../config.ts';
+import { toStackName, type UserVpsRow } from '../db/user-vps.ts';
 import { unsealJwtSecret } from '../jwt-secret.ts';
 import { unsealPasswordCrypt } from '../password/hash.ts';
 
 /** The columns of user_vps that a box is made from. */
-export interface BoxRow {
-  id: string;
-  user_id: string;
-  provider: ProviderName;
-  region: string;
-  hostname: string;
-  plan: string;
-  ssh_password_crypt: string;
-  jwt_secret: string;
-}
-
-/** Name of the stack, and of the machine at the vendor, of a row of user_vps. */
-export function stackNameOf(boxId: string): string {
-  return `box-${boxId}`;
-}
+export type BoxRow = Pick<
+  UserVpsRow,
+  'id' | 'user_id' | 'provider' | 'region' | 'hostname' | 'plan' | 'ssh_password_crypt' | 'jwt_secret'
+>;
 
 /**
  * What a row and the configuration say a box should be.
@@ -33,16 +22,16 @@ export function buildBoxSpec(
   digests: Record<string, string> = {},
 ): BoxSpec {
   const { config, cipher } = deps;
-  const plan = row.plan in PLANS ? PLANS[row.plan as PlanName] : undefined;
+  const plan = PLANS[row.plan];
   const hs256 = config.JWT_ALGORITHM === 'HS256';
   return parseBoxSpec({
-    stack: stackNameOf(row.id),
+    stack: toStackName(row.id),
     owner_id: row.user_id,
     hostname: row.hostname,
     url: config.BOX_URL_TEMPLATE.replaceAll('{hostname}', row.hostname),
     provider: row.provider,
     region: row.region,
-    product: row.provider === 'contabo' ? plan?.contabo_product : plan?.hostinger_item,
+    product: row.provider === 'contabo' ? plan.contabo_product : plan.hostinger_item,
     password_crypt: unsealPasswordCrypt(cipher, row),
     auth: {
       issuer: config.BASE_URL,

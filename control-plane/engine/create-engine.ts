@@ -49,7 +49,9 @@ export function createEngine({ env }: { env: Record<string, string> }): Engine {
         const run = await openRun({ pulumi, env, name: spec.stack, program: createProgram(spec), spec, options });
         const outputs = parseBoxOutputs(await makeBox({ pulumi, run, env }, spec, options));
         if (outputs === undefined)
-          throw new SpoqError('engine_failed', { detail: 'The box was made, but the engine does not tell its address.' });
+          throw new SpoqError('engine_failed', {
+            detail: 'The box was made, but the engine does not tell its address.',
+          });
         await getVendor(spec.provider).tidy(spec.stack, { signal: options.signal });
         return outputs;
       }),
@@ -87,7 +89,10 @@ export function createEngine({ env }: { env: Record<string, string> }): Engine {
         }
         // Now for what no state knows of: the traces of runs that were killed at the wrong moment.
         await removeStrayRecords({ env, stack: name, signal });
-        const machines = run.log().steps().filter(({ type }) => type === 'spoq:index:Instance');
+        const machines = run
+          .log()
+          .steps()
+          .filter(({ type }) => type === 'spoq:index:Instance');
         const seen = machines.flatMap(({ old }) => (old === undefined ? [] : [old.id]));
         return releaseStrays({ vendor: getVendor(provider), name, seen, pollMs, deadlineMs, options });
       }),

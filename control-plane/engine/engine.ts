@@ -66,7 +66,11 @@ export interface VendorMachine {
   ends_at: string | null;
 }
 
-/** The one way from the control plane to stacks. Every failure is a SpoqError whose `detail` a customer may read. */
+/**
+ * The one way from the control plane to stacks. What a vendor or the box refuses is a SpoqError `engine_failed`, whose `detail` a
+ * customer may read; `stack_busy`, `stack_missing` and `cancelled` mean what they say. Any other error means that the engine itself
+ * was killed or broken: the same call may be made again, with `takeOver`.
+ */
 export interface Engine {
   /** Makes or changes a box, taking up whatever an earlier run left behind. */
   up(spec: BoxSpec, options?: UpOptions): Promise<BoxOutputs>;

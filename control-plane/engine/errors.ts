@@ -44,7 +44,10 @@ export interface FailureContext {
   redact: Redact;
 }
 
-/** Whatever a run of the engine threw, as an expected failure whose `detail` a customer may read. */
+/**
+ * Whatever a run of the engine threw. A SpoqError is final, and a customer may read its `detail`; anything else may be tried again
+ * (stack_busy and cancelled too).
+ */
 export function toEngineError(error: unknown, { failures, signal, redact }: FailureContext): unknown {
   if (error instanceof SpoqError) return error;
   if (signal?.aborted)
@@ -52,10 +55,13 @@ export function toEngineError(error: unknown, { failures, signal, redact }: Fail
   if (isStackMissing(error)) return new SpoqError('stack_missing', { cause: error });
   if (parseLockOwners(error) !== undefined) return new SpoqError('stack_busy', { cause: error });
   if (!(error instanceof EngineExit)) return error;
-  const cause = new Error(redact(`${error.message}\n${error.result.stderr}\n${error.result.stdout}`.trim()));
+  const said = redact(`${error.message}\n${error.result.stderr}\n${error.result.stdout}`.trim());
   const [failure] = failures;
-  if (failure === undefined) return new SpoqError('engine_failed', { cause });
+  // Killed, or broken before it came to a resource: the box is not at fault, and the same may well work when it is done again.
+  if (error.result.code < 0) return new Error('The engine was killed', { cause: new Error(said) });
+  if (failure === undefined)
+    return new Error('The engine failed before it came to a resource', { cause: new Error(said) });
   const sentence =
     (failure.step === undefined ? undefined : SENTENCES[failure.step])?.(failure.message) ?? failure.message;
-  return new SpoqError('engine_failed', { detail: redact(sentence), cause });
+  return new SpoqError('engine_failed', { detail: redact(sentence), cause: new Error(said) });
 }

@@ -28,13 +28,17 @@ export async function makeBox(
         return;
       }
       // The record of a run that was killed stands in its successor's way. It is ours by its comment, and is made anew.
-      const isRefused = run.log().failures().some(({ step, message }) => step === 'address' && /already exists/i.test(message));
+      const isRefused = run
+        .log()
+        .failures()
+        .some(({ step, message }) => step === 'address' && /already exists/i.test(message));
       if (!isRefused || (await removeStrayRecords({ env, stack: spec.stack, signal })) === 0) throw error;
       run.restart();
       await up();
     }
   });
   // What was interrupted has been found and taken up by now: the state need not remember it.
-  if (run.log().hadPendingOperations()) await run.attempt(() => run.stack.refresh({ clearPendingCreates: true, signal }));
+  if (run.log().hadPendingOperations())
+    await run.attempt(() => run.stack.refresh({ clearPendingCreates: true, signal }));
   return run.log().outputs();
 }

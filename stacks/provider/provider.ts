@@ -18,9 +18,10 @@ export interface ProviderOptions {
   version: string;
 }
 
-/** Spoq's resources: instances of two vendors and SSH keys. Serves one engine; `cancel` ends what it waits for. */
+/** Spoq's resources: instances of two vendors and SSH keys. Serves one engine at a time; `cancel` ends what it waits for. */
 export function createProvider(options: ProviderOptions): Provider {
-  const abort = new AbortController();
+  // An engine cancels when it is interrupted, and once more whenever it ends. What runs now hears it; the next engine's work does not.
+  let abort = new AbortController();
 
   const createContext = (urn: string, provider: unknown): InstanceContext => {
     const vendor = options.vendors[provider as ProviderName];
@@ -70,7 +71,11 @@ export function createProvider(options: ProviderOptions): Provider {
       const { provider, domain } = unwrapBag(props);
       await releaseInstance(createContext(urn, provider), { id, domain: String(domain) });
     },
-    cancel: async () => abort.abort(new Error('The work was interrupted and can be taken up again.')),
+    cancel: async () => {
+      const cancelled = abort;
+      abort = new AbortController();
+      cancelled.abort(new Error('The work was interrupted and can be taken up again.'));
+    },
   };
 }
 

@@ -1,0 +1,17 @@
+import type { Config } from '../config.ts';
+import { createDeps } from '../create-deps.ts';
+import { buildBoxSpec } from '../engine/box-spec.ts';
+import { createEngine } from '../engine/create-engine.ts';
+import { createEngineEnvironment } from '../engine/environment.ts';
+import type { WorkerDeps } from '../jobs/worker-deps.ts';
+import { loadReleaseDigests } from '../releases.ts';
+
+/** What operators' commands are given: what jobs are given, without a queue of their own. */
+export function createOperatorDeps(config: Config, env: Record<string, string | undefined>): WorkerDeps {
+  const deps: WorkerDeps = {
+    ...createDeps(config, 'web'),
+    engine: createEngine({ env: createEngineEnvironment(config, env) }),
+    buildSpec: (box) => buildBoxSpec(deps, box, loadReleaseDigests(config.RELEASES_DIR)),
+  };
+  return deps;
+}

@@ -1,0 +1,167 @@
+import { dirname, delimiter } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { SpoqError } from '../../contract/errors.ts';
+import { ConfigError, loadConfig } from '../config.ts';
+import { createEngineEnvironment } from '../engine/environment.ts';
+import type { WorkerDeps } from '../jobs/worker-deps.ts';
+import { destroyBox, loadBoxSpec, previewBox, readOutputs, refreshBox, upBox } from './commands.ts';
+import { listBoxes } from './find-box.ts';
+import { createOperatorDeps } from './operator-deps.ts';
+import { presentBox, printBoxes, printEvent, printExports, printMachines, printPreview } from './print.ts';
+
+export interface OperatorIo {
+  env: Record<string, string | undefined>;
+  /** Results. */
+  out(text: string): void;
+  /** Talk. */
+  say(text: string): void;
+  /** Asks a yes-or-no question; undefined where there is no terminal. */
+  confirm?: (question: string) => Promise<boolean>;
+  signal: AbortSignal;
+}
+
+/** sysexits.h */
+const EXIT = { ok: 0, usage: 64, software: 70, config: 78 } as const;
+
+/** Runs one operators' command; answers the exit code. */
+export async function runOperator(argv: readonly string[], io: OperatorIo): Promise<number> {
+  try {
+    await createProgram(io).parseAsync(argv, { from: 'user' });
+    return EXIT.ok;
+  } catch (error) {
+    return explain(error, io);
+  }
+}
+
+function createProgram(io: OperatorIo): Command {
+  const program = new Command('operator')
+    .description("Operators' commands on users' boxes. <user>: GitHub login, host name, box id or stack.")
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.say(text.trimEnd()) });
+  const withDeps = async (action: (deps: WorkerDeps) => Promise<void>): Promise<void> => {
+    const deps = createOperatorDeps(loadConfig(io.env), io.env);
+    try {
+      await action(deps);
+    } finally {
+      await deps.engine.close();
+      await deps.db.destroy();
+    }
+  };
+  const show = (json: boolean | undefined, value: unknown, print: () => string): void =>
+    io.out(json ? JSON.stringify(value) : print());
+  const watch = { signal: io.signal, onEvent: (event: Parameters<typeof printEvent>[0]) => io.say(printEvent(event)) };
+  interface Flags {
+    json?: boolean;
+    all?: boolean;
+    yes?: boolean;
+    destroy?: boolean;
+  }
+  const add = (usage: string, description: string): Command =>
+    program.command(usage).description(description).option('--json', 'print JSON');
+
+  add('list', 'every box')
+    .option('--all', 'terminated ones too')
+    .action((flags: Flags) =>
+      withDeps(async ({ db }) => {
+        const boxes = await listBoxes(db, { all: flags.all === true });
+        show(flags.json, boxes.map(presentBox), () => printBoxes(boxes));
+      }),
+    );
+  add('preview <user>', 'what up would change, and what would be lost')
+    .option('--destroy', 'what destroy would take away')
+    .action((user: string, flags: Flags) =>
+      withDeps(async (deps) => {
+        const preview = await previewBox(deps, user, { ...watch, destroy: flags.destroy === true });
+        show(flags.json, preview, () => printPreview(preview));
+      }),
+    );
+  add('up <user>', 'bring the box to what it should be')
+    .option('--yes', 'without asking')
+    .action((user: string, flags: Flags) =>
+      withDeps(async (deps) => {
+        await agree(deps, user, flags, false);
+        const outputs = await upBox(deps, user, watch);
+        show(flags.json, outputs, () => printLines(outputs));
+      }),
+    );
+  add('destroy <user>', 'wipe the box and end its contract')
+    .option('--yes', 'without asking')
+    .action((user: string, flags: Flags) =>
+      withDeps(async (deps) => {
+        await agree(deps, user, flags, true);
+        const machines = await destroyBox(deps, user, watch);
+        show(flags.json, machines, () => printMachines(machines));
+      }),
+    );
+  add('refresh <user>', 'read what is really there into the state').action((user: string, flags: Flags) =>
+    withDeps(async (deps) => {
+      await refreshBox(deps, user, watch);
+      show(flags.json, { refreshed: true }, () => 'The state says what is there.');
+    }),
+  );
+  add('outputs <user>', 'what the stack says of itself').action((user: string, flags: Flags) =>
+    withDeps(async (deps) => {
+      const outputs = await readOutputs(deps, user);
+      show(flags.json, outputs, () => printLines(outputs));
+    }),
+  );
+  program
+    .command('env')
+    .description(
+      'for a shell in which `pulumi preview --stack box-<id>` works: eval "$(npm run -s operator -- env)". Prints secrets.',
+    )
+    .action(() => io.out(printExports(describeShell(io.env))));
+  program
+    .command('spec <user>')
+    .description('the specification that stacks/index.ts begins with, as JSON. Prints secrets.')
+    .action((user: string) => withDeps(async (deps) => io.out(JSON.stringify(await loadBoxSpec(deps, user)))));
+  return program;
+
+  /** No change without having been read: by a person, or by --yes in a script. */
+  async function agree(deps: WorkerDeps, user: string, flags: Flags, destroy: boolean): Promise<void> {
+    if (flags.yes) return;
+    if (io.confirm === undefined)
+      throw new SpoqError('invalid_request', {
+        detail: 'There is no terminal to ask on.',
+        next: 'Look at the preview, then add --yes.',
+      });
+    io.say(printPreview(await previewBox(deps, user, { ...watch, destroy })));
+    if (!(await io.confirm('Go ahead?'))) throw new SpoqError('cancelled', { detail: 'Nothing was changed.' });
+  }
+}
+
+/** The engine's environment, and what our own configuration reads. */
+function describeShell(env: OperatorIo['env']): Record<string, string> {
+  const config = loadConfig(env);
+  const names = [...Object.keys(config), 'PULUMI_HOME'];
+  const own = names.flatMap((name) => (env[name] ? [[name, env[name]] as const] : []));
+  const engine = createEngineEnvironment(config, env);
+  // The language host runs the `node` that it finds first.
+  return { ...Object.fromEntries(own), ...engine, PATH: [dirname(process.execPath), engine['PATH']].join(delimiter) };
+}
+
+function printLines(values: Record<string, unknown>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}: ${String(value)}`)
+    .join('\n');
+}
+
+function explain(error: unknown, io: OperatorIo): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof ConfigError) {
+    io.say(error.message);
+    return EXIT.config;
+  }
+  if (error instanceof SpoqError) {
+    io.say(`${error.title}. ${error.detail ?? ''}`.trim());
+    for (const { field, message } of error.faults) io.say(`  ${field}: ${message}`);
+    io.say(error.next);
+    return error.exit;
+  }
+  io.say(
+    error instanceof Error
+      ? `${error.message}${error.cause instanceof Error ? `\n${error.cause.message}` : ''}`
+      : String(error),
+  );
+  return EXIT.software;
+}
