@@ -1,6 +1,12 @@
 import type { Deps } from '../deps.ts';
 import { foldSubscription } from '../billing/fold-subscription.ts';
-import { findCheckout, findCheckoutBySubscription, updateCheckout, type CheckoutRow } from '../db/checkouts.ts';
+import {
+  findCheckout,
+  findCheckoutBySubscription,
+  listBoundSubscriptions,
+  updateCheckout,
+  type CheckoutRow,
+} from '../db/checkouts.ts';
 import type { Db } from '../db/connect.ts';
 import { lockInTransaction } from '../db/locks.ts';
 import { findSubscription, upsertSubscription, type SubscriptionFacts } from '../db/subscriptions.ts';
@@ -26,7 +32,18 @@ export async function syncSubscription(deps: SyncDeps, tx: Db, subscriptionId: s
     (await findCheckoutBySubscription(tx, subscriptionId)) ??
     (named === undefined || !/^[0-9a-f-]{36}$/.test(named) ? undefined : await findCheckout(tx, named));
   if (checkout?.user_id == null || checkout.status !== 'bound') return;
-  await writeSubscription(deps, tx, checkout.user_id, foldSubscription(subscription, deps.now()));
+  const facts = foldSubscription(subscription, deps.now());
+  const written = await writeSubscription(deps, tx, checkout.user_id, facts);
+  if (written && facts.status !== 'active') await fallBack(deps, tx, checkout.user_id, subscriptionId);
+}
+
+/** Somebody who had paid twice goes on with the other subscription when one ends. */
+async function fallBack(deps: SyncDeps, tx: Db, userId: string, ended: string): Promise<void> {
+  for (const other of (await listBoundSubscriptions(tx, userId)).filter((id) => id !== ended)) {
+    const found = await findAtStripe('read your subscription', () => deps.stripe.subscriptions.retrieve(other));
+    const facts = found === undefined ? undefined : foldSubscription(found, deps.now());
+    if (facts?.status === 'active') return upsertSubscription(tx, userId, facts, deps.now());
+  }
 }
 
 /** Binds one paid checkout to a person and writes down their subscription. */
@@ -36,13 +53,14 @@ export async function bindPaidCheckout(deps: SyncDeps, tx: Db, checkout: Checkou
 }
 
 /** A person with two subscriptions keeps the one that is paid; the other one stays in `checkouts`, where support finds it. */
-async function writeSubscription(deps: SyncDeps, tx: Db, userId: string, facts: SubscriptionFacts): Promise<void> {
+async function writeSubscription(deps: SyncDeps, tx: Db, userId: string, facts: SubscriptionFacts): Promise<boolean> {
   await lockInTransaction(tx, `user-subscription:${userId}`);
   const present = await findSubscription(tx, userId);
   const same = present?.stripe_subscription_id === facts.stripe_subscription_id;
   if (present !== undefined && !same && (present.status === 'active' || facts.status !== 'active')) {
     deps.log.warn({ user_id: userId, subscription_id: facts.stripe_subscription_id }, 'second subscription of a user');
-    return;
+    return false;
   }
   await upsertSubscription(tx, userId, facts, deps.now());
+  return true;
 }

@@ -74,6 +74,15 @@ export async function listPaidCheckouts(db: Db, sessionHash: string): Promise<Ch
     .forUpdate();
 }
 
+/** Ids of every subscription that a person has paid for through us, the newest first. */
+export async function listBoundSubscriptions(db: Db, userId: string): Promise<string[]> {
+  const rows = await db<CheckoutRow>('checkouts')
+    .where({ user_id: userId, status: 'bound' })
+    .orderBy('bound_at', 'desc')
+    .select('stripe_subscription_id');
+  return rows.flatMap((row) => row.stripe_subscription_id ?? []);
+}
+
 /** Stripe lets a checkout lapse after 24 hours; ours follow. */
 export async function expireOldCheckouts(db: Db, begunBefore: Date): Promise<number> {
   return db<CheckoutRow>('checkouts')
