@@ -7,6 +7,7 @@ import { createTestControlPlane, type TestControlPlane } from '../testing/contro
 import { createTestDatabase, type TestDatabase } from '../../test/harness/database.ts';
 import { Device } from '../testing/device.ts';
 import { createGithubServer, type GithubServer } from '../testing/github-server.ts';
+import { meetAtRows } from '../testing/meet-at-rows.ts';
 
 describe('device grant', () => {
   let database: TestDatabase;
@@ -345,7 +346,9 @@ describe('device grant', () => {
 
     it('lets one of two deciding at once win', async () => {
       const { user_code: code } = await device.begin();
-      const pages = await Promise.all([decide(code, 'approve'), decide(code, 'deny')]);
+      const pages = await meetAtRows(database.db, 'device_grants', 2, () =>
+        Promise.all([decide(code, 'approve'), decide(code, 'deny')]),
+      );
       expect(pages.map((page) => page.status).toSorted()).to.deep.equal([200, 404]);
     });
   });

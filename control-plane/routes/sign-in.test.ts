@@ -4,6 +4,7 @@ import { Browser } from '../testing/browser.ts';
 import { createTestControlPlane, type TestControlPlane } from '../testing/control-plane.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/harness/database.ts';
 import { createGithubServer, type GithubServer } from '../testing/github-server.ts';
+import { meetAtRows } from '../testing/meet-at-rows.ts';
 
 const NOBODY = { accept: 'application/json' };
 
@@ -160,7 +161,9 @@ describe('sign-in with GitHub', () => {
   it('lets only one of two callbacks at once through', async () => {
     const { browser, authorize } = await begin();
     const back = github.decide(authorize.href);
-    const answers = await Promise.all([browser.get(back), browser.get(back)]);
+    const answers = await meetAtRows(database.db, 'sessions', 2, () =>
+      Promise.all([browser.get(back), browser.get(back)]),
+    );
     expect(answers.map((answer) => answer.status).toSorted()).to.deep.equal([302, 400]);
     expect(github.requests.filter((request) => request.path === '/login/oauth/access_token').length).to.equal(1);
   });
@@ -272,6 +275,7 @@ describe('sign-in with GitHub', () => {
     const browser = await plane.signIn();
     const crossSite: Record<string, string>[] = [
       { 'sec-fetch-site': 'same-site', origin: 'http://alice.spoq.localhost' },
+      { 'sec-fetch-site': 'same-site' },
       { 'sec-fetch-site': 'cross-site' },
       { 'sec-fetch-site': 'none' },
       { 'sec-fetch-site': '', origin: '' },
