@@ -66,8 +66,6 @@ export async function startParts(options: PartsOptions): Promise<Parts> {
   const { root, folder, secrets, ports } = options;
   const terminal = interruptible(options.terminal, options.signal);
   const record = openProcessRecord(folder.dir);
-  const left = await record.endLeftovers();
-  if (left.length > 0) terminal.line(`The last run was killed; what it left was ended: ${left.join(', ')}.`);
   const common = commonEnvironment(options.env, options.pathDirs);
   const node = path.join(root, 'node_modules', '.bin', 'node');
   const started: { child?: Child; stop: () => Promise<void> }[] = [];

@@ -36,14 +36,19 @@ export function parsePort(value: string | undefined): number {
 export async function checkPorts(ports: Record<string, number>, base: number): Promise<void> {
   const taken: string[] = [];
   for (const [name, port] of Object.entries(ports)) {
-    if (await isFree(port)) continue;
-    const owner = findListener(port);
-    taken.push(`${port} (${name.replaceAll('_', ' ')}) is in use${owner === undefined ? '' : ` by ${owner}`}`);
+    if (!(await isFree(port))) taken.push(name);
   }
-  if (taken.length === 0) return;
+  const [first] = taken;
+  const port = ports[first ?? ''];
+  if (first === undefined || port === undefined) return;
+  const owner = findListener(port);
+  const others = taken.slice(1).map((name) => `${ports[name]} (${name.replaceAll('_', ' ')})`);
+  const more = others.length === 0 ? '' : `, and so ${others.length === 1 ? 'is' : 'are'} ${others.join(', ')}`;
+  const what = `Port ${port} (${first.replaceAll('_', ' ')}) is in use${owner === undefined ? '' : ` by ${owner}`}${more}`;
   const other = base + 1000 > 64_000 ? DEFAULT_PORT : base + 1000;
-  const next = `End ${taken.length === 1 ? 'that program' : 'those programs'}, or set SPOQ_PORT=${other} to move all of Spoq's ports.`;
-  throw new ToolError(`Port ${taken.join(', port ')}. ${next} Nothing was started.`);
+  throw new ToolError(
+    `${what}. End that program, or set SPOQ_PORT=${other} to move all of Spoq's ports. Nothing was started.`,
+  );
 }
 
 /** A port of 127.0.0.1 that was free a moment ago. */

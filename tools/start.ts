@@ -1,16 +1,15 @@
-import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkConfiguration } from './check-configuration.ts';
+import { openProcessRecord } from './leftovers.ts';
 import { startParts } from './parts.ts';
 import { PORT_OFFSETS, checkPorts, parsePort } from './ports.ts';
 import { prepare } from './prepare.ts';
 import { startProduction } from './production.ts';
 import { runTool, untilAborted } from './run-tool.ts';
 import type { ToolContext } from './run-tool.ts';
-import { findOwner, loadSecrets, lockStateFolder, openStateFolder, writePrivateFile } from './state-folder.ts';
+import { forgetState, loadSecrets, lockStateFolder, openStateFolder, writePrivateFile } from './state-folder.ts';
 import { describeRun } from './summary.ts';
-import { ToolError } from './terminal.ts';
 import { writeWrappers } from './wrappers.ts';
 
 const HELP = `Usage: npm start [-- --fresh]
@@ -32,11 +31,11 @@ async function startSandboxed(context: ToolContext, fresh: boolean): Promise<voi
   const began = performance.now();
   const base = parsePort(env['SPOQ_PORT']);
   const choice = checkConfiguration(env, base);
-  const dir = path.join(root, '.spoq');
-  if (fresh) forget(dir);
-  const folder = openStateFolder(dir);
+  const folder = openStateFolder(path.join(root, '.spoq'));
   context.onEnd(lockStateFolder(folder));
-
+  const left = await openProcessRecord(folder.dir).endLeftovers();
+  if (left.length > 0) terminal.line(`The last run was killed; what it left was ended: ${left.join(', ')}.`);
+  if (fresh) forgetState(folder);
   const ports = Object.fromEntries(Object.entries(PORT_OFFSETS).map(([name, offset]) => [name, base + offset]));
   await checkPorts(ports, base);
   const prepared = await prepare({ root, env, terminal, signal });
@@ -79,16 +78,4 @@ async function startSandboxed(context: ToolContext, fresh: boolean): Promise<voi
   // Asked to end, by Ctrl-C or a service manager, it has done its duty: that is no failure.
   const failure = await untilAborted(signal, parts.failed).catch(() => undefined);
   if (failure !== undefined) throw failure;
-}
-
-/** Removes the state of earlier runs; refuses while one of them is running on it. */
-function forget(dir: string): void {
-  if (!existsSync(dir)) return;
-  const owner = findOwner(openStateFolder(dir));
-  if (owner !== undefined) {
-    throw new ToolError(
-      `Spoq is running on this state (pid ${owner.pid}), so nothing was forgotten. End it first, then run this again.`,
-    );
-  }
-  rmSync(dir, { recursive: true, force: true });
 }

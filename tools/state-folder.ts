@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { listProcesses } from './process-table.ts';
 import { ToolError } from './terminal.ts';
@@ -21,6 +21,10 @@ export interface Secrets {
   PULUMI_CONFIG_PASSPHRASE: string;
   POSTGRES_PASSWORD: string;
 }
+
+const LOCK = 'start.lock';
+/** Of tools/setup.mjs: a run that installs packages may be waiting for it. */
+const SETUP_LOCK = 'setup.lock';
 
 interface Owner {
   pid: number;
@@ -72,9 +76,17 @@ export function readJson(file: string): unknown {
   }
 }
 
+/** Removes every user, box and record. The caller holds the lock, which stays, as do the folders that things are written to. */
+export function forgetState(folder: StateFolder): void {
+  for (const name of readdirSync(folder.dir)) {
+    if (name !== LOCK && name !== SETUP_LOCK) rmSync(path.join(folder.dir, name), { recursive: true, force: true });
+  }
+  openStateFolder(folder.dir);
+}
+
 /** Who runs on this folder now, or undefined. A lock whose process is gone counts as none. */
 export function findOwner(folder: StateFolder): Owner | undefined {
-  const file = path.join(folder.dir, 'start.lock');
+  const file = path.join(folder.dir, LOCK);
   if (!existsSync(file)) return undefined;
   const owner = readJson(file) as Owner;
   return listProcesses().some((row) => row.pid === owner.pid && row.started === owner.started) ? owner : undefined;
@@ -84,7 +96,7 @@ export function findOwner(folder: StateFolder): Owner | undefined {
  * Takes the folder for this process, or throws one sentence that names who has it. Answers how to let go of it.
  */
 export function lockStateFolder(folder: StateFolder): () => void {
-  const file = path.join(folder.dir, 'start.lock');
+  const file = path.join(folder.dir, LOCK);
   const started = listProcesses().find((row) => row.pid === process.pid)?.started ?? '';
   const content = JSON.stringify({ pid: process.pid, started });
   for (let attempt = 0; ; attempt++) {
