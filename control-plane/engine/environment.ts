@@ -33,6 +33,9 @@ export function createEngineEnvironment(
     PULUMI_BACKEND_URL: createBackendUrl(config.PULUMI_BACKEND_URL.reveal()),
     PULUMI_CONFIG_PASSPHRASE: config.PULUMI_CONFIG_PASSPHRASE.reveal(),
     PULUMI_SKIP_UPDATE_CHECK: 'true',
+    // Its Postgres backend opens two connections per processor and holds one per stack it lists while it asks for another: with
+    // more stacks than connections `pulumi stack ls` waits for itself for ever. One at a time it can't.
+    PULUMI_DIY_BACKEND_PARALLEL: 1,
     // Every update would leave one more copy of the state in the database; its history stays.
     PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: 'true',
     // Plugins of ours start with every operation; compiled once, they start in two thirds of the time. In the home and not in the

@@ -32,6 +32,8 @@ export interface OperatorSide {
   requests(vendor: string): Promise<RequestEntry[]>;
   /** Every machine that the vendor has, ended renewals included. */
   instances(provider: ProviderName): Promise<VendorMachine[]>;
+  /** Names of the stacks that the engine's backend holds. */
+  stacks(): Promise<string[]>;
   /** Addresses of the A records of a name. */
   lookUp(hostname: string): Promise<string[]>;
   close(): Promise<void>;
@@ -85,11 +87,13 @@ export async function openOperatorSide(run: TemporaryRun): Promise<OperatorSide>
     setDelays: async (delays) => void (await call('POST', '/delays', delays)),
     requests: (vendor) => call('GET', `/requests?vendor=${vendor}`) as Promise<RequestEntry[]>,
     instances: (provider) => engine.inventory(provider),
+    stacks: async () => (await engine.listStacks()).map(({ stack }) => stack),
     async lookUp(hostname) {
       const { records } = (await call('GET', '/state/cloudflare')) as { records: DnsRecord[] };
       return records.filter(({ type, name }) => type === 'A' && name === hostname).map(({ content }) => content);
     },
     async close() {
+      await engine.close();
       await deps.boss.stop({ graceful: false });
       await deps.db.destroy();
     },
