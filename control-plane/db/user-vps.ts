@@ -1,6 +1,6 @@
+import type { BoxOutputs } from '../engine/engine.ts';
 import type { PlanName } from '../../contract/billing.ts';
 import type { ProviderName, VpsStatus } from '../../contract/vps.ts';
-import type { BoxOutputs } from '../../stacks/outputs.ts';
 import type { Db } from './connect.ts';
 
 /** A box, in whatever state. Its id is the stack's: `box-<id>`. */

@@ -2,6 +2,9 @@ import type { ProviderName, StepName } from '../../contract/vps.ts';
 import type { BoxOutputs } from '../../stacks/outputs.ts';
 import type { BoxSpec } from '../../stacks/spec.ts';
 
+/** What goes into a stack and comes out of it: the rest of the control plane knows the stacks by this module alone. */
+export type { BoxOutputs, BoxSpec };
+
 /** One line of progress in words for the customer. Never holds a secret. `step` is never `queued` or `ready`: the caller tells those. */
 export interface EngineEvent {
   step: StepName;

@@ -2,6 +2,8 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.ts';
 
+export { quoteForShell } from '../../stacks/box-files.ts';
+
 /** What the engine and its plugins get of the environment of this process: the system's own, and nothing of other vendors. */
 const SYSTEM = [
   'PATH',

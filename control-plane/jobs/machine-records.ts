@@ -1,5 +1,4 @@
 import { PLANS } from '../../contract/billing.ts';
-import type { BoxOutputs } from '../../stacks/outputs.ts';
 import {
   findIntendedMachine,
   findMachine,
@@ -10,7 +9,7 @@ import {
 } from '../db/machines.ts';
 import type { Db } from '../db/connect.ts';
 import { toStackName, type UserVpsRow } from '../db/user-vps.ts';
-import type { VendorMachine } from '../engine/engine.ts';
+import type { BoxOutputs, VendorMachine } from '../engine/engine.ts';
 
 /** Vendor's product of a box's plan. */
 export function toProduct(box: Pick<UserVpsRow, 'plan' | 'provider'>): string {

@@ -1,7 +1,7 @@
+import type { BoxOutputs } from '../engine/engine.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { appendVpsEvent, notifyBox } from '../db/vps-events.ts';
 import { takeFence, toBoxColumns, toStackName, type UserVpsRow } from '../db/user-vps.ts';
-import type { BoxOutputs } from '../../stacks/outputs.ts';
 import { intendMachine, ownMachine, releaseMachines } from './machine-records.ts';
 import { createProgress, holdLease, writeBox, type Progress } from './progress.ts';
 import type { Attempt, WorkerDeps } from './worker-deps.ts';

@@ -1,7 +1,6 @@
-import type { BoxSpec } from '../../stacks/spec.ts';
 import type { Deps } from '../deps.ts';
 import type { UserVpsRow } from '../db/user-vps.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { BoxSpec, Engine } from '../engine/engine.ts';
 
 /** What jobs are given. */
 export interface WorkerDeps extends Deps {

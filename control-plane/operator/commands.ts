@@ -1,8 +1,6 @@
 import { SpoqError } from '../../contract/errors.ts';
-import type { BoxOutputs } from '../../stacks/outputs.ts';
-import type { BoxSpec } from '../../stacks/spec.ts';
 import { lockFence, takeFence, toBoxColumns, toStackName, updateBox } from '../db/user-vps.ts';
-import type { EngineEvent, Preview, VendorMachine } from '../engine/engine.ts';
+import type { BoxOutputs, BoxSpec, EngineEvent, Preview, VendorMachine } from '../engine/engine.ts';
 import { ownMachine, releaseMachines } from '../jobs/machine-records.ts';
 import type { WorkerDeps } from '../jobs/worker-deps.ts';
 import { findBoxOf } from './find-box.ts';

@@ -1,4 +1,4 @@
-import { quoteForShell } from '../../stacks/box-files.ts';
+import { quoteForShell } from '../engine/environment.ts';
 import type { EngineEvent, Preview, VendorMachine } from '../engine/engine.ts';
 import type { BoxOfUser } from './find-box.ts';
 

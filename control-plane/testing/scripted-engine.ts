@@ -1,6 +1,4 @@
-import type { BoxOutputs } from '../../stacks/outputs.ts';
-import type { BoxSpec } from '../../stacks/spec.ts';
-import type { Engine, EngineOptions, VendorMachine } from '../engine/engine.ts';
+import type { BoxOutputs, BoxSpec, Engine, EngineOptions, VendorMachine } from '../engine/engine.ts';
 
 /** What the engine does next. `up` of each stack asks for the next entry; the last one stays. */
 export type UpScript = (spec: BoxSpec, options: EngineOptions) => Promise<BoxOutputs>;
