@@ -40,6 +40,15 @@ names, then README and manifests, then near and small ones. Never sent: what .gi
 `,
 };
 
+const ENVIRONMENT = `
+Environment:
+  SPOQ_URL   the control plane, if it isn't https://spoq.dev
+  SPOQ_HOME  where the sign-in is kept, if it isn't ~/.spoq
+  NO_COLOR   plain text
+
+Exit codes: 0 done, 1 failed, 4 not signed in, 64 wrong usage, 69 box or service cannot be reached,
+74 a file here cannot be used, 77 not allowed, 130 stopped by Ctrl-C`;
+
 /** Runs one command line (without the program's own name). Returns the exit code; everything else happens through `deps`. */
 export async function runCli(deps: CliDeps, args: string[]): Promise<number> {
   const options = { json: args.includes('--json'), noColor: args.includes('--no-color') };
@@ -75,7 +84,7 @@ function createProgram(deps: CliDeps, print: (text: string) => void): Command {
     .exitOverride()
     .configureOutput({ writeOut: print, writeErr: () => undefined, outputError: () => undefined })
     .addHelpText('before', EXAMPLES.spoq)
-    .addHelpText('after', '\nSPOQ_URL, SPOQ_HOME and the exit codes: https://spoq.dev/docs/cli');
+    .addHelpText('after', ENVIRONMENT);
   addInit(deps, program);
   addAsk(deps, program);
   addStatus(deps, program);

@@ -101,7 +101,7 @@ Would stay here:
     withBox(ANSWER, async ({ server, ask }) => {
       const { err } = await ask(['what is', '@.env', `ghp_${'a1B2c3D4e5'.repeat(4)}?`]);
       expect(err).to.equal(
-        'A part of your question looks like a GitHub token: it was withheld.\n.env was not sent: withheld: environment file. (--allow .env sends it)\n2 files, 32 B, 3 withheld\n',
+        'A part of your question looks like a GitHub token: it was withheld.\n.env was not sent: withheld: environment file. (--allow sends it as it is)\n2 files, 32 B, 3 withheld\n',
       );
       expect(server.requests[0]?.body)
         .to.contain('what is [withheld by spoq: looks like a GitHub token]?')

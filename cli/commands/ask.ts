@@ -36,20 +36,19 @@ export async function runAsk(deps: CliDeps, words: string[], options: AskOptions
     return deps.stdout.write(options.json ? `${JSON.stringify(manifest)}\n` : describeDryRun(manifest));
   }
   const box = await findBox(deps);
-  await announce(deps, prepared.manifest, words, options);
+  await announce(deps, prepared.manifest, options);
   return streamAnswer(deps, box, prepared, options);
 }
 
 /** Says on stderr what leaves this computer, before it does. */
-async function announce(deps: CliDeps, manifest: Manifest, words: string[], options: AskOptions): Promise<void> {
+async function announce(deps: CliDeps, manifest: Manifest, options: AskOptions): Promise<void> {
   if (options.json) {
     const { bytes, tokens, withheld, left_out, files } = manifest;
     const line = { type: 'context', files: files.length, bytes, tokens, withheld, left_out: left_out.length };
     return deps.stderr.write(`${JSON.stringify(line)}\n`);
   }
   const style = createStyle(canStyle(deps.stderr, deps.env, options.noColor));
-  const named = new Set(words.filter((word) => word.startsWith('@')).map((word) => word.slice(1).replace(/^\.\//, '')));
-  for (const warning of describeWarnings(manifest, named)) await deps.stderr.write(`${style.yellow(warning)}\n`);
+  for (const warning of describeWarnings(manifest)) await deps.stderr.write(`${style.yellow(warning)}\n`);
   return deps.stderr.write(`${style.dim(describeManifest(manifest))}\n`);
 }
 

@@ -41,7 +41,7 @@ describe('spoq logout', () => {
     expect(await logout(folder.path, env)).to.deep.equal({
       code: 0,
       out: SIGNED_OUT,
-      err: 'The sign-in was not revoked: 127.0.0.1:1 refused the connection.\nIt ends by itself after 30 days; end it sooner on the devices page of your account.\n',
+      err: 'The sign-in was not revoked: 127.0.0.1:1 refused the connection.\nIt ends by itself after 30 days without use.\n',
     });
     await writeCredentials(join(folder.path, '.spoq', 'credentials'), createCredentials());
     expect(await logout(folder.path, env, '--json')).to.deep.equal({

@@ -30,7 +30,7 @@ export async function runLogout(deps: CliDeps, options: LogoutOptions): Promise<
     const revoked = failure === undefined && present !== 'broken';
     if (failure !== undefined && !options.json) {
       await deps.stderr.write(
-        `The sign-in was not revoked: ${failure.detail ?? failure.title}\nIt ends by itself after 30 days; end it sooner on the devices page of your account.\n`,
+        `The sign-in was not revoked: ${failure.detail ?? failure.title}\nIt ends by itself after 30 days without use.\n`,
       );
     }
     return say(

@@ -15,6 +15,8 @@ export interface LeftOut {
   path: string;
   bytes: number | null;
   reason: string;
+  /** True when the person named this very file. */
+  named: boolean;
   /** True when it was kept back because it looks secret. */
   withheld: boolean;
 }

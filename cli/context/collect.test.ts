@@ -49,8 +49,8 @@ describe('collectFiles', () => {
         },
       ],
       left_out: [
-        { path: '.env', bytes: 7, reason: 'withheld: environment file', withheld: true },
-        { path: 'deploy/id_rsa', bytes: 3, reason: 'withheld: private key', withheld: true },
+        { path: '.env', bytes: 7, reason: 'withheld: environment file', named: false, withheld: true },
+        { path: 'deploy/id_rsa', bytes: 3, reason: 'withheld: private key', named: false, withheld: true },
       ],
     });
   });
@@ -60,7 +60,7 @@ describe('collectFiles', () => {
     const named = [join(repository.path, '.env')];
     expect(await collect(repository.path, { named })).to.deep.equal({
       files: [],
-      left_out: [{ path: '.env', bytes: 22, reason: 'withheld: environment file', withheld: true }],
+      left_out: [{ path: '.env', bytes: 22, reason: 'withheld: environment file', named: true, withheld: true }],
     });
     expect(await collect(repository.path, { named, allowed: named })).to.deep.equal({
       files: [{ path: '.env', content: "PASSWORD='k9$Lm2!pQ7z'", bytes: 22, withheld: [] }],

@@ -55,7 +55,13 @@ export async function collectFiles(
   const ranked = rankCandidates(nearest.slice(0, MAX_CANDIDATES), options.question, here, sizes);
   const collected = await readWithin([...named, ...ranked], root, options);
   for (const { path } of nearest.slice(MAX_CANDIDATES)) {
-    collected.left_out.push({ path, bytes: null, reason: 'beyond the 5,000 nearest files', withheld: false });
+    collected.left_out.push({
+      path,
+      bytes: null,
+      reason: 'beyond the 5,000 nearest files',
+      named: false,
+      withheld: false,
+    });
   }
   return collected;
 }

@@ -25,7 +25,7 @@ describe('prepareQuestion', () => {
       question_withheld: [],
       stdin: { bytes: 4, cut_bytes: 0, withheld: [] },
       files: [{ path: 'a.ts', bytes: 13, withheld: [] }],
-      left_out: [{ path: '.env', bytes: 3, reason: 'withheld: environment file', withheld: true }],
+      left_out: [{ path: '.env', bytes: 3, reason: 'withheld: environment file', named: false, withheld: true }],
       bytes: 17,
       tokens: 5,
       budget_tokens: 60_000,

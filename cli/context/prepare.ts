@@ -126,6 +126,7 @@ function createBody(question: string, stdin: string | undefined, files: ContextF
       path: dropped.path,
       bytes: dropped.bytes,
       reason: 'over the 4 MiB of one question',
+      named: false,
       withheld: false,
     });
   }

@@ -45,6 +45,7 @@ export async function readCandidate(
     path: candidate.path,
     bytes: stats.isFile() ? stats.size : null,
     reason,
+    named: candidate.origin === 'named',
     withheld,
   });
   if (stats.isDirectory()) return leaveOut('a repository of its own');

@@ -12,7 +12,7 @@ export function describeManifest(manifest: Manifest): string {
 }
 
 /** What a person has to know before it is sent: files they named that stay here, and words taken out of their question. */
-export function describeWarnings(manifest: Manifest, named: ReadonlySet<string>): string[] {
+export function describeWarnings(manifest: Manifest): string[] {
   const warnings = manifest.question_withheld.map(
     ({ kind }) => `A part of your question looks like ${kind}: it was withheld.`,
   );
@@ -21,11 +21,9 @@ export function describeWarnings(manifest: Manifest, named: ReadonlySet<string>)
       `The first ${formatBytes(manifest.stdin.cut_bytes)} of stdin were left out: over the budget (--budget).`,
     );
   }
-  for (const { path, reason, withheld } of manifest.left_out) {
-    if (named.has(path))
-      warnings.push(
-        `${sanitizeLine(path)} was not sent: ${reason}.${withheld ? ` (--allow ${sanitizeLine(path)} sends it)` : ''}`,
-      );
+  for (const { path, reason, named, withheld } of manifest.left_out) {
+    const hint = withheld ? ' (--allow sends it as it is)' : '';
+    if (named) warnings.push(`${sanitizeLine(path)} was not sent: ${reason}.${hint}`);
   }
   return warnings;
 }
