@@ -42,6 +42,8 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
   };
 }
 
+const HUNG_UP = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE']);
+
 /** The web app, not listening yet. Order: id and log, errors, headers, open routes, then session and everything that needs one. */
 export function createApp(deps: Deps): Koa {
   const app = new Koa({
@@ -49,7 +51,11 @@ export function createApp(deps: Deps): Koa {
     proxy: deps.config.TRUSTED_PROXY_HOPS > 0,
     maxIpsCount: deps.config.TRUSTED_PROXY_HOPS,
   });
-  app.on('error', (err: unknown) => deps.log.error({ err }, 'response failed'));
+  app.on('error', (err: unknown) => {
+    // Whoever closes a page that streams, or cuts a download, does nothing wrong.
+    if (HUNG_UP.has(String((err as { code?: unknown }).code))) deps.log.debug({ err }, 'the client has left');
+    else deps.log.error({ err }, 'response failed');
+  });
   app.use(createRequestMiddleware(deps));
   app.use(createProblemMiddleware(deps));
   app.use(
