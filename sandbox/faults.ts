@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { VENDOR_NAMES, type VendorName } from './vendor.ts';
+import { HTTP_VENDOR_NAMES, type VendorName } from './vendor.ts';
 
 /** How a vendor is told to fail: what it matches, when, and what happens instead of (or around) the answer. */
 export const FaultRequest = z.strictObject({
-  vendor: z.enum(VENDOR_NAMES),
+  vendor: z.enum(HTTP_VENDOR_NAMES),
   method: z.string().toUpperCase().optional(),
   path: z
     .string()

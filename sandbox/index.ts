@@ -82,7 +82,6 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   try {
     for (const name of names) {
       const entry = VENDORS[name];
-      if (!entry) continue;
       const context = { name, clock, delays, url: urlOf, log: log.child({ vendor: name }), webhook: options.webhook };
       const openVendorStore = <T extends object>(initial: () => T) => open(name, initial);
       const vendor = await entry.create({ ...context, openStore: openVendorStore }, { machines, zone });

@@ -16,6 +16,7 @@ import {
   signInHostinger,
   startSandbox,
 } from './testing/fixtures.ts';
+import { VENDOR_NAMES } from './vendor.ts';
 
 type Place = ReturnType<typeof makeFolder>;
 
@@ -49,6 +50,27 @@ describe('the sandbox', function () {
       'CLOUDFLARE_API_TOKEN',
       'CLOUDFLARE_ZONE_ID',
     ]);
+  });
+
+  it('runs every vendor, on a port of its own', async () => {
+    const sandbox = await startSandbox(place.folder, { vendors: undefined });
+    const { urls, credentials } = sandbox;
+    try {
+      const html = await (await fetch(urls['page'] ?? '')).text();
+      for (const url of Object.values(urls)) if (url !== urls['page']) expect(html).to.include(url);
+    } finally {
+      await sandbox.close();
+    }
+    expect(Object.keys(urls)).to.have.members([...VENDOR_NAMES, 'edge', 'page']);
+    expect(new Set(Object.values(urls)).size).to.equal(VENDOR_NAMES.length + 2);
+    expect(credentials).to.include({
+      STRIPE_API_URL: urls['stripe'],
+      GITHUB_URL: urls['github'],
+      GITHUB_API_URL: urls['github'],
+      ANTHROPIC_BASE_URL: `${urls['anthropic']}/v1`,
+      OPENAI_BASE_URL: `${urls['openai']}/v1`,
+      SMTP_URL: urls['mail'],
+    });
   });
 
   it('keeps machines, records and credentials over a restart', async () => {
@@ -231,9 +253,10 @@ describe('the control API and the page', () => {
     expect(await (await fetch(page)).text()).to.include('POST to cancel: answers 503 (1 of 1 left)');
     expect((await form(`/faults/${fault?.id}/remove`, {})).status).to.equal(303);
     expect(sandbox.faults.list()).to.deep.equal([]);
-    const refused = await form('/faults', { ...fields, path: '(', status: '42' });
+    const refused = await form('/faults', { ...fields, vendor: 'mail', path: '(', status: '42' });
     expect([refused.status, await refused.text()]).to.satisfy(
-      ([status, html]: [number, string]) => status === 400 && html.includes('is not a regular expression'),
+      ([status, html]: [number, string]) =>
+        status === 400 && html.includes('is not a regular expression') && html.includes('vendor: '),
     );
   });
 });

@@ -23,6 +23,9 @@ export const VENDOR_NAMES = [
 ] as const;
 export type VendorName = (typeof VENDOR_NAMES)[number];
 
+/** Those that speak HTTP: their requests are recorded, and faults can strike them. */
+export const HTTP_VENDOR_NAMES = VENDOR_NAMES.filter((name) => name !== 'mail');
+
 /** What an emulator is given. Everything that differs between a test and a laptop comes in here. */
 export interface VendorContext {
   name: VendorName;

@@ -2,8 +2,8 @@ import { createAnthropicVendor } from './anthropic/vendor.ts';
 import { createCloudflareVendor, API_PATH as CLOUDFLARE_PATH } from './cloudflare/vendor.ts';
 import { createContaboVendor } from './contabo/vendor.ts';
 import { TOKEN_PATH as CONTABO_TOKEN_PATH } from './contabo/token.ts';
-import { createHostingerVendor } from './hostinger/vendor.ts';
 import { createGithubVendor } from './github/vendor.ts';
+import { createHostingerVendor } from './hostinger/vendor.ts';
 import type { Machines } from './machines/machines.ts';
 import { createMailVendor } from './mail/vendor.ts';
 import { createOpenAIVendor } from './openai/vendor.ts';
@@ -23,7 +23,7 @@ interface VendorEntry {
 }
 
 /** How each vendor is made, and which variables point a control plane at it. */
-export const VENDORS: Partial<Record<VendorName, VendorEntry>> = {
+export const VENDORS: Record<VendorName, VendorEntry> = {
   stripe: {
     create: createStripeVendor,
     addresses: (url) => ({ STRIPE_API_URL: url }),

@@ -9,7 +9,6 @@ import { ZodError } from 'zod';
 import type { ControlDeps } from '../control.ts';
 import type { FaultRequest } from '../faults.ts';
 import type { RequestState } from '../parse-body.ts';
-import { VENDOR_NAMES } from '../vendor.ts';
 import { viewHome, viewRequest } from './view.ts';
 
 const FOLDER = dirname(fileURLToPath(import.meta.url));
@@ -83,15 +82,14 @@ function parseFaultForm(body: unknown): FaultRequest {
     const value = text(name);
     return value === undefined ? undefined : Number(value);
   };
-  const cut = (['before', 'during', 'after'] as const).find((one) => one === text('cut'));
   return {
-    vendor: VENDOR_NAMES.find((name) => name === text('vendor')) ?? 'stripe',
+    vendor: text('vendor') as FaultRequest['vendor'], // checked with the rest
     method: text('method'),
     path: text('path'),
     status: number('status'),
     delay_ms: number('delay_ms'),
     hold_ms: number('hold_ms'),
-    cut,
+    cut: text('cut') as FaultRequest['cut'],
     becomes: text('becomes'),
     times: number('times'),
     after: number('after'),

@@ -1,7 +1,7 @@
 import type { ControlDeps } from '../control.ts';
 import type { Fault } from '../faults.ts';
 import type { RequestEntry } from '../request-log.ts';
-import { VENDOR_NAMES } from '../vendor.ts';
+import { HTTP_VENDOR_NAMES } from '../vendor.ts';
 
 /** How many requests and console lines the page shows. */
 const RECENT = 40;
@@ -23,16 +23,16 @@ const TITLES: Record<string, string> = {
 export function viewHome(deps: ControlDeps): object {
   const { vendors, urls, machines, requests, faults, clock, delays } = deps;
   const all = requests.list();
+  const count = (name: string): number => all.filter((entry) => entry.vendor === name).length;
   return {
     title: 'Sandbox',
     now: clock.now().toISOString(),
-    vendorNames: VENDOR_NAMES,
+    faultable: HTTP_VENDOR_NAMES.filter((name) => vendors.has(name)),
     vendors: [...vendors].map(([name, vendor]) => ({
       name,
       title: TITLES[name],
       url: urls[name],
-      counts: Object.entries(vendor.summarize?.() ?? {}),
-      requests: all.filter((entry) => entry.vendor === name).length,
+      counts: [...Object.entries(vendor.summarize?.() ?? {}), ...(vendor.routes ? [['requests', count(name)]] : [])],
     })),
     edge: urls['edge'],
     machines: machines.list().map((machine) => ({
