@@ -66,6 +66,24 @@ describe('OpenAPI', () => {
     expect(documented.toSorted()).to.deep.equal(mounted.toSorted());
   });
 
+  it('has the twelve endpoints that clients were promised', () => {
+    const documented = listOperations(DOCUMENT).map(({ method, path }) => `${method} ${path}`);
+    expect(documented).to.include.members([
+      'GET /auth/github',
+      'GET /auth/github/callback',
+      'POST /auth/device',
+      'GET /auth/verify',
+      'POST /auth/authorize',
+      'POST /auth/device/token',
+      'POST /auth/refresh',
+      'POST /auth/revoke',
+      'POST /api/vps/provision',
+      'GET /api/vps/status',
+      'POST /api/subscription/create',
+      'POST /api/subscription/webhook',
+    ]);
+  });
+
   it('notices an answer that is not as documented', async () => {
     const operation = listOperations(DOCUMENT).find(({ operationId }) => operationId === 'showHealth');
     const bad = [

@@ -1,6 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { calculateJwkThumbprint, decodeProtectedHeader, jwtVerify } from 'jose';
 import { AccessTokenClaims, type Jwks } from '../../contract/auth.ts';
+import { createKeyCache } from '../../conductor/key-cache.ts';
+import { createKeyStore } from '../../conductor/key-file.ts';
+import { createTokenVerifier } from '../../conductor/token-verifier.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/harness/database.ts';
 import { unsealJwtSecret } from '../jwt-secret.ts';
 import { createTestControlPlane, type TestControlPlane } from '../testing/control-plane.ts';
@@ -74,13 +80,51 @@ describe('signing keys', () => {
     expect(await kids()).to.deep.equal([next]);
   });
 
-  it('are replaced after 90 days, once', async () => {
-    const old = (await loadSigningKey(plane.deps)).kid;
+  it('are followed after 90 days by one key, which is published for a quarter of an hour before it signs', async () => {
+    const kids = async () => (await listPublicKeys(plane.deps)).keys.map((key) => key.kid);
+    const signers = async () => {
+      const keys = await Promise.all(Array.from({ length: 4 }, () => loadSigningKey(plane.deps)));
+      return [...new Set(keys.map((key) => key.kid))];
+    };
+    const [old = ''] = await signers();
     plane.advance(90 * 86_400 + 1);
-    const keys = await Promise.all(Array.from({ length: 4 }, () => loadSigningKey(plane.deps)));
-    expect(new Set(keys.map((key) => key.kid)).size).to.equal(1);
-    expect(keys[0]?.kid).to.not.equal(old);
-    expect((await listPublicKeys(plane.deps)).keys.map((key) => key.kid)).to.have.members([old, keys[0]?.kid]);
+    expect(await signers()).to.deep.equal([old]);
+    const [next = '', ...others] = (await kids()).filter((kid) => kid !== old);
+    expect(others).to.deep.equal([]);
+    plane.advance(15 * 60);
+    expect(await signers()).to.deep.equal([next]);
+    expect(await kids()).to.have.members([old, next]);
+    plane.advance(3600 + 301);
+    expect(await kids()).to.deep.equal([next]);
+    expect(await signers()).to.deep.equal([next]);
+  });
+
+  it('make tokens that the service on a box takes, also across a rotation', async () => {
+    const box = { id: USER.id, hostname: 'alice.spoq.localhost', jwt_secret: '' };
+    const folder = mkdtempSync(join(tmpdir(), 'spoq-keys-'));
+    const cache = createKeyCache({
+      jwksUrl: `${plane.url}/.well-known/jwks.json`,
+      store: createKeyStore(folder),
+      fetch,
+      log: plane.deps.log,
+      now: () => plane.deps.now().getTime(),
+    });
+    try {
+      const issuer = plane.url;
+      const keys = { algorithm: 'RS256' as const, cache };
+      const verify = createTokenVerifier({ issuer, hostname: box.hostname, ownerId: USER.id, keys });
+      const first = await issueAccessToken(plane.deps, USER, box);
+      expect((await verify(first.token)).user_id).to.equal(USER.id);
+      await rotateSigningKey(plane.deps);
+      const second = await issueAccessToken(plane.deps, USER, box);
+      plane.advance(31);
+      for (const { token } of [second, first]) expect((await verify(token)).aud).to.equal(box.hostname);
+      const other = await issueAccessToken(plane.deps, USER, { ...box, hostname: 'bob.spoq.localhost' });
+      expect(await verify(other.token).catch((error: { code?: string }) => error.code)).to.equal('token_invalid');
+    } finally {
+      await cache.stop();
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('sign tokens with exactly the claims of the contract', async () => {

@@ -3,34 +3,43 @@ import type { Jwks } from '../../contract/auth.ts';
 import type { Db } from '../db/connect.ts';
 import { lockInTransaction } from '../db/locks.ts';
 import {
-  findActiveSigningKey,
   insertSigningKey,
   listPublishedSigningKeys,
-  retireSigningKeys,
+  listUnretiredSigningKeys,
+  retireOtherSigningKeys,
   type SigningKeyRow,
 } from '../db/signing-keys.ts';
 import type { Deps } from '../deps.ts';
 
 type KeyDeps = Pick<Deps, 'cipher' | 'config' | 'db' | 'now'>;
 
-/** A key signs for so long; then the next token brings a new one. */
+/** After so long another key is made. */
 const SIGNING_KEY_DAYS = 90;
+/** It is published for so long before it signs: boxes ask for the keys every ten minutes. */
+const PUBLISH_AHEAD_MINUTES = 15;
 /** Clocks of boxes may be behind: a retired key stays published for a little longer than its last token lives. */
 const CLOCK_SKEW_SECONDS = 300;
 
-/** The private key that signs now. The first use makes one, and so does the first use after 90 days. */
+/** The private key that signs now. The first use makes one, and uses after 90 days bring the next one in. */
 export async function loadSigningKey(deps: KeyDeps): Promise<{ kid: string; jwk: JWK }> {
-  const found = await findActiveSigningKey(deps.db);
-  const row = found !== undefined && !isOld(deps, found) ? found : await renewSigningKey(deps);
+  const found = await listUnretiredSigningKeys(deps.db);
+  const rows = findChange(deps, found) === undefined ? found : await renewSigningKeys(deps);
+  const row = rows.find((one) => isSeasoned(deps, one)) ?? rows.at(-1);
+  if (row === undefined) throw new Error('There is no signing key');
   const jwk = JSON.parse(deps.cipher.decrypt(row.private_jwk_sealed, contextOf(row.kid))) as JWK;
   return { kid: row.kid, jwk };
 }
 
-/** Retires the key in use at once and makes another: for operators who fear that it has leaked. */
+/**
+ * Retires the keys in use at once and makes another: for operators who fear that one has leaked. A box that has just asked for
+ * the keys takes tokens of the new one half a minute later.
+ */
 export async function rotateSigningKey(deps: KeyDeps): Promise<{ kid: string }> {
   return deps.db.transaction(async (tx) => {
     await lockInTransaction(tx, 'signing_keys');
-    return replaceSigningKey(deps, tx);
+    const row = await createSigningKey(deps, tx);
+    await retireOtherSigningKeys(tx, row.kid, deps.now());
+    return { kid: row.kid };
   });
 }
 
@@ -42,16 +51,26 @@ export async function listPublicKeys(deps: KeyDeps): Promise<Jwks> {
   return { keys: rows.map((row) => ({ ...row.public_jwk, kty: 'RSA', kid: row.kid, alg: row.algorithm, use: 'sig' })) };
 }
 
-/** One key, however many replicas find none at the same moment: the others wait for the lock and take what they find then. */
-async function renewSigningKey(deps: KeyDeps): Promise<SigningKeyRow> {
+/** Does what is due, once, however many replicas find it due at the same moment: the others wait and find it done. */
+async function renewSigningKeys(deps: KeyDeps): Promise<SigningKeyRow[]> {
   return deps.db.transaction(async (tx) => {
     await lockInTransaction(tx, 'signing_keys');
-    const found = await findActiveSigningKey(tx);
-    return found !== undefined && !isOld(deps, found) ? found : replaceSigningKey(deps, tx);
+    const rows = await listUnretiredSigningKeys(tx);
+    const change = findChange(deps, rows);
+    if (change === 'make') await createSigningKey(deps, tx);
+    else if (change !== undefined) await retireOtherSigningKeys(tx, change.retireAllBut, deps.now());
+    return listUnretiredSigningKeys(tx);
   });
 }
 
-async function replaceSigningKey(deps: KeyDeps, tx: Db): Promise<SigningKeyRow> {
+/** What is due: a key when there is none or the newest is old; the end of the others when the newest has begun to sign. */
+function findChange(deps: KeyDeps, rows: SigningKeyRow[]): 'make' | { retireAllBut: string } | undefined {
+  const [newest, ...others] = rows;
+  if (newest === undefined || ageInMinutes(deps, newest) > SIGNING_KEY_DAYS * 24 * 60) return 'make';
+  return others.length > 0 && isSeasoned(deps, newest) ? { retireAllBut: newest.kid } : undefined;
+}
+
+async function createSigningKey(deps: KeyDeps, tx: Db): Promise<SigningKeyRow> {
   const pair = await generateKeyPair('RS256', { modulusLength: 2048, extractable: true });
   const publicJwk = await exportJWK(pair.publicKey);
   const kid = await calculateJwkThumbprint(publicJwk, 'sha256');
@@ -63,13 +82,14 @@ async function replaceSigningKey(deps: KeyDeps, tx: Db): Promise<SigningKeyRow> 
     created_at: deps.now(),
     retired_at: null,
   };
-  await retireSigningKeys(tx, deps.now());
   await insertSigningKey(tx, row);
   return row;
 }
 
 const contextOf = (kid: string) => `signing_keys:${kid}`;
 
-function isOld(deps: KeyDeps, row: SigningKeyRow): boolean {
-  return deps.now().getTime() - row.created_at.getTime() > SIGNING_KEY_DAYS * 86_400_000;
+const isSeasoned = (deps: KeyDeps, row: SigningKeyRow) => ageInMinutes(deps, row) >= PUBLISH_AHEAD_MINUTES;
+
+function ageInMinutes(deps: KeyDeps, row: SigningKeyRow): number {
+  return (deps.now().getTime() - row.created_at.getTime()) / 60_000;
 }

@@ -12,9 +12,9 @@ export interface SigningKeyRow {
   retired_at: Date | null;
 }
 
-/** The key that signs now. */
-export async function findActiveSigningKey(db: Db): Promise<SigningKeyRow | undefined> {
-  return db<SigningKeyRow>('signing_keys').whereNull('retired_at').orderBy('created_at', 'desc').first();
+/** The key that signs, and the one that will. Newest first. */
+export async function listUnretiredSigningKeys(db: Db): Promise<SigningKeyRow[]> {
+  return db<SigningKeyRow>('signing_keys').whereNull('retired_at').orderBy('created_at', 'desc');
 }
 
 /** Every key that a token can still have been signed with: those in use, and those retired after `since`. Newest first. */
@@ -29,6 +29,7 @@ export async function insertSigningKey(db: Db, row: SigningKeyRow): Promise<void
   await db('signing_keys').insert({ ...row, public_jwk: JSON.stringify(row.public_jwk) });
 }
 
-export async function retireSigningKeys(db: Db, now: Date): Promise<void> {
-  await db('signing_keys').whereNull('retired_at').update({ retired_at: now });
+/** Retires every key but one. */
+export async function retireOtherSigningKeys(db: Db, kid: string, now: Date): Promise<void> {
+  await db('signing_keys').whereNull('retired_at').whereNot('kid', kid).update({ retired_at: now });
 }

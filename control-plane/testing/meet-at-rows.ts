@@ -8,7 +8,8 @@ export async function meetAtRows<T>(db: Db, table: string, count: number, run: (
     await hold(table).forUpdate().select();
     const running = run();
     await waitFor(`${count} that wait for rows of ${table}`, async () => {
-      const [row] = await db('pg_locks').where('granted', false).count();
+      const waiting = db('pg_stat_activity').where('wait_event_type', 'Lock');
+      const [row] = await waiting.whereRaw('datname = current_database()').count();
       return Number(row?.['count']) >= count;
     });
     await hold.commit();
