@@ -17,8 +17,8 @@ export interface EngineBench {
   /** The engine's whole environment. */
   env: Record<string, string>;
   createSpec(provider: ProviderName, changes?: Partial<BoxSpec>): BoxSpec;
-  /** Names of the machines that renew, at both vendors. */
-  listLive(): Promise<string[]>;
+  /** Ids of the machines of this name whose renewal goes on, at both vendors. */
+  listLive(stack: string): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -93,12 +93,10 @@ export async function createEngineBench(extra: Record<string, string> = {}): Pro
         ...changes,
       });
     },
-    async listLive() {
+    async listLive(stack) {
       const machines = await Promise.all([engine.inventory('contabo'), engine.inventory('hostinger')]);
-      return machines
-        .flat()
-        .filter((one) => one.ends_at === null)
-        .map((one) => one.name);
+      const live = machines.flat().filter((one) => one.ends_at === null && one.name === stack);
+      return live.map((one) => one.provider_instance_id);
     },
     async close() {
       await engine.close();
