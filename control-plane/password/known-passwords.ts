@@ -25,7 +25,8 @@ export function loadKnownPasswords(): (password: string) => boolean {
     const lower = password.toLowerCase();
     const bare = lower.replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '');
     const alnum = lower.replace(/[^\p{L}\p{N}]/gu, '');
-    return [lower, alnum, bare, trimSigns(lower)].some((text) => text.length > 3 && has(text));
+    const letters = lower.replace(/[^\p{L}]/gu, '');
+    return [lower, alnum, bare, letters, trimSigns(lower)].some((text) => text.length > 3 && has(text));
   };
 }
 
