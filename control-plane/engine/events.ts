@@ -89,7 +89,7 @@ export function createEventLog(onEvent: (event: EngineEvent) => void, redact: Re
       const message = redact(stripColors(said.message)).trim();
       const step = STEP_OF_TYPE[typeOfUrn(said.urn)];
       if (said.severity === 'warning' && /pending operations? from previous deployment/.test(message)) pending = true;
-      else if (said.severity === 'error' && said.urn && step !== undefined) fail(step, message);
+      else if (said.severity === 'error' && said.urn && step !== undefined) fail(step, takeSentence(message));
       else if (said.severity.startsWith('info') && step !== undefined && message !== '') {
         begin(step, false);
         onEvent({ step, state: 'progress', message });
@@ -122,6 +122,12 @@ function describeDone(step: StepName): string {
 /** urn:pulumi:<stack>::<project>::<parents>$<type>::<name> */
 export function typeOfUrn(urn: string | undefined): string {
   return urn?.split('::')[2]?.split('$').at(-1) ?? '';
+}
+
+/** What a resource that was made and does not work says comes as a list: `1 error occurred:\n\t* <sentence>\n`. */
+function takeSentence(message: string): string {
+  const listed = /^\d+ errors? occurred:\s*\* ([\s\S]*)$/.exec(message)?.[1];
+  return (listed ?? message).split('\n\t* ').join(' ').trim();
 }
 
 /** Messages carry colour marks like <{%fg 1%}>. */
