@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { check } from './story.ts';
 import type { Step } from './story.ts';
 import type { World } from './world.ts';
@@ -61,28 +63,33 @@ export const OPERATE: readonly Step<World>[] = [
         `${world.provider} still renews the machine: ${vendor}`,
       );
       const requests = await world.requests(world.provider);
-      const wiped = requests.some(({ method, path, status }) => isWipe(method, path) && status < 300);
+      const wiped = requests.some((request) => isWipe(request.method, request.path) && request.status < 300);
       check(wiped, 'the disk was not wiped');
+      const [machine] = (await world.sandbox('/machines')) as Machine[];
+      const kept = machine !== undefined && existsSync(path.join(machine.root, 'etc', 'conductor'));
+      check(!kept, `${machine?.root} still holds what was the customer's`);
       return 'name gone, disk wiped, renewal ended';
     },
   },
 ];
 
 /** Contabo's reinstallation is a PUT of the instance, Hostinger's a POST to `recreate`. */
-function isWipe(method: string, path: string): boolean {
+function isWipe(method: string, address: string): boolean {
   return (
-    (method === 'PUT' && /\/compute\/instances\/\d+$/.test(path)) || (method === 'POST' && path.endsWith('/recreate'))
+    (method === 'PUT' && /\/compute\/instances\/\d+$/.test(address)) ||
+    (method === 'POST' && address.endsWith('/recreate'))
   );
 }
 
-/** Contabo sets a cancel date; at Hostinger the subscription's renewal is off. */
+/** Contabo sets the date of the end; at Hostinger the subscription is not renewed. */
 function isEnded(state: unknown): boolean {
   const { instances = [], subscriptions = [] } = state as {
-    instances?: { cancelDate?: string | null }[];
-    subscriptions?: { is_auto_renewed?: boolean }[];
+    instances?: { ends_at?: string | null }[];
+    subscriptions?: { status: string }[];
   };
-  return [
-    ...instances.map(({ cancelDate }) => Boolean(cancelDate)),
-    ...subscriptions.map(({ is_auto_renewed }) => is_auto_renewed === false),
-  ].every(Boolean);
+  const ended = [
+    ...instances.map(({ ends_at }) => Boolean(ends_at)),
+    ...subscriptions.map(({ status }) => status === 'not_renewing'),
+  ];
+  return ended.length === 1 && ended.every(Boolean);
 }
