@@ -1,9 +1,6 @@
 import { ConfigError, loadConfig } from './config.ts';
 import { createDeps, migrateDatabase } from './create-deps.ts';
-import { createEngine } from './engine/create-engine.ts';
-import { createEngineEnvironment } from './engine/environment.ts';
 import { startWeb } from './start-web.ts';
-import { startWorkerProcess } from './start-worker.ts';
 
 const USAGE = `Usage: node control-plane/main.ts <command>
   web       the website and API, on SERVER_HOST:SERVER_PORT
@@ -25,10 +22,12 @@ async function main(): Promise<void> {
     }
     case 'worker': {
       const config = loadConfig(process.env);
-      const worker = await startWorkerProcess(
-        config,
-        createEngine({ env: createEngineEnvironment(config, process.env) }),
-      );
+      // Only here: the engine's SDK takes half a second and 100 MB that a web server has no use for.
+      const { createEngine } = await import('./engine/create-engine.ts');
+      const { createEngineEnvironment } = await import('./engine/environment.ts');
+      const { startWorkerProcess } = await import('./start-worker.ts');
+      const engine = createEngine({ env: createEngineEnvironment(config, process.env) });
+      const worker = await startWorkerProcess(config, engine);
       say({ msg: 'working', ...(worker.url === undefined ? {} : { url: worker.url }) });
       return endOnSignal(worker.close);
     }

@@ -1,0 +1,114 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect } from 'chai';
+import { createTestDatabase, type TestDatabase } from '../test/harness/database.ts';
+
+const MAIN = join(import.meta.dirname, 'main.ts');
+
+describe('the processes of the control plane', function () {
+  this.timeout(30_000);
+  let database: TestDatabase;
+  before(async () => {
+    database = await createTestDatabase();
+  });
+  after(() => database.close());
+
+  const environment = (): Record<string, string> => ({
+    PATH: process.env['PATH'] ?? '',
+    DATABASE_URL: database.url,
+    SERVER_HOST: '127.0.0.1',
+    SERVER_PORT: '0',
+    METRICS_PORT: '0',
+    BASE_URL: 'http://localhost:4000',
+    BOX_DOMAIN: 'spoq.localhost',
+    ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    GITHUB_CLIENT_ID: 'client',
+    GITHUB_CLIENT_SECRET: 'secret',
+    STRIPE_SECRET_KEY: 'sk_test_1',
+    STRIPE_WEBHOOK_SECRET: 'whsec_1',
+    STRIPE_API_URL: 'http://127.0.0.1:9',
+    CONTABO_CLIENT_ID: 'client',
+    CONTABO_CLIENT_SECRET: 'secret',
+    CONTABO_API_USER: 'user',
+    CONTABO_API_PASSWORD: 'password',
+    CLOUDFLARE_API_TOKEN: 'token',
+    CLOUDFLARE_ZONE_ID: '0'.repeat(32),
+    ANTHROPIC_API_KEY: 'sk-ant-1',
+    PULUMI_CONFIG_PASSPHRASE: 'passphrase',
+    LOG_LEVEL: 'warn',
+  });
+
+  function start(args: string[], env: Record<string, string>) {
+    const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    const say = async (msg: string): Promise<Record<string, string>> => {
+      for (;;) {
+        const { value, done } = await lines.next();
+        if (done === true) throw new Error(`ended without saying ${msg}: ${stderr}`);
+        const line = JSON.parse(value) as Record<string, string>;
+        if (line['msg'] === msg) return line;
+      }
+    };
+    return { child, say, stderr: () => stderr };
+  }
+  const end = async (child: ChildProcess): Promise<unknown> => {
+    const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode];
+    return code;
+  };
+
+  it('names every fault of the configuration at once, and no value', async () => {
+    const { child, stderr } = start(['web'], { PATH: process.env['PATH'] ?? '', BASE_URL: 'gopher://secret-value' });
+    expect(await end(child)).to.equal(78);
+    for (const name of ['BASE_URL', 'DATABASE_URL', 'STRIPE_SECRET_KEY', 'CLOUDFLARE_ZONE_ID', 'ANTHROPIC_API_KEY'])
+      expect(stderr()).to.contain(name);
+    expect(stderr()).not.to.contain('secret-value').and.not.contain(' at ');
+  });
+
+  it('says how it is used', async () => {
+    const { child, stderr } = start(['dance'], {});
+    expect(await end(child)).to.equal(64);
+    expect(stderr()).to.contain('web').and.contain('worker').and.contain('migrate');
+  });
+
+  it('migrates from several processes at once, also after one that died at it', async () => {
+    await database.db('migrations_lock').update({ is_locked: 1 });
+    const all = [1, 2, 3].map(() => start(['migrate'], environment()));
+    const codes = await Promise.all(all.map(({ child }) => end(child)));
+    expect(codes, all.map(({ stderr }) => stderr()).join('\n')).to.deep.equal([0, 0, 0]);
+  });
+
+  it('listens, answers, and ends on SIGTERM', async () => {
+    const web = start(['web'], environment());
+    const { url } = await web.say('listening');
+    const ready = await fetch(`${url}/ready`);
+    expect([ready.status, await ready.json()]).to.deep.equal([200, { status: 'ready' }]);
+    expect(await (await fetch(`${url}/`, { headers: { accept: 'text/html' } })).text()).to.contain('<h1>');
+    web.child.kill('SIGTERM');
+    expect(await end(web.child), web.stderr()).to.equal(0);
+  });
+
+  it('works, tells its health and metrics, and ends on SIGTERM', async () => {
+    const worker = start(['worker'], environment());
+    const { url } = await worker.say('working');
+    expect((await fetch(`${url}/health`)).status).to.equal(200);
+    expect((await fetch(`${url}/ready`)).status).to.equal(200);
+    expect(await (await fetch(`${url}/metrics`)).text()).to.contain('spoq_boxes{status="ready"} 0');
+    worker.child.kill('SIGTERM');
+    expect(await end(worker.child), worker.stderr()).to.equal(0);
+  });
+
+  it('ends with a reason when its port is taken', async () => {
+    const first = start(['web'], environment());
+    const { url = '' } = await first.say('listening');
+    const second = start(['web'], { ...environment(), SERVER_PORT: new URL(url).port });
+    expect(await end(second.child)).to.equal(70);
+    expect(second.stderr()).to.contain('EADDRINUSE');
+    first.child.kill('SIGINT');
+    expect(await end(first.child)).to.equal(0);
+  });
+});
