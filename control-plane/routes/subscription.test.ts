@@ -85,6 +85,7 @@ describe('paying', function () {
 
   it('says so when Stripe is away, and charges nobody', async () => {
     const { cp } = world;
+    const paid = await world.pay();
     const { stripe } = cp.deps;
     try {
       cp.deps.stripe = new (stripe.constructor as new (key: string, config: object) => typeof stripe)('sk_test_x', {
@@ -101,6 +102,10 @@ describe('paying', function () {
       const { status, code, detail } = JSON.parse(answer.text);
       expect([status, code]).to.deep.equal([502, 'upstream_failed']);
       expect(detail).to.contain('Nothing was charged');
+      const { sessionId } = paid;
+      const page = await paid.browser.get(`/welcome?session_id=${sessionId}`);
+      expect(page.status).to.equal(502);
+      expect(page.text).to.contain('What you have paid is not lost').and.not.contain('Nothing was charged');
     } finally {
       cp.deps.stripe = stripe;
     }
