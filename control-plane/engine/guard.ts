@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
 
 export interface GuardedRun {
   command: string;
@@ -24,7 +25,6 @@ const GRACE_SECONDS = 15;
 // process holds: a line means that the command has ended; the pipe's end without one, that this process was killed, by
 // whatever: then nobody is left to say what the engine should do, so it is interrupted, and killed if it does not heed.
 const SCRIPT = `
-exec 3<&0 </dev/null
 (
   read -r line <&3 && exit
   kill -INT $$
@@ -52,7 +52,7 @@ export async function runGuarded({
     cwd,
     env,
     detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
   let timer: NodeJS.Timeout | undefined;
   const interrupt = (): void => {
@@ -60,12 +60,14 @@ export async function runGuarded({
     timer = setTimeout(() => kill(child, 'SIGKILL'), GRACE_SECONDS * 1000);
   };
   signal?.addEventListener('abort', interrupt, { once: true });
-  const stdout = collect(child.stdout, onOutput);
-  const stderr = collect(child.stderr, onError);
-  child.stdin.on('error', () => {});
+  const stdout = collect(child.stdout as Readable, onOutput);
+  const stderr = collect(child.stderr as Readable, onError);
+  // Not stdin: Node destroys that one itself when the child ends, before a last line could be written.
+  const leash = child.stdio[3] as Writable;
+  leash.on('error', () => {});
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   child.once('error', reject);
-  child.once('exit', () => child.stdin.end('ended\n'));
+  child.once('exit', () => leash.end('ended\n'));
   child.once('close', (code) => resolve(code ?? -1));
   try {
     const code = await promise;

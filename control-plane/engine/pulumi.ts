@@ -41,6 +41,9 @@ const ANSWERED: { args: string; answer: string; because: string }[] = [
   { args: 'stack history', answer: '[]', because: 'nobody reads the summary' },
 ];
 
+/** Commands that only look at the state take a second; one that waits longer waits for a database that is gone. */
+const SHORT_COMMAND_MS = 60_000;
+
 interface RunOptions {
   env?: Record<string, string>;
   signal?: AbortSignal;
@@ -79,7 +82,11 @@ export async function withPulumi<T>(options: PulumiOptions, action: (pulumi: Pul
   try {
     await writeFile(join(cwd, 'Pulumi.yaml'), `name: ${PROJECT_NAME}\nruntime: nodejs\n`);
     return await action({
-      run: async (args, signal) => (await run(args, { signal })).stdout,
+      run: async (args, signal) => {
+        const timeout = AbortSignal.timeout(SHORT_COMMAND_MS);
+        return (await run(args, { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) }))
+          .stdout;
+      },
       selectStack: async (stackName, program, onReport = () => {}) => {
         const answer: AutomationRun = async (args, _cwd, env, _onOutput, _onError, signal) => {
           const known = ANSWERED.find((question) => args.slice(0, 2).join(' ') === question.args);

@@ -38,6 +38,7 @@ export async function openRun({ pulumi, env, name, program, spec, options }: Eng
   let log = start();
   const stack = await pulumi.selectStack(name, program, (report) => log.handle(toDiagnostic(report)));
   const removeLock = async (): Promise<void> => void (await pulumi.run(['cancel', '--yes', '--stack', name], signal));
+  const settleMs = 3 * Number(env['PROVISION_POLL_MS'] ?? 5_000);
   return {
     stack,
     log: () => log,
@@ -47,7 +48,7 @@ export async function openRun({ pulumi, env, name, program, spec, options }: Eng
     watch: { onEvent: (event) => log.handle(event), signal },
     attempt: async (action) => {
       try {
-        return takeOver ? await takeOverLock(action, removeLock, signal) : await action();
+        return takeOver ? await takeOverLock(action, { removeLock, settleMs, signal }) : await action();
       } catch (error) {
         throw toEngineError(error, { failures: log.failures(), signal, redact });
       }

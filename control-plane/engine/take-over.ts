@@ -8,22 +8,27 @@ import { type LockOwner, parseLockOwners } from './errors.ts';
 const WAIT_FOR_DEATH_MS = 25_000;
 const LOOK_EVERY_MS = 200;
 
+export interface TakeOverOptions {
+  removeLock: () => Promise<void>;
+  /** A dead engine's last order may still be on its way to the vendor: so long it is given to arrive, before anybody looks for it. */
+  settleMs: number;
+  signal?: AbortSignal;
+}
+
 /**
  * Runs `action`; when a lock stops it, removes the lock and runs it again, provided that who made it is dead. The caller's lease
  * says that nobody else works on this stack, so a live owner on this machine is the engine of a killed worker, about to end.
  * Owners on other machines can't be seen from here: for them the lease alone must do.
  */
-export async function takeOverLock<T>(
-  action: () => Promise<T>,
-  removeLock: () => Promise<void>,
-  signal?: AbortSignal,
-): Promise<T> {
+export async function takeOverLock<T>(action: () => Promise<T>, options: TakeOverOptions): Promise<T> {
+  const { removeLock, settleMs, signal } = options;
   try {
     return await action();
   } catch (error) {
     const owners = parseLockOwners(error);
     if (owners === undefined) throw error;
     await awaitDeath(owners, error, signal);
+    await sleep(settleMs, undefined, { signal });
     await removeLock();
     return action();
   }

@@ -70,7 +70,7 @@ export async function awaitRunning(
 
 /** The id of the one machine of this name: found, or bought exactly once. */
 async function obtain(context: InstanceContext, order: InstanceOrder, until: number): Promise<string> {
-  const { vendor, signal, report } = context;
+  const { vendor, report } = context;
   for (let attempt = 1; ; attempt += 1) {
     const found = await findOne(context, order.name);
     if (found !== undefined) {
@@ -79,10 +79,10 @@ async function obtain(context: InstanceContext, order: InstanceOrder, until: num
     }
     try {
       report(`${vendor.label}: ordering the machine`);
-      const id = await vendor.buy(order, { signal });
+      // Not to be interrupted: an order that is on its way can't be called back, so its answer is waited for.
+      const id = await vendor.buy(order);
       return id ?? (await awaitOrder(context, order.name, until));
     } catch (error) {
-      signal.throwIfAborted();
       if (!(error instanceof VendorError) || !error.retryable || attempt >= BUY_TRIES)
         throw new Error(sentence(context, error), { cause: error });
       const id = await findLost(context, order.name, error);
