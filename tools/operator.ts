@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { getEngine } from './engine.ts';
 import { runTool } from './run-tool.ts';
-import { openStateFolder, readJson } from './state-folder.ts';
+import { openStateFolder, readJson, stateDir } from './state-folder.ts';
 import { ToolError } from './terminal.ts';
 
 /**
@@ -21,7 +21,7 @@ await runTool(async ({ root, env, args, terminal, signal }) => {
   });
 
   function sandboxEnvironment(): NodeJS.ProcessEnv {
-    const { environment: file } = openStateFolder(path.join(root, '.spoq'));
+    const { environment: file } = openStateFolder(stateDir(root, env));
     if (!existsSync(file))
       throw new ToolError('Spoq has not been started from this clone. Run `npm start` in another terminal first.');
     return {

@@ -7,7 +7,7 @@ import { describeEnd, waitUntilReady } from './parts.ts';
 import { findFreePort } from './ports.ts';
 import { untilAborted } from './run-tool.ts';
 import type { ToolContext } from './run-tool.ts';
-import { lockStateFolder, openStateFolder } from './state-folder.ts';
+import { lockStateFolder, openStateFolder, stateDir } from './state-folder.ts';
 
 const GRACE_MS = 60_000;
 
@@ -18,7 +18,7 @@ const GRACE_MS = 60_000;
 export async function startProduction(context: ToolContext): Promise<void> {
   const { root, env, terminal, signal } = context;
   const config = loadConfig(env);
-  const folder = openStateFolder(path.join(root, '.spoq'));
+  const folder = openStateFolder(stateDir(root, env));
   context.onEnd(lockStateFolder(folder));
   const engine = await terminal.step('Pulumi engine', (onProgress) =>
     getEngine({ env, root, signal, onProgress, onNotice: terminal.line }),

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkConfiguration } from './check-configuration.ts';
 import { openProcessRecord } from './leftovers.ts';
@@ -8,7 +7,14 @@ import { prepare } from './prepare.ts';
 import { startProduction } from './production.ts';
 import { runTool, untilAborted } from './run-tool.ts';
 import type { ToolContext } from './run-tool.ts';
-import { forgetState, loadSecrets, lockStateFolder, openStateFolder, writePrivateFile } from './state-folder.ts';
+import {
+  forgetState,
+  loadSecrets,
+  lockStateFolder,
+  openStateFolder,
+  stateDir,
+  writePrivateFile,
+} from './state-folder.ts';
 import { describeRun } from './summary.ts';
 import { writeWrappers } from './wrappers.ts';
 
@@ -16,6 +22,7 @@ const HELP = `Usage: npm start [-- --fresh]
 Runs all of Spoq on this machine; vendors whose variables are set are the real ones, the rest is sandboxed.
   --fresh     forget every user, box and record of earlier runs first
   SPOQ_PORT   first of the ports that are used (4000)
+  SPOQ_STATE_DIR   where everything is kept (.spoq)
   SPOQ_ENV=production   nothing is sandboxed: control plane and worker alone, with the configuration of the environment`;
 
 await runTool(async (context) => {
@@ -31,7 +38,7 @@ async function startSandboxed(context: ToolContext, fresh: boolean): Promise<voi
   const began = performance.now();
   const base = parsePort(env['SPOQ_PORT']);
   const choice = checkConfiguration(env, base);
-  const folder = openStateFolder(path.join(root, '.spoq'));
+  const folder = openStateFolder(stateDir(root, env));
   context.onEnd(lockStateFolder(folder));
   const left = await openProcessRecord(folder.dir).endLeftovers();
   if (left.length > 0) terminal.line(`The last run was killed; what it left was ended: ${left.join(', ')}.`);

@@ -31,6 +31,12 @@ interface Owner {
   started: string;
 }
 
+/** `.spoq` in the clone, unless SPOQ_STATE_DIR names another folder. */
+export function stateDir(root: string, env: NodeJS.ProcessEnv): string {
+  const given = env['SPOQ_STATE_DIR'];
+  return given === undefined || given === '' ? path.join(root, '.spoq') : path.resolve(given);
+}
+
 /** Makes the folder (0700: it holds secrets) and names what lies in it. */
 export function openStateFolder(dir: string): StateFolder {
   mkdirSync(dir, { recursive: true, mode: 0o700 });

@@ -16,10 +16,13 @@ export interface VendorRequest {
   status: number;
 }
 
+/** The Spoq that a story is played at. */
+export type Stage = Pick<TemporaryRun, 'baseUrl' | 'urls' | 'environment' | 'prepared' | 'scratch'>;
+
 /** What the steps of a story share. */
 export interface World {
   root: string;
-  run: TemporaryRun;
+  run: Stage;
   provider: 'contabo' | 'hostinger';
   person: Person;
   /** Where the person is. */
@@ -39,7 +42,7 @@ export interface World {
 }
 
 /** Somebody who is about to sign up at `run`. */
-export function createWorld(root: string, run: TemporaryRun, provider: World['provider']): World {
+export function createWorld(root: string, run: Stage, provider: World['provider']): World {
   const repository = path.join(run.scratch, 'tides');
   const home = path.join(run.scratch, 'home');
   const base = run.environment;
