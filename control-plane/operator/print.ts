@@ -41,7 +41,7 @@ export function printPreview(preview: Preview): string {
 }
 
 export function printEvent({ step, state, message }: EngineEvent): string {
-  return `${step.padEnd(8)} ${state === 'progress' ? '...' : state.padEnd(7)} ${message}`;
+  return `${step.padEnd(8)} ${(state === 'progress' ? '...' : state).padEnd(7)} ${message}`;
 }
 
 export function printMachines(machines: VendorMachine[]): string {
