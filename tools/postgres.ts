@@ -144,7 +144,8 @@ function chooseLaunch(account: Account | undefined, paths: string[], env: NodeJS
       'Postgres does not run as root, and no other account can enter this folder. Clone Spoq to where others can read it.',
     );
   }
-  const caps = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
+  // initdb asks access(2), which looks at capabilities of another account only with this bit set.
+  const caps = ['--securebits=+no_setuid_fixup', '--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
   return {
     account: undefined,
     prefix: [setpriv, `--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups', ...caps],
