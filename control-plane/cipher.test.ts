@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { createCipher } from './cipher.ts';
 
 const cipher = createCipher(Buffer.alloc(32, 1).toString('base64'));
