@@ -226,6 +226,41 @@ describe('paying', function () {
     expect((await stranger.get('/setup')).location).to.equal('/?choose=1#plans');
   });
 
+  it('lets nobody slip their own checkout into the browser of somebody else', async () => {
+    const thief = new Browser(world.cp.url);
+    await signInAs(thief, 'viktor', 905);
+    const planted = await thief.post('/api/subscription/create', { plan: 'basic' });
+    const sessionId = /cs_[A-Za-z0-9_]+/.exec(planted.location ?? '')?.[0] ?? '';
+    const before = await checkoutOf(sessionId);
+    for (const login of [undefined, 'wanda'] as const) {
+      const victim = new Browser(world.cp.url);
+      if (login !== undefined) await signInAs(victim, login, 906);
+      const link = await victim.get(`/welcome?session_id=${sessionId}`);
+      expect([link.status, link.text.includes('Waiting for your payment')]).to.deep.equal(
+        login === undefined ? [200, true] : [404, false],
+      );
+      expect(await checkoutOf(sessionId)).to.deep.equal(before);
+      const own = await victim.post('/api/subscription/create', { plan: 'basic' });
+      expect(own.location).to.be.a('string').and.not.contain(sessionId);
+    }
+  });
+
+  it('gives what was begun by nobody yet to the browser that comes back from paying, and not before', async () => {
+    const { location } = await new Browser(world.cp.url).post('/api/subscription/create', { plan: 'basic' });
+    const sessionId = /cs_[A-Za-z0-9_]+/.exec(location ?? '')?.[0] ?? '';
+    const phone = new Browser(world.cp.url);
+    await signInAs(phone, 'xenia', 907);
+    const before = await checkoutOf(sessionId);
+    expect((await phone.get(`/welcome?session_id=${sessionId}`)).text).to.contain('Waiting for your payment');
+    expect(await checkoutOf(sessionId)).to.deep.equal(before);
+    await stripeControl(world.stripe, `checkout/${sessionId}/pay`);
+    expect((await phone.get(`/welcome?session_id=${sessionId}`)).location).to.equal('/setup');
+    const { status, user_id: userId } = await checkoutOf(sessionId);
+    expect(status).to.equal('bound');
+    expect((await subscriptionOf(userId)).status).to.equal('active');
+    expect((await world.database.db('users').where('id', userId).first()).username).to.equal('xenia');
+  });
+
   async function signInAs(browser: Browser, login: string, id: number): Promise<void> {
     world.github.script.person = { ...world.github.script.person, id, login };
     const begun = await browser.get('/auth/github');

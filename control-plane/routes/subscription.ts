@@ -2,6 +2,7 @@ import { Router } from '@koa/router';
 import { CreateSubscriptionRequest } from '../../contract/billing.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { parseInput } from '../../contract/problem.ts';
+import { bindCheckouts } from '../commands/bind-checkouts.ts';
 import { createCheckout } from '../commands/create-checkout.ts';
 import { findSetupPath } from '../commands/find-setup-path.ts';
 import { syncCheckout } from '../commands/sync-checkout.ts';
@@ -62,8 +63,9 @@ export function createSubscriptionRoutes(deps: Deps): Router {
 }
 
 /**
- * Takes note of a payment that the browser comes back from, and gives it to this browser. Whoever knows the id of a paid
- * session that is nobody's yet has just paid it, though perhaps in another browser.
+ * Takes note of a payment that the browser comes back from. Whoever knows the id of a paid session that is nobody's yet has
+ * just paid it, though perhaps in another browser: it becomes this one's. One that isn't paid never changes hands, or anybody
+ * could have a stranger's browser pay for theirs by a link.
  * @throws SpoqError `not_found` for a session that isn't ours, or is somebody else's
  */
 async function receivePayment(
@@ -72,17 +74,15 @@ async function receivePayment(
   id: string,
 ): Promise<'open' | 'paid' | 'bound' | 'expired'> {
   const known = await findCheckoutByStripeSession(deps.db, id);
-  const unknown = new SpoqError('not_found', { detail: 'We know of no such payment.', next: 'Go back to the start.' });
-  if (known === undefined) throw unknown;
-  if (known.status === 'bound') {
-    if (known.user_id === session.user?.id || session.user === undefined) return 'bound';
-    throw unknown;
-  }
+  const { user } = session;
+  const isOthers = known?.user_id != null && user !== undefined && known.user_id !== user.id;
+  if (known === undefined || isOthers)
+    throw new SpoqError('not_found', { detail: 'We know of no such payment.', next: 'Go back to the start.' });
+  const checkout = await deps.db.transaction((tx) => syncCheckout(deps, tx, id));
+  if (checkout?.status !== 'paid') return checkout?.status ?? 'open';
   const sessionHash = await session.ensure();
-  return deps.db.transaction(async (tx) => {
-    if (known.session_hash !== sessionHash) await updateCheckout(tx, known.id, { session_hash: sessionHash });
-    if (known.user_id === null && session.user !== undefined)
-      await updateCheckout(tx, known.id, { user_id: session.user.id });
-    return (await syncCheckout(deps, tx, id))?.status ?? 'open';
-  });
+  await updateCheckout(deps.db, checkout.id, { session_hash: sessionHash });
+  if (user === undefined) return 'paid';
+  await bindCheckouts(deps, { user, sessionHash });
+  return 'bound';
 }
