@@ -141,6 +141,55 @@ describe('housekeeping', function () {
     expect(world.cp.logs.slice(before).join()).to.contain('gone from its vendor');
   });
 
+  it('takes no machine for gone, or for unknown, that was made while the vendor was being asked', async () => {
+    await db()('machines').delete();
+    const young = machine({ provider_instance_id: '30', name: `box-${randomUUID()}` });
+    const listed = machine({ provider_instance_id: '31', name: `box-${randomUUID()}` });
+    const { inventory } = world.engine;
+    world.engine.machines.splice(0, Infinity, listed);
+    try {
+      world.engine.inventory = async (provider) => {
+        const seen = await inventory(provider);
+        if (provider !== 'contabo') return seen;
+        const base = { provider, region: 'EU', product: 'V153', status: 'owned' };
+        for (const { name, provider_instance_id } of [young, listed])
+          await db()('machines').insert({ ...base, name, provider_instance_id });
+        return seen;
+      };
+      await reconcile();
+    } finally {
+      world.engine.inventory = inventory;
+    }
+    const rows = await db()('machines').orderBy('provider_instance_id');
+    expect(rows.map((row) => [row.provider_instance_id, row.status])).to.deep.equal([
+      ['30', 'owned'],
+      ['31', 'owned'],
+    ]);
+  });
+
+  it('counts a machine again that the vendor had left out of its list for a while', async () => {
+    await db()('machines').delete();
+    const names = [randomUUID(), randomUUID()].map((id) => `box-${id}`);
+    const listed = [
+      machine({ provider_instance_id: '40', name: names[0] ?? '' }),
+      machine({ provider_instance_id: '41', name: 'released-41', ends_at: '2026-12-01T00:00:00.000Z' }),
+    ];
+    const base = { provider: 'contabo', region: 'EU', product: 'V153' };
+    await db()('machines').insert([
+      { ...base, name: names[0], provider_instance_id: '40', status: 'owned' },
+      { ...base, name: names[1], provider_instance_id: '41', status: 'released' },
+    ]);
+    world.engine.machines.splice(0);
+    await reconcile();
+    world.engine.machines.push(...listed);
+    for (let round = 0; round < 2; round += 1) await reconcile();
+    const rows = await db()('machines').orderBy('provider_instance_id');
+    expect(rows.map((row) => [row.provider_instance_id, row.name, row.status, row.ended_at])).to.deep.equal([
+      ['40', names[0], 'made', null],
+      ['41', names[1], 'released', null],
+    ]);
+  });
+
   it('forgets what has run out and nothing else', async () => {
     const { browser, userId } = await world.becomeReady('bob');
     const open = await world.pay();

@@ -1,6 +1,13 @@
 import { PROVIDERS, type ProviderName } from '../../contract/vps.ts';
 import type { Config } from '../config.ts';
-import { insertMachine, listLiveMachines, updateMachine, type MachineRow } from '../db/machines.ts';
+import {
+  findIntendedMachine,
+  findMachine,
+  insertMachine,
+  listLiveMachines,
+  updateMachine,
+  type MachineRow,
+} from '../db/machines.ts';
 import { findBox } from '../db/user-vps.ts';
 import type { VendorMachine } from '../engine/engine.ts';
 import type { WorkerDeps } from './worker-deps.ts';
@@ -16,12 +23,14 @@ const RELEASED_NAME = /^released[- ]/;
  */
 export async function reconcileMachines(deps: WorkerDeps, signal: AbortSignal): Promise<void> {
   for (const provider of PROVIDERS.filter((name) => isConfigured(deps.config, name))) {
-    const inventory = await deps.engine.inventory(provider, { signal });
+    // The records first: what was written down before the vendor was asked, and isn't in its answer, is gone. The other way
+    // round, a machine that was made in between would be taken for gone.
     const records = await listLiveMachines(deps.db, provider);
+    const inventory = await deps.engine.inventory(provider, { signal });
     for (const record of records) await updateRecord(deps, record, inventory);
     const known = new Set(records.map((record) => record.provider_instance_id));
     for (const machine of inventory.filter((one) => !known.has(one.provider_instance_id)))
-      await recordStranger(deps, machine, records);
+      await recordStranger(deps, machine);
   }
 }
 
@@ -49,20 +58,27 @@ async function updateRecord(deps: WorkerDeps, record: MachineRow, inventory: Ven
 }
 
 /** Machines of others, in an account that isn't ours alone, are none of our business. */
-async function recordStranger(deps: WorkerDeps, machine: VendorMachine, records: MachineRow[]): Promise<void> {
-  const boxId = STACK_NAME.exec(machine.name)?.[1];
-  const released = RELEASED_NAME.test(machine.name);
+async function recordStranger(deps: WorkerDeps, machine: VendorMachine): Promise<void> {
+  const { provider, name, region, product, provider_instance_id: id } = machine;
+  const boxId = STACK_NAME.exec(name)?.[1];
+  const released = RELEASED_NAME.test(name);
   if (boxId === undefined && !released) return;
-  const intended = records.find((record) => record.name === machine.name && record.provider_instance_id === null);
+  const present = await findMachine(deps.db, provider, id);
+  // Written down while the vendor was being asked.
+  if (present !== undefined && present.status !== 'ended') return;
   const facts = {
-    provider_instance_id: machine.provider_instance_id,
+    provider_instance_id: id,
     status: released ? 'released' : 'made',
     ends_at: machine.ends_at === null ? null : new Date(machine.ends_at),
   } as const;
+  if (present !== undefined) {
+    deps.log.error({ provider, name, instance_id: id }, 'a machine that had ended is there again');
+    return updateMachine(deps.db, present.id, { ...facts, ended_at: null });
+  }
+  const intended = await findIntendedMachine(deps.db, name);
   if (intended !== undefined) return updateMachine(deps.db, intended.id, facts);
   const box = boxId === undefined ? undefined : await findBox(deps.db, boxId);
-  const { provider, name, region, product } = machine;
-  deps.log.error({ provider, name, instance_id: facts.provider_instance_id }, 'a machine that nobody wrote down');
+  deps.log.error({ provider, name, instance_id: id }, 'a machine that nobody wrote down');
   await insertMachine(deps.db, {
     ...facts,
     user_vps_id: box?.id ?? null,
