@@ -31,6 +31,8 @@ export async function releaseStrays({
   const strays = await vendor.find(name, { signal });
   for (const { id } of strays)
     await releaseInstance({ vendor, pollMs, deadlineMs, signal, report }, { id, domain: NO_DOMAIN });
+  // Also where there was never a machine: the script of an order that was refused holds keys and the password's hash.
+  await vendor.tidy(name, { signal });
   const ids = new Set([...seen, ...strays.map(({ id }) => id)]);
   const machines = await vendor.list({ signal });
   return machines
