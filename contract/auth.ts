@@ -2,6 +2,8 @@ import { z } from 'zod';
 
 export const DEVICE_GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:device_code';
 export const CLI_CLIENT_ID = 'spoq-cli';
+/** The control plane that `spoq` turns to when nothing names another. */
+export const DEFAULT_CONTROL_PLANE = 'https://spoq.dev';
 
 /** POST /auth/device (RFC 8628 §3.1), form-encoded or JSON. */
 export const DeviceRequest = z.object({

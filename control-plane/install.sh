@@ -69,7 +69,9 @@ spoq_install() {
       printf '  export PATH="%s:$PATH"\n' "$dir"
       ;;
   esac
-  printf "Run 'spoq init' to sign in.\n"
+  init='spoq init'
+  [ "$base" = https://spoq.dev ] || init="SPOQ_URL=$base spoq init"
+  printf "Run '%s' to sign in.\n" "$init"
 }
 
 spoq_install

@@ -1,3 +1,4 @@
+import { DEFAULT_CONTROL_PLANE } from '../../contract/auth.ts';
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import { z } from 'zod';
@@ -110,6 +111,8 @@ export function createSetupRoutes(deps: Deps): Router {
         url: toBoxUrl(deps.config, box.hostname),
         region: findRegion(box.provider, box.region),
         install: `curl -sSL ${base}/install.sh | bash`,
+        // Once signed in, spoq knows where it belongs.
+        init: base === DEFAULT_CONTROL_PLANE ? 'spoq init' : `SPOQ_URL=${base} spoq init`,
       },
     );
   });
