@@ -79,7 +79,8 @@ describe('releases and the install script', () => {
     expect((await fetch(`${url}/releases/${name}`, { method: 'HEAD' })).headers.get('content-length')).to.equal(
       String(PROGRAM.length),
     );
-    for (const path of ['nothing', '..%2f..%2fetc%2fpasswd', '.hidden', '%00', 'a'.repeat(300)]) {
+    writeFileSync(join(folder, 'secret'), 'beside the releases');
+    for (const path of ['nothing', '..%2fsecret', '..%2freleases%2f..%2fsecret', '.hidden', '%00', 'a'.repeat(300)]) {
       const missing = await fetch(`${url}/releases/${path}`);
       expect([missing.status, ((await missing.json()) as { code: string }).code], path).to.deep.equal([
         404,

@@ -63,7 +63,9 @@ describe('paying', function () {
   it('makes one checkout of two clicks at the same moment', async () => {
     const browser = new Browser(world.cp.url);
     await browser.post('/api/subscription/create', { plan: 'plus' });
-    const answers = await Promise.all([1, 2, 3].map(() => browser.post('/api/subscription/create', { plan: 'basic' })));
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, () => browser.post('/api/subscription/create', { plan: 'basic' })),
+    );
     expect(new Set(answers.map((one) => one.location)).size).to.equal(1);
   });
 
