@@ -105,7 +105,7 @@ describe('releases and the install script', () => {
       expect(stdout).to.equal(
         `Getting ${name} from ${url}\nInstalled ${bin}/spoq\n` +
           `Add it to your PATH, now and in your shell's start-up file:\n  export PATH="${bin}:$PATH"\n` +
-          `Run 'spoq init' to sign in.\n`,
+          `Run 'SPOQ_URL=${url} spoq init' to sign in.\n`,
       );
     });
   }
