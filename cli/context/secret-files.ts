@@ -1,6 +1,6 @@
 /** Kinds of files that hold secrets, by name. They stay here even when they are named, unless `--allow` says otherwise. */
 const RULES: { kind: string; name?: RegExp; path?: RegExp }[] = [
-  { kind: 'environment file', name: /^(\.env(\..+)?|\.envrc|.+\.env)$/i },
+  { kind: 'environment file', name: /^(\.env([._-].+)?|\.envrc|.+\.env|\.dev\.vars)$/i },
   { kind: 'private key', name: /^(id_[a-z0-9_-]+|.+\.(pem|key|ppk|p8|p12|pfx|jks|keystore|gpg))$/i },
   { kind: 'private key', path: /(^|\/)\.(ssh|gnupg)\// },
   { kind: 'password store', name: /^.+\.(kdbx?|keychain(-db)?|agilekeychain|1pux)$/i },
@@ -16,7 +16,11 @@ const RULES: { kind: string; name?: RegExp; path?: RegExp }[] = [
     kind: 'credentials',
     name: /^(service[-_]?account.*\.json|client_secret.*\.json|application_default_credentials\.json)$/i,
   },
-  { kind: 'credentials', name: /^\.?secrets?(\.(json|ya?ml|toml|ini|properties|txt))?$/i },
+  {
+    kind: 'credentials',
+    name: /^\.?secrets?((\..+)?\.(json|ya?ml|toml|ini|properties|txt))?$/i,
+    path: /(^|\/)\.?secrets?\/[^/]+\.(json|ya?ml|toml|ini|properties|txt)$/i,
+  },
   { kind: 'credentials', name: /^(shadow|gshadow|master\.key)$/ },
   { kind: 'credentials', path: /(^|\/)(\.aws|\.azure|\.config\/gcloud|\.config\/gh)\/|(^|\/)\.docker\/config\.json$/ },
   { kind: 'cluster credentials', name: /^(\.?kubeconfig|.+\.kubeconfig)$/i },
@@ -25,11 +29,15 @@ const RULES: { kind: string; name?: RegExp; path?: RegExp }[] = [
 ];
 
 /** Examples of environment files are made to be shared. Their lines are still looked at. */
-const EXAMPLES = /^\.?env\.(example|sample|template|dist|defaults)$|\.(example|sample|template)\.env$/i;
+const EXAMPLES = /^\.?env[._-](example|sample|template|dist|defaults)$|\.(example|sample|template)\.env$/i;
+
+/** What editors and people add to the name of an older copy. */
+const COPY = /(~|\.(bak|backup|old|orig|save))$/i;
 
 /** What kind of secret a file's name promises; `undefined` for the rest. `path` uses slashes. */
 export function findSecretFileKind(path: string): string | undefined {
-  const name = path.slice(path.lastIndexOf('/') + 1);
+  const original = path.replace(COPY, '');
+  const name = original.slice(original.lastIndexOf('/') + 1);
   if (EXAMPLES.test(name)) return undefined;
-  return RULES.find((rule) => rule.name?.test(name) || rule.path?.test(path))?.kind;
+  return RULES.find((rule) => rule.name?.test(name) || rule.path?.test(original))?.kind;
 }

@@ -45,6 +45,7 @@ describe('redactText', () => {
     expect(redactText(`-----BEGIN RSA PRIVATE KEY-----\n${random(64)}\n${random(64)}`).text).to.not.contain(random(10));
   });
 
+  const NOTE = '[withheld by spoq: looks like a password or key]';
   const WITHHELD = [
     ["password = 'Tr0ub4dor&3'", "password = '[withheld by spoq: looks like a password or key]'"],
     ['DB_PASSWORD=x9!kLm2#pQ', 'DB_PASSWORD=[withheld by spoq: looks like a password or key]'],
@@ -59,6 +60,16 @@ describe('redactText', () => {
       `Authorization: Bearer ${random(30)}`,
       'Authorization: Bearer [withheld by spoq: looks like an authorization header]',
     ],
+    ["define( 'DB_PASSWORD', 'h7Gq2mXz9p' );", `define( 'DB_PASSWORD', '${NOTE}' );`],
+    ['env.setdefault("SECRET_KEY", "a8F3kd92LsPq0Zx7")', `env.setdefault("SECRET_KEY", "${NOTE}")`],
+    ['password: str = "h7Gq2mXz9p"', `password: str = "${NOTE}"`],
+    ["const apiKey: string | null = 'a8F3kd92LsPq0Zx7';", `const apiKey: string | null = '${NOTE}';`],
+    ['const API_KEY: &str = "a8F3kd92LsPq0Zx7";', `const API_KEY: &str = "${NOTE}";`],
+    ['<add key="ApiKey" value="a8F3kd92LsPq0Zx7" />', `<add key="ApiKey" value="${NOTE}" />`],
+    ['<db.password>h7Gq2mXz9p</db.password>', `<db.password>${NOTE}</db.password>`],
+    ['AccountName=a;AccountKey=a8F3kd92LsPq0Zx7+w==;Suffix=b', `AccountName=a;AccountKey=${NOTE};Suffix=b`],
+    ['machine git.example login me password h7Gq2mXz9p', `machine git.example login me password ${NOTE}`],
+    ['curl -fsS -u admin:h7Gq2mXz9p https://a.example', `curl -fsS -u admin:${NOTE} https://a.example`],
   ] as const;
   for (const [text, expected] of WITHHELD) {
     it(`withholds the value alone: ${text.slice(0, 20)}…`, () => expect(redactText(text).text).to.equal(expected));
@@ -75,6 +86,10 @@ describe('redactText', () => {
     'spoq_provisioning_duration_seconds 12',
     'postgres://postgres:postgres@localhost/app',
     'see https://example.com/path?token=1',
+    "t('password', 'login.password2'); fail('token', 'Token 12 is not valid')",
+    '<password>${env.DB_PASSWORD2}</password><token>changeme</token>',
+    'function check(password: string, salt = "none"): boolean',
+    'docker run -u node:1000 image; date -u +%s:%N',
     '"integrity": "sha512-kAm1Xh2Zq9o0PzQn3v=="',
     'sk-learn-contrib-project-template',
     '-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----',
@@ -102,6 +117,12 @@ describe('redactText', () => {
       'eyJaaaaaaaa.',
       '  - ',
       'bearer ',
+      'password: ',
+      '<token>',
+      '"token",',
+      'token" value=',
+      'machine a login b ',
+      ' -u a:',
     ]) {
       redactText(piece.repeat(Math.ceil(256_000 / piece.length)));
     }

@@ -19,7 +19,10 @@ interface Rule {
 
 /** The longest private key that is withheld up to its end line; a 16,384-bit RSA key has 12,700 characters. */
 const KEY_CHARS = 20_000;
-const KEY_NAME = String.raw`(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_.]?key|access[-_.]?key|private[-_.]?key|client[-_.]?secret|auth[-_.]?key|encryption[-_.]?key|signing[-_.]?key|credentials?)[\w.-]{0,40}`;
+const KEY_NAME = String.raw`(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_.]?key|access[-_.]?key|account[-_.]?key|private[-_.]?key|client[-_.]?secret|auth[-_.]?key|encryption[-_.]?key|signing[-_.]?key|credentials?)[\w.-]{0,40}`;
+
+/** What may stand between a quoted name and its quoted value: a sign with a type before it, a comma, or an XML attribute. */
+const BETWEEN = String.raw`(?:["'\x60]?\]?[ \t]*(?::[ \t]*[&\w][\w.<>|[\] \t]{0,40}=|:=|=>|=|:)|["'\x60][ \t]*,|["'][ \t]+value[ \t]*=)[ \t]*`;
 
 /** Shapes that issuers publish, most telling first. A match is replaced before the next rule looks. */
 const RULES: Rule[] = [
@@ -62,7 +65,7 @@ const RULES: Rule[] = [
   {
     kind: 'a password or key',
     pattern: new RegExp(
-      String.raw`${KEY_NAME}["'\x60]?\]?[ \t]*(?::=|=>|=|:)[ \t]*(?<quote>["'\x60])(?<secret>[^"'\x60\r\n]{8,500})\k<quote>`,
+      String.raw`${KEY_NAME}${BETWEEN}(?<quote>["'\x60])(?<secret>[^"'\x60\r\n]{8,500})\k<quote>`,
       'dgi',
     ),
     accept: looksRandom,
@@ -74,6 +77,18 @@ const RULES: Rule[] = [
       String.raw`(?:${KEY_NAME}=|^[ \t-]*(?:export[ \t]+|set[ \t]+)?[\w.-]{0,40}${KEY_NAME}["']?[ \t]*[:=][ \t]+)(?<secret>[^\s"'\x60,;(){}<>[\]]{8,500})(?=$|[\s,;}])`,
       'dgim',
     ),
+    accept: looksRandom,
+  },
+  {
+    kind: 'a password or key',
+    pattern: new RegExp(String.raw`<[\w.:-]{0,40}${KEY_NAME}>(?<secret>[^\s"'<>]{8,500})</`, 'dgi'),
+    accept: looksRandom,
+  },
+  {
+    // .netrc, and curl's user:password
+    kind: 'a password or key',
+    pattern:
+      /(?:\bmachine[ \t]+\S{1,200}[ \t]+login[ \t]+\S{1,200}[ \t]+password[ \t]+|\bcurl\b[^\r\n]{0,200}[ \t](?:-u|--user)[ \t=]*["']?[^\s:"']{1,100}:)(?<secret>[^\s"'<>]{8,500})/dgi,
     accept: looksRandom,
   },
 ];
