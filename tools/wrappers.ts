@@ -10,9 +10,6 @@ export interface WrapperOptions {
   spoq: string[];
 }
 
-/** What the engine needs of the control plane's environment, to be run from a shell. */
-const ENGINE_VARIABLES = /^(PULUMI_|CONTABO_|HOSTINGER_|CLOUDFLARE_|PATH$)/;
-
 /**
  * Writes `.spoq/bin/spoq`, a spoq that talks to this run and keeps its credentials in here, and `.spoq/bin/pulumi`, an engine that
  * sees this run's stacks. 0700: the second one holds the passphrase.
@@ -27,7 +24,12 @@ export function writeWrappers(folder: StateFolder, { root, parts, spoq }: Wrappe
     `exec ${spoq.map(quote).join(' ')} "$@"`,
   ];
   writePrivateFile(path.join(folder.bin, 'spoq'), `${cli.join('\n')}\n`, 0o700);
-  const variables = Object.entries(parts.environment).filter(([name]) => ENGINE_VARIABLES.test(name));
+  // All of it: the program asks the operators' command what the box should be, and that reads the whole configuration.
+  const { CLOUDFLARE_API_URL: baseUrl } = parts.environment;
+  const variables = Object.entries({
+    ...parts.environment,
+    ...(baseUrl === undefined ? {} : { CLOUDFLARE_BASE_URL: baseUrl }),
+  });
   const engine = [
     '#!/bin/sh',
     '# pulumi with the state and the vendors of this clone; written by `npm start`.',

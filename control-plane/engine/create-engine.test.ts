@@ -176,6 +176,31 @@ describe('engine', function () {
       expect((await bench.engine.listStacks()).map(({ stack }) => stack)).not.to.include(spec.stack);
     });
 
+    const BROKEN = [
+      ['contabo', 'Contabo could not start the machine (The installation failed).'],
+      ['hostinger', 'Hostinger could not start the machine (error).'],
+    ] as const;
+    for (const [provider, reason] of BROKEN)
+      it(`${provider}, a machine that never runs: the reason, and it is given up`, async () => {
+        const spec = bench.createSpec(provider);
+        bench.sandbox.faults.add({ vendor: provider, method: 'POST', path: ORDER[provider], becomes: 'error' });
+        const error = await failureOf(bench.engine.up(spec));
+        expect([error.code, error.detail]).to.deep.equal(['engine_failed', reason]);
+        expect(await bench.engine.destroy(spec.stack, provider)).to.have.length(1);
+        expect(await bench.listLive(spec.stack)).to.deep.equal([]);
+        await bench.engine.up(spec);
+        expect(await bench.listLive(spec.stack), 'the next try gets another one').to.have.length(1);
+        await bench.engine.destroy(spec.stack, provider);
+      });
+
+    it('hostinger, a machine that was bought and not set up: is set up', async () => {
+      const spec = bench.createSpec('hostinger');
+      bench.sandbox.faults.add({ vendor: 'hostinger', method: 'POST', path: ORDER.hostinger, becomes: 'initial' });
+      await bench.engine.up(spec);
+      expect(await bench.listLive(spec.stack)).to.have.length(1);
+      await bench.engine.destroy(spec.stack, 'hostinger');
+    });
+
     it('DNS refused: the reason, and destroy finds the machine', async () => {
       const spec = bench.createSpec('hostinger');
       const body = {
@@ -193,6 +218,31 @@ describe('engine', function () {
       expect(await bench.engine.destroy(spec.stack, 'hostinger')).to.have.length(1);
       expect(await bench.listLive(spec.stack)).to.deep.equal([]);
     });
+  });
+
+  it('replaces a machine: name away, old one given up, new one made, name set', async () => {
+    const spec = bench.createSpec('contabo');
+    const before = await bench.engine.up(spec);
+    const since = bench.sandbox.requests.list().at(-1)?.id ?? 0;
+    const after = await bench.engine.up({ ...spec, region: 'UK' });
+    expect(after.provider_instance_id).not.to.equal(before.provider_instance_id);
+    const calls = bench.sandbox.requests
+      .list({ since })
+      .filter(({ method, path }) => method !== 'GET' && !path.includes('/token'))
+      .map(
+        ({ vendor, method, path }) =>
+          `${vendor} ${method} ${path.replace(/.*\/(instances|dns_records)/, '$1').replace(/\d{4,}|[0-9a-f]{32}/, 'ID')}`,
+      );
+    expect(calls).to.deep.equal([
+      'cloudflare DELETE dns_records/ID',
+      'contabo PUT instances/ID',
+      'contabo POST instances/ID/cancel',
+      'contabo PATCH instances/ID',
+      'contabo POST instances',
+      'cloudflare POST dns_records',
+    ]);
+    expect(await bench.listLive(spec.stack)).to.deep.equal([after.provider_instance_id]);
+    await bench.engine.destroy(spec.stack, 'contabo');
   });
 
   it('says stack_busy while somebody else holds the lock', async () => {

@@ -86,7 +86,9 @@ export function createCloudflarePlugin({ baseUrl, token }: CloudflareOptions): P
       return { inputs: news, failures };
     },
     diff: async (_id, _urn, olds, news) => {
-      const replaces = listChanges(olds, news, ['zoneId']);
+      // The program wants a record with other content to be another record (replaceOnChanges), which the engine reads off a provider's
+      // detailed diff. The SDK's server can't give one, so this says it by itself.
+      const replaces = listChanges(olds, news, ['zoneId', 'content']);
       return { changes: replaces.length > 0 || listChanges(olds, news, UPDATED).length > 0, replaces };
     },
     create: async (_urn, inputs) => {
