@@ -39,7 +39,7 @@ export function composeAnswer(input: ModelInput, vendor: { name: string; keyVari
       'I understand nothing, but I can tell you for certain what reached me.',
     `## What you asked\n\n${quote(question)}`,
     files.length === 0 ? '## What you sent\n\nNo files came with the question.' : describeFiles(files),
-    `## What to do next\n\nSet \`${vendor.keyVariable}\` and start Spoq again: the same question then goes to the real model.`,
+    `## What to do next\n\nSet \`${vendor.keyVariable}\` and start Spoq again: a box made then asks the real model.`,
   ].join('\n\n');
 }
 
