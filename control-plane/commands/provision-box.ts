@@ -104,6 +104,8 @@ async function chooseHostname(deps: ProvisionDeps, tx: Db, user: UserRow): Promi
   await lockInTransaction(tx, 'hostnames');
   const since = new Date(deps.now().getTime() - HOSTNAME_REST_DAYS * 86_400_000);
   const taken = await listTakenHostnames(tx, user.id, since);
+  // Ours may stand in the same zone, and whoever shares our name gets our visitors.
+  taken.add(new URL(deps.config.BASE_URL).hostname);
   for (const label of listLabelCandidates(toBoxLabel(user.username))) {
     const hostname = `${label}.${deps.config.BOX_DOMAIN}`;
     if (!taken.has(hostname)) return hostname;
