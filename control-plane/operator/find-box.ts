@@ -17,7 +17,7 @@ export async function listBoxes(db: Db, { all }: { all: boolean }): Promise<BoxO
 
 /**
  * The box that an operator means: by GitHub login, host name, box id, user id, or name of the stack.
- * @throws SpoqError `no_box`
+ * @throws SpoqError `no_box`, or `conflict` where that could be several people's
  */
 export async function findBoxOf(db: Db, who: string): Promise<BoxOfUser> {
   const id = who.replace(/^box-/, '').toLowerCase();
@@ -32,5 +32,13 @@ export async function findBoxOf(db: Db, who: string): Promise<BoxOfUser> {
   const [box] = rows;
   if (box === undefined)
     throw new SpoqError('no_box', { detail: `${who} has no box.`, next: 'See `npm run operator -- list --all`.' });
+  // A login that was given up at GitHub can be somebody else's by now, and our record of it old.
+  const isLive = (row: BoxOfUser) => row.status !== 'terminated';
+  const meant = rows.filter((row) => isLive(row) === isLive(box));
+  if (new Set(meant.map((row) => row.user_id)).size > 1)
+    throw new SpoqError('conflict', {
+      detail: `Several people are known as ${who}: ${meant.map((row) => `box-${row.id} (${row.hostname})`).join(', ')}.`,
+      next: 'Name the one you mean by its stack or host name.',
+    });
   return box;
 }
