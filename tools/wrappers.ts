@@ -5,14 +5,14 @@ import { writePrivateFile } from './state-folder.ts';
 
 export interface WrapperOptions {
   root: string;
-  parts: Pick<Parts, 'baseUrl' | 'environment'>;
+  parts: Pick<Parts, 'baseUrl'>;
   /** argv of the spoq executable. */
-  spoq: string[];
+  spoq: readonly string[];
 }
 
 /**
  * Writes `.spoq/bin/spoq`, a spoq that talks to this run and keeps its credentials in here, and `.spoq/bin/pulumi`, an engine that
- * sees this run's stacks. 0700: the second one holds the passphrase.
+ * sees this run's stacks: `.spoq/bin/pulumi preview --stack box-<id>`.
  */
 export function writeWrappers(folder: StateFolder, { root, parts, spoq }: WrapperOptions): void {
   const home = path.join(folder.dir, 'home');
@@ -24,16 +24,13 @@ export function writeWrappers(folder: StateFolder, { root, parts, spoq }: Wrappe
     `exec ${spoq.map(quote).join(' ')} "$@"`,
   ];
   writePrivateFile(path.join(folder.bin, 'spoq'), `${cli.join('\n')}\n`, 0o700);
-  // All of it: the program asks the operators' command what the box should be, and that reads the whole configuration.
-  const { CLOUDFLARE_API_URL: baseUrl } = parts.environment;
-  const variables = Object.entries({
-    ...parts.environment,
-    ...(baseUrl === undefined ? {} : { CLOUDFLARE_BASE_URL: baseUrl }),
-  });
+  const operator = ['node', path.join(root, 'tools', 'setup.mjs'), 'operator', 'env'].map(quote).join(' ');
   const engine = [
     '#!/bin/sh',
-    '# pulumi with the state and the vendors of this clone; written by `npm start`.',
-    ...variables.map(([name, value]) => `export ${name}=${quote(value)}`),
+    '# pulumi with the state and the vendors of this clone; written by `npm start`. Holds no secret: they are asked for.',
+    `export SPOQ_STATE_DIR=${quote(folder.dir)}`,
+    `exports=$(${operator}) || exit`,
+    'eval "$exports"',
     `exec pulumi -C ${quote(root)} "$@"`,
   ];
   writePrivateFile(path.join(folder.bin, 'pulumi'), `${engine.join('\n')}\n`, 0o700);
