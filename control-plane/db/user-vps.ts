@@ -44,6 +44,14 @@ export async function findBoxOfUser(db: Db, userId: string): Promise<UserVpsRow 
   return db<UserVpsRow>('user_vps').where('user_id', userId).whereNot('status', 'terminated').first();
 }
 
+/** Boxes that are to become ready, the oldest first. */
+export async function listBoxesBeingMade(db: Db): Promise<Pick<UserVpsRow, 'id' | 'user_id' | 'status'>[]> {
+  return db<UserVpsRow>('user_vps')
+    .whereIn('status', ['pending', 'provisioning'])
+    .orderBy('created_at')
+    .select('id', 'user_id', 'status');
+}
+
 export async function insertBox(
   db: Db,
   row: Omit<

@@ -5,6 +5,7 @@ import { takeFence } from '../db/user-vps.ts';
 import { createBoxWorld, type BoxWorld } from '../testing/box-world.ts';
 import { makeBox } from '../testing/scripted-engine.ts';
 import { QUEUES, type BoxJob } from './queues.ts';
+import { rescueBoxes } from './rescue-boxes.ts';
 
 type Row = Record<string, unknown>;
 
@@ -230,6 +231,28 @@ describe('jobs of boxes', function () {
     const worker = await world.work();
     const failed = await world.waitForBox(userId, isStatus('failed'));
     expect(failed['failure']).to.match(/^Something broke on our side/);
+    await worker.stop();
+  });
+
+  it('finds a box that no job works on any more, and leaves alone those that have one', async () => {
+    const { userId } = await ask('judy');
+    const left = await world.waitForBox(userId, isStatus('pending'));
+    const { userId: otherId } = await ask('kate');
+    const queued = await world.waitForBox(otherId, isStatus('pending'));
+    // As after a vendor's outage that outlasted every attempt, the last resort's too.
+    await world.database
+      .db('user_vps')
+      .where('id', String(left['id']))
+      .update({ status: 'provisioning', failure: 'No machine to be had.' });
+    await world.database.db.raw(`UPDATE pgboss.job SET state = 'failed' WHERE singleton_key = ?`, [String(left['id'])]);
+    for (let round = 0; round < 2; round += 1) await rescueBoxes(world.cp.deps);
+    expect(await jobsOf(left['id'])).to.deep.equal(['failed', 'created']);
+    expect(await jobsOf(queued['id'])).to.deep.equal(['created']);
+    const worker = await world.work();
+    expect(await world.waitForBox(userId, isStatus('failed'))).to.deep.include({ failure: 'No machine to be had.' });
+    await world.waitForBox(otherId, isStatus('ready'));
+    await rescueBoxes(world.cp.deps);
+    expect(await jobsOf(left['id'])).to.deep.equal(['failed', 'completed']);
     await worker.stop();
   });
 });

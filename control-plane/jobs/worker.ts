@@ -5,6 +5,7 @@ import { expireRecords } from './expire.ts';
 import { runProvisionDeadJob, runProvisionJob } from './provision-job.ts';
 import { QUEUES, type BoxJob } from './queues.ts';
 import { reconcileMachines } from './reconcile-machines.ts';
+import { rescueBoxes } from './rescue-boxes.ts';
 import type { Attempt, WorkerDeps } from './worker-deps.ts';
 
 /** Jobs of others that were handed back or left by a dead worker wake nobody, so they are looked for. */
@@ -55,7 +56,10 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
   await work(QUEUES.provisionDead, 1, onBox(QUEUES.provisionDead, runProvisionDeadJob));
   await work(QUEUES.destroy, concurrency, onBox(QUEUES.destroy, runDestroyJob));
   await work(QUEUES.reconcile, 1, (_job, signal) => reconcileMachines(deps, signal));
-  await work(QUEUES.expire, 1, () => expireRecords(deps));
+  await work(QUEUES.expire, 1, async () => {
+    await rescueBoxes(deps);
+    await expireRecords(deps);
+  });
   await boss.schedule(QUEUES.reconcile, '17 * * * *');
   await boss.schedule(QUEUES.expire, '*/10 * * * *');
   return {

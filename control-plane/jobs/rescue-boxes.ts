@@ -1,0 +1,24 @@
+import type { JobWithMetadata } from 'pg-boss';
+import { listBoxesBeingMade } from '../db/user-vps.ts';
+import type { Deps } from '../deps.ts';
+import { QUEUES, sendBoxJob, type BoxJob } from './queues.ts';
+
+/**
+ * Gives a job to every box that is being made and has none: after a vendor's outage that outlasted every attempt, the last
+ * resort's too. Otherwise its person would wait for ever, and a machine of it would be paid for as long.
+ */
+export async function rescueBoxes(deps: Pick<Deps, 'db' | 'boss' | 'log'>): Promise<void> {
+  for (const box of await listBoxesBeingMade(deps.db)) {
+    if (await hasJob(deps, box.id)) continue;
+    deps.log.error({ box_id: box.id, status: box.status }, 'a box that no job works on is taken up again');
+    await deps.db.transaction((tx) => sendBoxJob(deps.boss, tx, QUEUES.provision, box));
+  }
+}
+
+async function hasJob({ boss }: Pick<Deps, 'boss'>, boxId: string): Promise<boolean> {
+  const data: BoxJob = { user_vps_id: boxId };
+  const isOpen = ({ state }: Pick<JobWithMetadata, 'state'>) => ['created', 'retry', 'active'].includes(state);
+  for (const queue of [QUEUES.provision, QUEUES.provisionDead])
+    if ((await boss.findJobs(queue, { data })).some(isOpen)) return true;
+  return false;
+}
