@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { COMPILE_FLAGS } from '../tools/build-release.ts';
 import { runCommand } from '../tools/run-command.ts';
 
 /** The floor: the smallest program that answers `--version`. */
@@ -13,8 +14,7 @@ export async function compileHello(root: string, dir: string, env: NodeJS.Proces
   const file = path.join(dir, 'hello');
   writeFileSync(source, HELLO);
   const bun = path.join(root, 'node_modules', '.bin', 'bun');
-  const args = ['build', '--compile', '--minify', '--bytecode', '--format=esm', '--outfile', file, source];
-  const result = await runCommand(bun, args, { cwd: dir, env });
+  const result = await runCommand(bun, [...COMPILE_FLAGS, '--outfile', file, source], { cwd: dir, env });
   if (result.code !== 0) throw new Error(`bun could not compile the floor: ${result.stderr}`);
   return file;
 }

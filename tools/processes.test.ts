@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import type { Child } from './child.ts';
 import { openProcessRecord } from './leftovers.ts';
 import { checkPorts, parsePort } from './ports.ts';
 import { endProcesses, findFamily, listProcesses, stillRunning } from './process-table.ts';
-import { findOwner, loadSecrets, lockStateFolder, openStateFolder } from './state-folder.ts';
+import { exchangePort, findOwner, forgetState, loadSecrets, lockStateFolder, openStateFolder } from './state-folder.ts';
 
 describe('processes', () => {
   let dir: string;
@@ -115,12 +115,26 @@ describe('processes', () => {
     again();
   });
 
-  it('makes secrets once and keeps them to their owner', async () => {
+  it('notices that the ports were others before', () => {
+    const folder = openStateFolder(path.join(dir, 'state'));
+    const ports = [4000, 4000, 5000, 4000];
+    expect(ports.map((port) => exchangePort(folder, port))).to.deep.equal([undefined, undefined, 4000, 5000]);
+  });
+
+  it('forgets everything but the lock it holds', () => {
+    const folder = openStateFolder(path.join(dir, 'state'));
+    const unlock = lockStateFolder(folder);
+    loadSecrets(folder);
+    forgetState(folder);
+    expect(readdirSync(folder.dir).toSorted()).to.deep.equal(['bin', 'logs', 'sandbox', 'start.lock']);
+    unlock();
+  });
+
+  it('makes secrets once and keeps them to their owner', () => {
     const folder = openStateFolder(path.join(dir, 'state'));
     const secrets = loadSecrets(folder);
     expect(loadSecrets(folder)).to.deep.equal(secrets);
     expect(Buffer.from(secrets.ENCRYPTION_KEY, 'base64')).to.have.length(32);
-    const { statSync } = await import('node:fs');
     expect(statSync(path.join(folder.dir, 'secrets.json')).mode & 0o777).to.equal(0o600);
   });
 });

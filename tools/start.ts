@@ -8,6 +8,7 @@ import { startProduction } from './production.ts';
 import { runTool, untilAborted } from './run-tool.ts';
 import type { ToolContext } from './run-tool.ts';
 import {
+  exchangePort,
   forgetState,
   loadSecrets,
   lockStateFolder,
@@ -45,6 +46,11 @@ async function startSandboxed(context: ToolContext, fresh: boolean): Promise<voi
   if (fresh) forgetState(folder);
   const ports = Object.fromEntries(Object.entries(PORT_OFFSETS).map(([name, offset]) => [name, base + offset]));
   await checkPorts(ports, base);
+  const former = exchangePort(folder, base);
+  if (former !== undefined) {
+    terminal.line(`Boxes of earlier runs know Spoq at port ${former} and let nobody in who signs in at another one;`);
+    terminal.line(`start with SPOQ_PORT=${former} to use them.`);
+  }
   const prepared = await prepare({ root, env, terminal, signal });
   const parts = await startParts({
     root,

@@ -90,6 +90,14 @@ export function forgetState(folder: StateFolder): void {
   openStateFolder(folder.dir);
 }
 
+/** Remembers the first of the ports; answers the one of the run before if that was another. */
+export function exchangePort(folder: StateFolder, port: number): number | undefined {
+  const file = path.join(folder.dir, 'port');
+  const former = existsSync(file) ? Number(readFileSync(file, 'utf8')) : port;
+  writeFileSync(file, String(port));
+  return former === port ? undefined : former;
+}
+
 /** Who runs on this folder now, or undefined. A lock whose process is gone counts as none. */
 export function findOwner(folder: StateFolder): Owner | undefined {
   const file = path.join(folder.dir, LOCK);
