@@ -32,6 +32,7 @@ export async function createControlServer(
   const app = new Koa<RequestState>();
   app.on('error', (error: unknown) => deps.log.error({ err: error }, 'sandbox page failed'));
   app.use(answerFaultyInput);
+  if (isLoopback(options.host)) app.use(refuseOtherNames);
   app.use(refuseOtherSites);
   app.use(parseBody);
   app.use(createApiRoutes(deps).routes() as Middleware<RequestState>);
@@ -113,6 +114,19 @@ const answerFaultyInput: Middleware<RequestState> = async (ctx, next) => {
     const faults = error.issues.map(({ path, message }) => `${path.join('.') || 'fault'}: ${message}`);
     ctx.body = `${faults.join('\n')}\n`;
   }
+};
+
+function isLoopback(name: string): boolean {
+  return /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(name);
+}
+
+/**
+ * The page shows what vendors were sent, keys among it. A name that leads here and isn't this machine's own belongs to
+ * somebody whose page would read it all (DNS rebinding).
+ */
+const refuseOtherNames: Middleware<RequestState> = (ctx, next) => {
+  if (!isLoopback(ctx.get('host').replace(/:\d+$/, ''))) ctx.throw(403, 'The sandbox answers as localhost only');
+  return next();
 };
 
 /** A page of another site must not make a browser change anything here. Programs send no such header. */

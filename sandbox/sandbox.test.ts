@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -224,6 +225,22 @@ describe('the control API and the page', () => {
     for (const asset of ['pico.css', 'sandbox.css', 'live.js'])
       expect((await fetch(`${page}/assets/${asset}`)).status).to.equal(200);
     expect((await fetch(`${page}/assets/..%2froutes.ts`)).status).to.equal(404);
+  });
+
+  it('shows nothing under a name that somebody else has led to this machine', async () => {
+    const ask = async (path: string, host: string): Promise<number | undefined> => {
+      const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
+      get(new URL(path, page), { headers: { host } }, (answer) => resolve(answer.resume().statusCode)).once(
+        'error',
+        reject,
+      );
+      return promise;
+    };
+    const { port } = new URL(page);
+    for (const name of ['localhost', '127.0.0.1', '[::1]', 'box.localhost'])
+      expect(await ask('/api/requests', `${name}:${port}`), name).to.equal(200);
+    for (const name of ['rebound.example', 'localhost.example', '127.0.0.1.example', '192.0.2.1'])
+      for (const path of ['/', '/api/requests']) expect(await ask(path, `${name}:${port}`), name).to.equal(403);
   });
 
   it('adds and removes faults by its forms, not for other sites', async () => {
