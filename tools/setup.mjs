@@ -121,7 +121,8 @@ function describeFailure({ code, output, missing, signal }) {
 /** One installation at a time in this clone. A lock whose owner is dead is taken over. */
 async function withLock(work) {
   const file = path.join(root, '.spoq', 'setup.lock');
-  mkdirSync(path.dirname(file), { recursive: true });
+  // tools/state-folder.ts will put secrets in there.
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   for (let told = false; !takeLock(file); told = true) {
     const pid = readOwner(file);
     if (!told) console.error(`Another run (pid ${pid}) is installing packages in this clone; waiting for it.`);

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -78,6 +79,11 @@ ln -s '${process.execPath}' node_modules/.bin/node
       stderr: '',
       installs: 1,
     });
+  });
+
+  it('makes the folder of secrets its own before anything lies in it', async () => {
+    await setup('check');
+    expect((statSync(path.join(root, '.spoq')).mode & 0o777).toString(8)).to.equal('700');
   });
 
   it('installs again when the lock file has changed', async () => {
