@@ -44,7 +44,7 @@ const folderOf = (path: string): string => fileURLToPath(new URL(path, import.me
 /** Starts a sandbox and points an engine to it. */
 export async function createEngineBench(extra: Record<string, string> = {}): Promise<EngineBench> {
   const folder = await mkdtemp(join(tmpdir(), 'spoq-engine-test-'));
-  await Promise.all(['state', 'home', 'sandbox'].map((name) => mkdir(join(folder, name))));
+  await Promise.all(['state', 'home', 'sandbox', 'tmp'].map((name) => mkdir(join(folder, name))));
   const vendors = ['contabo', 'hostinger', 'cloudflare'] as const;
   const delays = { provisioning_ms: 30, installing_ms: 30, action_ms: 10 };
   const sandbox = await createSandbox({ stateDir: join(folder, 'sandbox'), vendors, delays });
@@ -52,6 +52,8 @@ export async function createEngineBench(extra: Record<string, string> = {}): Pro
   const env = {
     ...credentials,
     HOME: folder,
+    // A worker that is killed can't remove the folder of its engine.
+    TMPDIR: join(folder, 'tmp'),
     PATH: [folderOf('../../../stacks/bin'), folderOf('../../../sandbox/plugins'), process.env['PATH']].join(delimiter),
     CLOUDFLARE_BASE_URL: CLOUDFLARE_API_URL ?? '',
     CLOUDFLARE_ZONE_ID: CLOUDFLARE_ZONE_ID ?? '',
