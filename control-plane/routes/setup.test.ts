@@ -95,6 +95,19 @@ describe('the pages of the sign-up', function () {
     expect(written).not.to.contain('pässwörd').and.not.contain('Password123!').and.not.contain(crypt);
   });
 
+  it('does not remember a time zone that is none', async () => {
+    const { browser } = await world.becomeReady('nora');
+    const zones = () => world.database.db('sessions').whereRaw(`data->>'time_zone' IS NOT NULL`).select('data');
+    const before = await zones();
+    for (const zone of ['\0', '\ud800', '<b>', ' ']) {
+      const query = new URLSearchParams({ time_zone: zone });
+      expect((await browser.get(`/setup/region?${query}`)).status).to.equal(200);
+      const form = { password: GOOD_PASSWORD, time_zone: zone };
+      expect((await browser.post('/setup/password', form)).location).to.equal('/setup');
+    }
+    expect(await zones()).to.deep.equal(before);
+  });
+
   it('puts the region first that is nearest to the time zone', async () => {
     const { browser } = await world.becomeReady('cora');
     const chosen = async (path = '/setup/region', headers = {}) =>

@@ -27,6 +27,8 @@ import { findRegion } from '../regions/regions.ts';
 /** No field of a page lets one type a control character. */
 const SHOWN_RULES = PASSWORD_RULES.filter(({ id }) => id !== 'plain');
 const TimeZone = z.string().max(64).optional();
+/** What IANA's names are made of. Anything else is no zone, and a NUL is nothing that a database keeps. */
+const ZONE_NAME = /^[\w+/-]+$/;
 
 /** The sign-up after the payment: password, region, progress, credentials. /setup leads to whichever comes next. */
 export function createSetupRoutes(deps: Deps): Router {
@@ -132,7 +134,7 @@ export function createSetupRoutes(deps: Deps): Router {
 
   async function rememberTimeZone(ctx: Context, timeZone: string | undefined): Promise<void> {
     const session = getSession(ctx);
-    if (timeZone === undefined || timeZone === '' || timeZone === session.data.time_zone) return;
+    if (timeZone === undefined || !ZONE_NAME.test(timeZone) || timeZone === session.data.time_zone) return;
     await session.save({ ...session.data, time_zone: timeZone });
   }
 

@@ -224,7 +224,8 @@ describe('paying', function () {
     const stranger = new Browser(world.cp.url);
     await signInAs(stranger, 'udo', 904);
     expect((await stranger.get(`/welcome?session_id=${sessionId}`)).status).to.equal(404);
-    expect((await stranger.get('/welcome?session_id=cs_never')).status).to.equal(404);
+    for (const id of ['cs_never', '%00', 'cs_%00', '%ED%A0%80'])
+      expect((await stranger.get(`/welcome?session_id=${id}`)).status, id).to.equal(404);
     expect((await stranger.get('/setup')).location).to.equal('/?choose=1#plans');
   });
 

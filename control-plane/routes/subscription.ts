@@ -14,6 +14,9 @@ import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { getSession, type Session } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
 
+/** What ids of Checkout sessions are made of. */
+const SESSION_ID = /^cs_\w{1,250}$/;
+
 /** Paying: the way to Stripe Checkout, and back from it. */
 export function createSubscriptionRoutes(deps: Deps): Router {
   const router = new Router();
@@ -73,7 +76,7 @@ async function receivePayment(
   session: Session,
   id: string,
 ): Promise<'open' | 'paid' | 'bound' | 'expired'> {
-  const known = await findCheckoutByStripeSession(deps.db, id);
+  const known = SESSION_ID.test(id) ? await findCheckoutByStripeSession(deps.db, id) : undefined;
   const { user } = session;
   const isOthers = known?.user_id != null && user !== undefined && known.user_id !== user.id;
   if (known === undefined || isOthers)
