@@ -53,6 +53,18 @@ async function reserveCheckout(
 }
 
 async function openSession(deps: CheckoutDeps, checkout: CheckoutRow): Promise<string> {
+  try {
+    return await askForSession(deps, checkout);
+  } catch (error) {
+    // Stripe repeats an answer under the same key for a day, a failure too: the next try must be another intention.
+    const status = (error as { cause?: { statusCode?: number } }).cause?.statusCode;
+    if (status !== undefined && ![409, 429].includes(status))
+      await updateCheckout(deps.db, checkout.id, { status: 'expired' });
+    throw error;
+  }
+}
+
+async function askForSession(deps: CheckoutDeps, checkout: CheckoutRow): Promise<string> {
   const prices = await ensurePrices(deps);
   const { BASE_URL: base } = deps.config;
   const session = await askStripe('begin the payment', () =>

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { expect } from 'chai';
+import { Stripe } from 'stripe';
 import { createBoxWorld, stripeControl, type BoxWorld } from '../testing/box-world.ts';
 import { Browser } from '../testing/browser.ts';
 
@@ -110,6 +111,26 @@ describe('paying', function () {
       expect(page.text).to.contain('What you have paid is not lost').and.not.contain('Nothing was charged');
     } finally {
       cp.deps.stripe = stripe;
+    }
+  });
+
+  it('begins anew where Stripe would only repeat the failure that it keeps under a key', async () => {
+    const { sessions } = world.cp.deps.stripe.checkout;
+    const { create } = sessions;
+    const kept = new Set<unknown>();
+    sessions.create = ((params: object, options: { idempotencyKey: string }) => {
+      if (kept.size > 0 && !kept.has(options.idempotencyKey)) return create.call(sessions, params, options);
+      kept.add(options.idempotencyKey);
+      throw new Stripe.errors.StripeAPIError({ message: 'An error of ours', type: 'api_error', statusCode: 500 });
+    }) as typeof create;
+    try {
+      const browser = new Browser(world.cp.url);
+      expect((await browser.post('/api/subscription/create', { plan: 'basic' })).status).to.equal(502);
+      const again = await browser.post('/api/subscription/create', { plan: 'basic' });
+      expect([again.status, new URL(again.location ?? '').origin]).to.deep.equal([303, world.stripe.url]);
+      expect((await checkouts()).slice(-2).map(({ status }) => status)).to.deep.equal(['expired', 'open']);
+    } finally {
+      sessions.create = create;
     }
   });
 
