@@ -26,12 +26,15 @@ const ARROWS: Record<string, readonly string[]> = {
   'control-plane/engine': ['contract', 'control-plane', 'stacks'],
   sandbox: [],
   tools: ['contract', 'control-plane/config.ts', 'test/harness', 'bench'],
-  bench: ['contract', 'tools', 'control-plane', 'stacks', 'test/harness'],
+  bench: ['contract', 'tools', 'control-plane', 'stacks', 'sandbox', 'test/harness'],
 };
 
 function isForTests(file: string): boolean {
   return (
-    file.endsWith('.test.ts') || file.startsWith('test/') || file.includes('/testing/') || file.includes('/fixtures/')
+    file.endsWith('.test.ts') ||
+    file.startsWith('test/') ||
+    /\/testing(\/|\.ts$)/.test(file) ||
+    file.includes('/fixtures/')
   );
 }
 
