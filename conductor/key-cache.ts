@@ -59,10 +59,12 @@ export function createKeyCache(deps: KeyCacheDeps): KeyCache {
   async function fetchKeys(): Promise<void> {
     try {
       const jwks = await fetchJwks(deps, stopping.signal);
-      keys = await importKeys(jwks, deps.log);
+      const fetched = await importKeys(jwks, deps.log);
+      // Kept before they are used: a box that let somebody in once can do so after a kill, without the control plane.
+      await saveKeys(jwks);
+      keys = fetched;
       failures = 0;
       nextAllowedAt = deps.now() + COOLDOWN_MS;
-      await saveKeys(jwks);
     } catch (error) {
       if (stopping.signal.aborted) return;
       failures += 1;
