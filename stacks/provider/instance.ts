@@ -22,8 +22,8 @@ export class UnfinishedInstance extends Error {
   }
 }
 
-/** How often an order whose answer was lost is looked for before it is taken for not made: lists may lag behind orders. */
-const LOOKS_AFTER_LOST_ANSWER = 3;
+/** How often an order whose answer was lost is looked for before it is taken for not made: two minutes at 5 s, for a second machine costs a month. */
+const LOOKS_AFTER_LOST_ANSWER = 24;
 const BUY_TRIES = 4;
 
 /** Buys the machine, or takes the one of that name that an earlier run bought; answers it once it runs and has an address. */
