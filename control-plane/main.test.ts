@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import { createTestDatabase, type TestDatabase } from '../test/harness/database.ts';
+import { createTestEnvironment } from './testing/environment.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
 
@@ -18,26 +18,10 @@ describe('the processes of the control plane', function () {
 
   const environment = (): Record<string, string> => ({
     PATH: process.env['PATH'] ?? '',
-    DATABASE_URL: database.url,
+    ...createTestEnvironment(database.url),
     SERVER_HOST: '127.0.0.1',
     SERVER_PORT: '0',
     METRICS_PORT: '0',
-    BASE_URL: 'http://localhost:4000',
-    BOX_DOMAIN: 'spoq.localhost',
-    ENCRYPTION_KEY: randomBytes(32).toString('base64'),
-    GITHUB_CLIENT_ID: 'client',
-    GITHUB_CLIENT_SECRET: 'secret',
-    STRIPE_SECRET_KEY: 'sk_test_1',
-    STRIPE_WEBHOOK_SECRET: 'whsec_1',
-    STRIPE_API_URL: 'http://127.0.0.1:9',
-    CONTABO_CLIENT_ID: 'client',
-    CONTABO_CLIENT_SECRET: 'secret',
-    CONTABO_API_USER: 'user',
-    CONTABO_API_PASSWORD: 'password',
-    CLOUDFLARE_API_TOKEN: 'token',
-    CLOUDFLARE_ZONE_ID: '0'.repeat(32),
-    ANTHROPIC_API_KEY: 'sk-ant-1',
-    PULUMI_CONFIG_PASSPHRASE: 'passphrase',
     LOG_LEVEL: 'warn',
   });
 

@@ -1,8 +1,8 @@
 import { get as httpGet, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { waitFor } from '../test/harness/wait.ts';
 import type { Sandbox } from './index.ts';
-import { waitUntil } from './run-vendor.ts';
 import {
   askEdge,
   type Call,
@@ -34,7 +34,7 @@ describe('the front door', function () {
     await cloudflare('POST', records, { type: 'A', name: HOST, content: '198.51.100.10' });
     await cloudflare('POST', records, { type: 'A', name: 'bare', content: '198.51.100.11' });
     await cloudflare('POST', records, { type: 'A', name: 'stale', content: '203.0.113.99' });
-    await waitUntil('the conductor', () => sandbox.machines.findSocket('198.51.100.10') ?? undefined);
+    await waitFor('the conductor', () => sandbox.machines.findSocket('198.51.100.10') ?? undefined);
   });
   after(async () => {
     await sandbox.close();
@@ -97,15 +97,15 @@ describe('the front door', function () {
     expect([answer.headers['content-type'], chunk]).to.deep.equal(['text/event-stream', 'data: first\n\n']);
     answer.on('error', () => undefined);
     answer.destroy();
-    await waitUntil('the conductor to notice', () => readState('closed') === '/stream\n');
+    await waitFor('the conductor to notice', () => readState('closed') === '/stream\n');
   });
 
   it('passes a hang-up on before there is an answer', async () => {
     const request = httpGet(`${sandbox.urls['edge']}/hold`, { headers: { host: HOST } });
     request.on('error', () => undefined);
-    await waitUntil('the conductor to be asked', () => readState('opened')?.endsWith('/hold\n'));
+    await waitFor('the conductor to be asked', () => readState('opened')?.endsWith('/hold\n'));
     request.destroy();
-    await waitUntil('the conductor to notice', () => readState('closed')?.endsWith('/hold\n'));
+    await waitFor('the conductor to notice', () => readState('closed')?.endsWith('/hold\n'));
   });
 
   it('hangs up when the machine dies in the middle of an answer', async () => {

@@ -79,14 +79,3 @@ export async function runVendor(
     },
   };
 }
-
-/** Waits until `probe` answers something other than undefined or false; fails with `what` after fifteen seconds. */
-export async function waitUntil<T>(what: string, probe: () => T | Promise<T>): Promise<Exclude<T, undefined | false>> {
-  const deadline = Date.now() + 15_000;
-  for (;;) {
-    const found = await probe();
-    if (found !== undefined && found !== false) return found as Exclude<T, undefined | false>;
-    if (Date.now() > deadline) throw new Error(`Waited too long for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

@@ -4,9 +4,9 @@ import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { waitFor } from '../test/harness/wait.ts';
 import type { Sandbox } from './index.ts';
 import type { RequestEntry } from './request-log.ts';
-import { waitUntil } from './run-vendor.ts';
 import {
   askEdge,
   CONDUCTOR,
@@ -83,12 +83,12 @@ describe('the sandbox', function () {
       name: 'alice',
       content: '198.51.100.10',
     });
-    await waitUntil('the conductor', () => first.machines.findSocket('198.51.100.10') ?? undefined);
+    await waitFor('the conductor', () => first.machines.findSocket('198.51.100.10') ?? undefined);
     await first.close();
 
     const second = await startSandbox(place.folder);
     try {
-      await waitUntil('the conductor', () => second.machines.findSocket('198.51.100.10') ?? undefined);
+      await waitFor('the conductor', () => second.machines.findSocket('198.51.100.10') ?? undefined);
       expect((await askEdge(second, 'alice.spoq.localhost', '/')).status).to.equal(200);
       const kept = ['CONTABO_CLIENT_SECRET', 'HOSTINGER_API_KEY', 'CLOUDFLARE_API_TOKEN', 'CLOUDFLARE_ZONE_ID'];
       for (const name of kept) expect(second.credentials[name]).to.equal(first.credentials[name]);
@@ -107,7 +107,7 @@ describe('the sandbox', function () {
     const second = await startSandbox(place.folder);
     try {
       second.clock.advance(60_000);
-      await waitUntil('the conductor', () => second.machines.findSocket('198.51.100.10') ?? undefined);
+      await waitFor('the conductor', () => second.machines.findSocket('198.51.100.10') ?? undefined);
     } finally {
       await second.close();
     }
@@ -301,7 +301,7 @@ describe('the sandbox as a process', function () {
     child.stdout?.on('data', (chunk) => {
       text += String(chunk);
     });
-    const line = await waitUntil('the line', () => (text.includes('\n') ? text : undefined));
+    const line = await waitFor('the line', () => (text.includes('\n') ? text : undefined));
     return JSON.parse(line) as Pick<Sandbox, 'urls' | 'credentials'>;
   };
   const exit = (child: ChildProcess): Promise<number | null> => new Promise((resolve) => child.once('exit', resolve));
@@ -334,7 +334,7 @@ describe('the sandbox as a process', function () {
     const again = await readLine(second);
     const isUp = async (): Promise<boolean> =>
       (await machinesOf(again))[0]?.console.some((line) => line.includes('listening')) ?? false;
-    await waitUntil('the conductor', isUp);
+    await waitFor('the conductor', isUp);
     const { body } = await (await signInContabo(again))('GET', '/v1/compute/instances');
     expect(
       (body as { data: { displayName: string; status: string }[] }).data.map(({ displayName, status }) => [

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
+import { waitFor } from '../test/harness/wait.ts';
 import { createContabo } from '../stacks/vendors/contabo.ts';
 import { createHostinger } from '../stacks/vendors/hostinger.ts';
 import type { Vendor } from '../stacks/vendors/vendor.ts';
 import { type Defect, hasSpec, loadSpec, type Spec } from './conformance.ts';
 import type { Sandbox } from './index.ts';
-import { waitUntil } from './run-vendor.ts';
 import { makeFolder, makePostInstall, makeUserData, startSandbox } from './testing/fixtures.ts';
 import type { VendorName } from './vendor.ts';
 
@@ -24,15 +24,15 @@ async function liveThrough(vendor: Vendor, sandbox: Sandbox, order: Parameters<V
   expect(await vendor.find(order.name)).to.deep.equal([]);
   const id = await vendor.buy(order);
   if (id === undefined) throw new Error('Nothing was bought');
-  const ready = await waitUntil('the machine', async () => {
+  const ready = await waitFor('the machine', async () => {
     const instance = await vendor.get(id);
     return instance?.phase === 'ready' ? instance : undefined;
   });
   expect(ready).to.include({ id, name: order.name, ipAddress: '198.51.100.10', endsAt: null });
-  await waitUntil('the conductor', () => sandbox.machines.findSocket('198.51.100.10') ?? undefined);
+  await waitFor('the conductor', () => sandbox.machines.findSocket('198.51.100.10') ?? undefined);
   await vendor.tidy(order.name);
   await vendor.wipe(id);
-  await waitUntil('the wiped machine', async () => (await vendor.get(id))?.phase === 'ready');
+  await waitFor('the wiped machine', async () => (await vendor.get(id))?.phase === 'ready');
   await vendor.rename(id, `released-${id}`, order.domain);
   await vendor.endRenewal(id);
   await vendor.endRenewal(id); // a repetition is harmless

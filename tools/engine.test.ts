@@ -12,9 +12,9 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { closeServer, listenOnFreePort } from '../test/harness/listen.ts';
 import { getEngine, isAcceptable } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { runCommand } from './run-command.ts';
@@ -24,6 +24,7 @@ const ARCHIVE = `pulumi-v3.250.0-${process.platform}-${process.arch}.tar.gz`;
 describe('getEngine', () => {
   let dir: string;
   let server: Server;
+  let url: string;
   let served: Map<string, Buffer>;
   let requests: string[];
   let notices: string[];
@@ -41,13 +42,12 @@ describe('getEngine', () => {
   const cached = (): string => path.join(dir, 'cache', 'engine', 'v3.250.0', 'bin');
 
   function get(searchPath = '/usr/bin:/bin'): Promise<Engine> {
-    const { port } = server.address() as AddressInfo;
     return getEngine({
       env: { PATH: searchPath, HOME: dir, SPOQ_CACHE_DIR: path.join(dir, 'cache') },
       root: dir,
       onProgress: () => {},
       onNotice: (text) => notices.push(text),
-      releaseUrl: `http://127.0.0.1:${port}`,
+      releaseUrl: url,
     });
   }
 
@@ -59,10 +59,10 @@ describe('getEngine', () => {
       const body = served.get(request.url ?? '');
       response.writeHead(body === undefined ? 404 : 200).end(body);
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    ({ url } = await listenOnFreePort(server));
   });
   afterEach(async () => {
-    await new Promise((resolve) => server.close(resolve));
+    await closeServer(server);
     rmSync(dir, { recursive: true, force: true });
   });
 

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
+import { listenOnFreePort } from '../test/harness/listen.ts';
 import { findFreePort } from './ports.ts';
 import { startPostgres } from './postgres.ts';
 import type { Postgres } from './postgres.ts';
@@ -61,9 +61,8 @@ describe('startPostgres', () => {
 
   it('says that the port is in use, and what to do', async () => {
     const blocker = createServer((socket) => socket.resume()); // listens to everything and says nothing
-    await new Promise<void>((resolve) => blocker.listen(0, '127.0.0.1', resolve));
     const original = port;
-    port = (blocker.address() as AddressInfo).port;
+    ({ port } = await listenOnFreePort(blocker));
     const error = await start().catch((reason: unknown) => reason);
     await new Promise((resolve) => blocker.close(resolve));
     const message = `Port ${port} is in use, so Postgres cannot start. Set SPOQ_PORT to move all of Spoq's ports.`;

@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { listenOnFreePort } from '../test/harness/listen.ts';
 import { waitFor } from '../test/harness/wait.ts';
 import { startChild } from './child.ts';
 import type { Child } from './child.ts';
@@ -85,8 +85,7 @@ describe('processes', () => {
 
   it('names the port that is in use, who has it and the way out', async () => {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
+    const { port } = await listenOnFreePort(server);
     const error = await checkPorts({ control_plane: port }, 4000).catch((reason: unknown) => reason);
     await new Promise((resolve) => server.close(resolve));
     expect(error)

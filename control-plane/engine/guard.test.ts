@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { isRunning } from '../../test/harness/processes.ts';
 import { waitFor } from '../../test/harness/wait.ts';
 import { runGuarded } from './guard.ts';
 
@@ -67,21 +68,11 @@ describe('runGuarded', () => {
       createInterface({ input: parent.stdout }).once('line', (line) => resolve(Number(line))),
     );
     parent.kill('SIGKILL');
-    await waitFor('the child and its watcher to end', () => !isAlive(-pid));
+    await waitFor('the child and its watcher to end', () => !isRunning(-pid));
   });
 
   it('leaves no watcher behind after an ordinary end', async () => {
     const { stdout } = await runGuarded({ command: 'sh', args: ['-c', 'echo $$'], cwd, env });
-    await waitFor('the watcher to end', () => !isAlive(-Number(stdout)));
+    await waitFor('the watcher to end', () => !isRunning(-Number(stdout)));
   });
 });
-
-/** A negative number asks for the whole process group. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { isRunning } from '../../test/harness/processes.ts';
 import type { FaultRequest } from '../../sandbox/faults.ts';
 import type { BoxSpec } from '../../stacks/spec.ts';
 import { waitFor } from '../../test/harness/wait.ts';
@@ -127,11 +128,6 @@ function childrenOf(parent: number, name = /./): number[] {
       name.test(/^Name:\s+(.*)$/m.exec(status)?.[1] ?? '')
     );
   });
-}
-
-function isRunning(pid: number): boolean {
-  const status = readStatus(pid);
-  return status !== undefined && !/^State:\s+Z/m.test(status);
 }
 
 function readStatus(pid: number): string | undefined {

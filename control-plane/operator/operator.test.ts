@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { execFile, execFileSync } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import { createCipher } from '../cipher.ts';
 import { createEngineBench, type EngineBench, hasEngine, SECRETS } from '../engine/testing/bench.ts';
 import { createJwtSecret } from '../jwt-secret.ts';
 import { hashCrypt, sealPasswordCrypt } from '../password/hash.ts';
+import { createTestEnvironment } from '../testing/environment.ts';
 import { runOperator } from './run-operator.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -26,16 +27,14 @@ describe('operator', function () {
     [bench, database] = await Promise.all([createEngineBench(), createTestDatabase()]);
     const { HOME = '', PATH = '', PULUMI_HOME = '' } = bench.env;
     env = {
+      ...createTestEnvironment(database.url),
       ...bench.sandbox.credentials,
       HOME,
       PATH,
       PULUMI_HOME,
-      DATABASE_URL: database.url,
       PULUMI_BACKEND_URL: database.backendUrl,
       PULUMI_CONFIG_PASSPHRASE: SECRETS.passphrase,
       BASE_URL: 'http://127.0.0.1:9',
-      ENCRYPTION_KEY: randomBytes(32).toString('base64'),
-      GITHUB_CLIENT_ID: 'id',
       GITHUB_CLIENT_SECRET: 'planted-github-secret',
       STRIPE_SECRET_KEY: 'sk_test_planted',
       STRIPE_WEBHOOK_SECRET: 'whsec_planted',

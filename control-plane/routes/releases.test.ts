@@ -10,7 +10,7 @@ import Koa from 'koa';
 import { createPages } from '../pages/pages.ts';
 import { createProblemMiddleware } from '../middleware/problem.ts';
 import { loadReleaseDigests } from '../releases.ts';
-import { listenOnFreePort } from '../testing/listen.ts';
+import { closeServer, listenOnFreePort } from '../../test/harness/listen.ts';
 import { createReleaseRoutes, renderInstallScript } from './releases.ts';
 
 const run = promisify(execFile);
@@ -27,7 +27,7 @@ describe('releases and the install script', () => {
   before(async () => {
     mkdirSync(releases);
     server = createServer();
-    url = await listenOnFreePort(server);
+    ({ url } = await listenOnFreePort(server));
     const log = { error: () => {}, warn: () => {} };
     const app = new Koa();
     app.on('error', () => {});
@@ -41,8 +41,7 @@ describe('releases and the install script', () => {
     server.on('request', app.callback());
   });
   after(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+    await closeServer(server);
     rmSync(folder, { recursive: true });
   });
   beforeEach(() => release(PROGRAM));

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { parseEvents } from '../../test/harness/events.ts';
 import { waitFor } from '../../test/harness/wait.ts';
 import { appendVpsEvent } from '../db/vps-events.ts';
 import { takeFence } from '../db/user-vps.ts';
@@ -46,11 +47,9 @@ describe('asking for a box and watching it', function () {
       text: () => text,
       ended: () => ended,
       events: () =>
-        text.split('\n\n').flatMap((block) => {
-          const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
-          if (field('event') === '') return [];
-          const data = JSON.parse(field('data')) as { status?: string };
-          return [`${field('id')} ${field('event')} ${data.status ?? ''}`.trim()];
+        parseEvents(text).map(({ id = '', event = '', data }) => {
+          const { status = '' } = JSON.parse(data) as { status?: string };
+          return `${id} ${event} ${status}`.trim();
         }),
       close: () => controller.abort(),
     };

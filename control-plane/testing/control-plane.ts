@@ -12,8 +12,9 @@ import { createMetrics } from '../metrics.ts';
 import { createPages } from '../pages/pages.ts';
 import { Browser } from './browser.ts';
 import type { TestDatabase } from '../../test/harness/database.ts';
+import { createTestEnvironment } from './environment.ts';
 import { GITHUB_CLIENT, type GithubServer } from './github-server.ts';
-import { listenOnFreePort } from './listen.ts';
+import { closeServer, listenOnFreePort } from '../../test/harness/listen.ts';
 
 export interface TestControlPlane {
   url: string;
@@ -36,28 +37,15 @@ export async function createTestControlPlane(
   env: Record<string, string> = {},
 ): Promise<TestControlPlane> {
   const server = createServer();
-  const url = await listenOnFreePort(server);
+  const { url } = await listenOnFreePort(server);
   const config = loadConfig({
-    DATABASE_URL: database.url,
+    ...createTestEnvironment(database.url),
     BASE_URL: url,
-    BOX_DOMAIN: 'spoq.localhost',
     BOX_URL_TEMPLATE: 'http://{hostname}:4009',
-    ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     GITHUB_CLIENT_ID: GITHUB_CLIENT.id,
     GITHUB_CLIENT_SECRET: GITHUB_CLIENT.secret,
     GITHUB_URL: github.url,
     GITHUB_API_URL: github.url,
-    STRIPE_SECRET_KEY: 'sk_test_1',
-    STRIPE_WEBHOOK_SECRET: 'whsec_1',
-    STRIPE_API_URL: 'http://127.0.0.1:9',
-    CONTABO_CLIENT_ID: 'client',
-    CONTABO_CLIENT_SECRET: 'secret',
-    CONTABO_API_USER: 'user',
-    CONTABO_API_PASSWORD: 'password',
-    CLOUDFLARE_API_TOKEN: 'token',
-    CLOUDFLARE_ZONE_ID: '0'.repeat(32),
-    ANTHROPIC_API_KEY: 'sk-ant-1',
-    PULUMI_CONFIG_PASSPHRASE: 'passphrase',
     LOG_LEVEL: 'debug',
     ...env,
   });
@@ -106,9 +94,6 @@ export async function createTestControlPlane(
       await database.db('user_vps').where('id', made.id).update({ jwt_secret: sealed });
       return { ...made, jwt_secret: sealed };
     },
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    close: () => closeServer(server),
   };
 }

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { listenOnFreePort } from './listen.ts';
+import { closeServer, listenOnFreePort } from '../../test/harness/listen.ts';
 
 /** What a GitHub for tests does next; everything can be changed between two requests. */
 export interface GithubScript {
@@ -72,7 +72,7 @@ export async function createGithubServer(): Promise<GithubServer> {
   const server = createServer((req, res) => {
     answer(req, res).catch(() => res.destroy());
   });
-  const url = await listenOnFreePort(server);
+  const { url } = await listenOnFreePort(server);
   return {
     url,
     script,
@@ -90,10 +90,7 @@ export async function createGithubServer(): Promise<GithubServer> {
       back.searchParams.set('code', code);
       return back.href;
     },
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    close: () => closeServer(server),
   };
 }
 

@@ -1,9 +1,10 @@
 import { createAnthropic } from '@ai-sdk/anthropic';
 import { APICallError, generateText, streamText } from 'ai';
 import { expect } from 'chai';
-import { createParser } from 'eventsource-parser';
+import { parseEvents } from '../../test/harness/events.ts';
+import { waitFor } from '../../test/harness/wait.ts';
 import type { AnswerRecord } from '../model/script.ts';
-import { runVendor, waitUntil, type RunningVendor } from '../run-vendor.ts';
+import { runVendor, type RunningVendor } from '../run-vendor.ts';
 import { createAnthropicVendor } from './vendor.ts';
 
 const PROMPT = '<file path="src/add.ts">\nexport const add = 1;\n// two\n</file>\n\nWhat does this do?';
@@ -63,13 +64,10 @@ describe('the Anthropic vendor', () => {
     expect(response.headers.get('content-type')).to.match(/^text\/event-stream/);
     expect(response.headers.get('request-id')).to.match(/^req_01/);
     const events: string[] = [];
-    const parser = createParser({
-      onEvent: ({ event, data }) => {
-        expect((JSON.parse(data) as { type: string }).type).to.equal(event);
-        if (events.at(-1) !== event) events.push(event ?? '');
-      },
-    });
-    parser.feed(await response.text());
+    for (const { event = '', data } of parseEvents(await response.text())) {
+      expect((JSON.parse(data) as { type: string }).type).to.equal(event);
+      if (events.at(-1) !== event) events.push(event);
+    }
     expect(events).to.deep.equal([
       'message_start',
       'content_block_start',
@@ -130,7 +128,7 @@ describe('the Anthropic vendor', () => {
     for await (const part of result.textStream) {
       if (part !== '') controller.abort();
     }
-    const [answer] = await waitUntil('the abort', async () => {
+    const [answer] = await waitFor('the abort', async () => {
       const list = await answers();
       return list[0]?.aborted === true && list;
     });
@@ -165,9 +163,9 @@ describe('the Anthropic vendor', () => {
       headers: { 'content-type': 'application/json', 'x-api-key': key, 'anthropic-version': '2023-06-01' },
       body: JSON.stringify({ ...ask, stream: true }),
     });
-    await waitUntil('the stall', async () => (await answers())[0]?.fault === 'stall');
+    await waitFor('the stall', async () => (await answers())[0]?.fault === 'stall');
     controller.abort();
-    await waitUntil('the abort', async () => (await answers())[0]?.aborted === true);
+    await waitFor('the abort', async () => (await answers())[0]?.aborted === true);
     expect(await stalled.text().catch((error: Error) => error.name)).to.equal('AbortError');
     await control('/stream-faults', { method: 'POST', body: '{"kind":"cut","after_chunks":1}' });
     const cut = await call({ ...ask, stream: true });

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
+import { waitFor } from '../../test/harness/wait.ts';
 import type { Sandbox } from '../index.ts';
-import { waitUntil } from '../run-vendor.ts';
 import { type Answer, type Call, makeFolder, makeUserData, signInContabo, startSandbox } from '../testing/fixtures.ts';
 
 const DAY_MS = 86_400_000;
@@ -149,7 +149,7 @@ describe('the Contabo vendor', () => {
       call = await signInContabo(sandbox);
     }
     expect(seen).to.deep.equal(['provisioning ', 'installing ', 'running ', 'running 198.51.100.10']);
-    await waitUntil('the conductor', () => sandbox.machines.findSocket('198.51.100.10') ?? undefined);
+    await waitFor('the conductor', () => sandbox.machines.findSocket('198.51.100.10') ?? undefined);
     expect(JSON.stringify(sandbox.state('contabo'))).not.to.include('cloud-config');
   });
 
@@ -178,7 +178,7 @@ describe('the Contabo vendor', () => {
 
   it('goes on until the end of the paid period after a cancel, then is gone', async () => {
     const id = await order({ userData: makeUserData() });
-    await waitUntil('the machine', async () => (await get(id)).status === 'running');
+    await waitFor('the machine', async () => (await get(id)).status === 'running');
     const at = `/v1/compute/instances/${id}`;
     sandbox.clock.advance(40 * DAY_MS);
     call = await signInContabo(sandbox);
@@ -203,7 +203,7 @@ describe('the Contabo vendor', () => {
 
   it('wipes the disk with a reinstall and keeps the address', async () => {
     const id = await order({ userData: makeUserData() });
-    const before = await waitUntil('running', async () => {
+    const before = await waitFor('running', async () => {
       const shown = await get(id);
       return shown.status === 'running' ? shown : undefined;
     });
@@ -211,7 +211,7 @@ describe('the Contabo vendor', () => {
     const root = sandbox.machines.list()[0]?.root ?? '';
     expect(readdirSync(root)).to.deep.equal(['etc']);
     await call('PUT', `/v1/compute/instances/${id}`, { imageId: 'd64d5c6c-9dda-4e38-8174-0ee282474d8a' });
-    await waitUntil('running again', async () => (await get(id)).status === 'running');
+    await waitFor('running again', async () => (await get(id)).status === 'running');
     await sandbox.machines.settled();
     expect(readdirSync(root)).to.deep.equal([]);
     expect((await get(id)).ipConfig).to.deep.equal(before.ipConfig);
@@ -219,7 +219,7 @@ describe('the Contabo vendor', () => {
 
   it('stops and starts', async () => {
     const id = await order();
-    await waitUntil('running', async () => (await get(id)).status === 'running');
+    await waitFor('running', async () => (await get(id)).status === 'running');
     for (const [action, status] of [
       ['stop', 'stopped'],
       ['stop', 'stopped'],
@@ -228,7 +228,7 @@ describe('the Contabo vendor', () => {
       ['shutdown', 'stopped'],
     ] as const) {
       expect((await call('POST', `/v1/compute/instances/${id}/actions/${action}`)).status).to.equal(201);
-      await waitUntil(action, async () => (await get(id)).status === status);
+      await waitFor(action, async () => (await get(id)).status === status);
     }
     expect((await call('POST', `/v1/compute/instances/${id}/actions/dance`)).status).to.equal(404);
   });
@@ -236,7 +236,7 @@ describe('the Contabo vendor', () => {
   it('can be told what becomes of an order', async () => {
     sandbox.faults.add({ vendor: 'contabo', method: 'POST', path: 'instances$', becomes: 'error' });
     const id = await order();
-    const failed = await waitUntil('the error', async () => {
+    const failed = await waitFor('the error', async () => {
       const shown = await get(id);
       return shown.status === 'error' ? shown : undefined;
     });

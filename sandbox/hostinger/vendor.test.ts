@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { waitFor } from '../../test/harness/wait.ts';
 import type { Sandbox } from '../index.ts';
-import { waitUntil } from '../run-vendor.ts';
 import {
   type Answer,
   type Call,
@@ -49,7 +49,7 @@ describe('the Hostinger vendor', () => {
   const get = async (id: number): Promise<Shown> => (await call('GET', `${VMS}/${id}`)).body as Shown;
   const list = async (): Promise<Shown[]> => (await call('GET', VMS)).body as Shown[];
   const untilRunning = (id: number): Promise<Shown> =>
-    waitUntil('the machine to run', async () => {
+    waitFor('the machine to run', async () => {
       const shown = await get(id);
       return shown.state === 'running' ? shown : undefined;
     });
@@ -125,7 +125,7 @@ describe('the Hostinger vendor', () => {
       ipv4: '198.51.100.10',
       template: 1077,
     });
-    await waitUntil('the conductor', () => sandbox.machines.findSocket('198.51.100.10') ?? undefined);
+    await waitFor('the conductor', () => sandbox.machines.findSocket('198.51.100.10') ?? undefined);
     const [{ path, content }] = FILES;
     expect(readFileSync(join(sandbox.machines.list()[0]?.root ?? '', path), 'utf8')).to.equal(content);
   });
@@ -216,7 +216,7 @@ describe('the Hostinger vendor', () => {
       ['restart', 'running'],
     ] as const) {
       expect((await call('POST', `${VMS}/${id}/${action}`)).body).to.include({ name: action, state: 'sent' });
-      await waitUntil(action, async () => (await get(id)).state === state);
+      await waitFor(action, async () => (await get(id)).state === state);
     }
   });
 });

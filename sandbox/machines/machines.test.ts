@@ -3,7 +3,8 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
-import { waitUntil } from '../run-vendor.ts';
+import { isRunning } from '../../test/harness/processes.ts';
+import { waitFor } from '../../test/harness/wait.ts';
 import { openStore } from '../state.ts';
 import { CONDUCTOR, FILES, makeFolder, makePostInstall, makeUserData } from '../testing/fixtures.ts';
 import { parseFirstBoot } from './first-boot.ts';
@@ -26,14 +27,6 @@ function ask(socket: string, path: string): Promise<Record<string, unknown>> {
     req.on('error', reject);
     req.end();
   });
-}
-
-function isAlive(pid: unknown): boolean {
-  try {
-    return process.kill(Number(pid), 0);
-  } catch {
-    return false;
-  }
 }
 
 describe('the files of a first boot', () => {
@@ -80,7 +73,7 @@ describe('process machines', function () {
   });
 
   const socketOf = (ipv4: string): Promise<string> =>
-    waitUntil('the conductor to listen', () => machines.findSocket(ipv4) ?? undefined);
+    waitFor('the conductor to listen', () => machines.findSocket(ipv4) ?? undefined);
   const make = (): string => {
     const { ipv4 } = machines.create('contabo-1', 'contabo', 'box-1');
     machines.reinstall('contabo-1', { kind: 'user-data', text: makeUserData() });
@@ -122,12 +115,12 @@ describe('process machines', function () {
     const socket = await socketOf(make());
     const { pid } = await ask(socket, '/');
     await ask(socket, '/crash').catch(() => undefined);
-    const second = await waitUntil('another conductor', async () => {
+    const second = await waitFor('another conductor', async () => {
       const answer = await ask(socket, '/').catch(() => undefined);
       return answer && answer['pid'] !== pid ? answer : undefined;
     });
-    expect(isAlive(pid)).to.equal(false);
-    expect(isAlive(second['pid'])).to.equal(true);
+    expect(isRunning(Number(pid))).to.equal(false);
+    expect(isRunning(Number(second['pid']))).to.equal(true);
     expect(machines.list()[0]?.console.join('\n')).to.include('conductor ended (exit code 3); starting again');
   });
 
@@ -136,7 +129,11 @@ describe('process machines', function () {
     const { pid } = await ask(await socketOf(ipv4), '/');
     machines.power('contabo-1', false);
     await machines.settled();
-    expect([isAlive(pid), machines.findSocket(ipv4), machines.list()[0]?.status]).to.deep.equal([false, null, 'off']);
+    expect([isRunning(Number(pid)), machines.findSocket(ipv4), machines.list()[0]?.status]).to.deep.equal([
+      false,
+      null,
+      'off',
+    ]);
     machines.power('contabo-1', true);
     expect((await ask(await socketOf(ipv4), '/'))['config']).to.equal(CONFIG.content);
   });
@@ -147,7 +144,7 @@ describe('process machines', function () {
     machines.reinstall('contabo-1', undefined);
     machines.power('contabo-1', true);
     await machines.settled();
-    expect([isAlive(pid), machines.findSocket(ipv4), machines.list()[0]?.status]).to.deep.equal([
+    expect([isRunning(Number(pid)), machines.findSocket(ipv4), machines.list()[0]?.status]).to.deep.equal([
       false,
       null,
       'running',
@@ -178,7 +175,7 @@ describe('process machines', function () {
     const ipv4 = make();
     const { pid } = await ask(await socketOf(ipv4), '/');
     await machines.close();
-    expect(isAlive(pid)).to.equal(false);
+    expect(isRunning(Number(pid))).to.equal(false);
     machines = open();
     expect((await ask(await socketOf(ipv4), '/'))['config']).to.equal(CONFIG.content);
   });
@@ -204,7 +201,7 @@ describe('process machines', function () {
     writeFileSync(join(place.folder, 'machines.json'), '{"records":[]}');
     machines = open();
     await machines.settled();
-    await waitUntil('the process to go', () => !isAlive(pid));
+    await waitFor('the process to go', () => !isRunning(Number(pid)));
     expect(readdirSync(join(place.folder, 'machines'))).to.deep.equal([]);
     await former.close();
   });
@@ -215,8 +212,8 @@ describe('process machines', function () {
     const former = machines; // not closed: as if it had been killed
     machines = open();
     const { pid: next } = await ask(await socketOf(ipv4), '/');
-    await waitUntil('the former to go', () => !isAlive(pid));
-    expect(isAlive(next)).to.equal(true);
+    await waitFor('the former to go', () => !isRunning(Number(pid)));
+    expect(isRunning(Number(next))).to.equal(true);
     await former.close();
   });
 });

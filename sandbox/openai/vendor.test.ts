@@ -1,9 +1,10 @@
 import { createOpenAI } from '@ai-sdk/openai';
 import { generateText, streamText, type LanguageModel } from 'ai';
 import { expect } from 'chai';
-import { createParser } from 'eventsource-parser';
+import { parseEvents } from '../../test/harness/events.ts';
+import { waitFor } from '../../test/harness/wait.ts';
 import type { AnswerRecord } from '../model/script.ts';
-import { runVendor, waitUntil, type RunningVendor } from '../run-vendor.ts';
+import { runVendor, type RunningVendor } from '../run-vendor.ts';
 import { createOpenAIVendor } from './vendor.ts';
 
 const PROMPT = '### src/add.ts\n```ts\nexport const add = 1;\n// two\n```\n\nWhat does this do?';
@@ -34,11 +35,6 @@ describe('the OpenAI vendor', () => {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   const answers = async (): Promise<AnswerRecord[]> => (await control('/answers')).json() as Promise<AnswerRecord[]>;
-  const frames = (text: string): { event: string | undefined; data: string }[] => {
-    const found: { event: string | undefined; data: string }[] = [];
-    createParser({ onEvent: ({ event, data }) => found.push({ event, data }) }).feed(text);
-    return found;
-  };
   const ask = { model: 'gpt-5.5', input: 'Hello?' };
   const chat = { model: 'gpt-4.1', messages: [{ role: 'user', content: 'Hello?' }] };
 
@@ -83,7 +79,7 @@ describe('the OpenAI vendor', () => {
         onError: () => {},
       });
       for await (const part of result.textStream) if (part !== '') controller.abort();
-      const record = await waitUntil('the abort', async () => {
+      const record = await waitFor('the abort', async () => {
         const [answer] = await answers();
         return answer?.aborted === true && answer;
       });
@@ -92,7 +88,7 @@ describe('the OpenAI vendor', () => {
   }
 
   it('numbers the typed events of a response and names each', async () => {
-    const found = frames(await (await call('/v1/responses', { ...ask, stream: true })).text());
+    const found = parseEvents(await (await call('/v1/responses', { ...ask, stream: true })).text());
     const events = found.map(({ data }) => JSON.parse(data) as { type: string; sequence_number: number });
     expect(events.map((one) => one.sequence_number)).to.deep.equal(events.map((_one, index) => index));
     expect(found.map(({ event }) => event)).to.deep.equal(events.map(({ type }) => type));
@@ -110,11 +106,11 @@ describe('the OpenAI vendor', () => {
   });
 
   it('ends a chat stream with [DONE], and tells usage only when asked', async () => {
-    const plain = frames(await (await call('/v1/chat/completions', { ...chat, stream: true })).text());
-    expect(plain.at(-1)).to.deep.equal({ event: undefined, data: '[DONE]' });
+    const plain = parseEvents(await (await call('/v1/chat/completions', { ...chat, stream: true })).text());
+    expect(plain.at(-1)).to.deep.equal({ id: undefined, event: undefined, data: '[DONE]' });
     expect(plain.some(({ data }) => data.includes('usage'))).to.equal(false);
     const body = { ...chat, stream: true, stream_options: { include_usage: true } };
-    const counted = frames(await (await call('/v1/chat/completions', body)).text());
+    const counted = parseEvents(await (await call('/v1/chat/completions', body)).text());
     expect(JSON.parse(counted.at(-2)?.data ?? ''))
       .to.deep.include({ choices: [] })
       .and.to.have.nested.property('usage.total_tokens');
@@ -128,11 +124,11 @@ describe('the OpenAI vendor', () => {
   ] as const) {
     it(`fails in the middle with ${kind} as told`, async () => {
       await control('/stream-faults', { kind, after_chunks: 2, times: 3 });
-      const events = frames(await (await call('/v1/responses', { ...ask, stream: true })).text()).map(
+      const events = parseEvents(await (await call('/v1/responses', { ...ask, stream: true })).text()).map(
         ({ event }) => event,
       );
       expect(events.slice(-3)).to.deep.equal(['response.output_text.delta', 'error', 'response.failed']);
-      const lines = frames(await (await call('/v1/chat/completions', { ...chat, stream: true })).text());
+      const lines = parseEvents(await (await call('/v1/chat/completions', { ...chat, stream: true })).text());
       expect(JSON.parse(lines.at(-1)?.data ?? '')).to.have.nested.property('error.message');
       const whole = await call('/v1/responses', ask);
       expect(whole.status).to.equal(status);

@@ -3,6 +3,7 @@ import * as rpc from '@pulumi/pulumi/runtime/rpc.js';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isRunning } from '../../test/harness/processes.ts';
 import { createCloudflareVendor } from '../cloudflare/vendor.ts';
 import { runVendor, type RunningVendor } from '../run-vendor.ts';
 import { waitFor } from '../../test/harness/wait.ts';
@@ -118,12 +119,3 @@ describe('stand-in for DnsRecord', () => {
     ]);
   });
 });
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}

@@ -1,8 +1,7 @@
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Stripe } from 'stripe';
 import { runVendor, type RunningVendor, type RunVendorOptions } from '../run-vendor.ts';
-import { closeServer } from '../vendor.ts';
+import { closeServer, listenOnFreePort } from '../../test/harness/listen.ts';
 import { createStripeVendor } from './vendor.ts';
 
 /** The emulator and the real SDK pointed at it, for tests. */
@@ -89,7 +88,6 @@ export async function receiveWebhooks(): Promise<Receiver> {
       res.writeHead(statuses.shift() ?? 200).end();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/hook`, received, statuses, close: () => closeServer(server) };
+  const { url } = await listenOnFreePort(server);
+  return { url: `${url}/hook`, received, statuses, close: () => closeServer(server) };
 }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Stripe } from 'stripe';
-import { waitUntil, type RunningVendor } from '../run-vendor.ts';
+import { waitFor } from '../../test/harness/wait.ts';
+import type { RunningVendor } from '../run-vendor.ts';
 import type { Delivery } from './state.ts';
 import { openCheckout, pay, receiveWebhooks, runStripe, type Receiver } from './testing.ts';
 
@@ -28,7 +29,7 @@ describe("the Stripe vendor's webhooks", () => {
   };
   const deliveries = (): Promise<Delivery[]> => control('GET', '/deliveries') as Promise<Delivery[]>;
   const settled = (): Promise<Delivery[]> =>
-    waitUntil('all deliveries', async () => {
+    waitFor('all deliveries', async () => {
       const all = await deliveries();
       return all.length > 0 && all.every((one) => one.state !== 'pending') && all;
     });
@@ -37,7 +38,7 @@ describe("the Stripe vendor's webhooks", () => {
   it('signs events so that the SDK accepts them, and nothing else', async () => {
     const { session } = await openCheckout(stripe);
     await pay(session);
-    await waitUntil('the completed checkout', () => types().includes('checkout.session.completed'));
+    await waitFor('the completed checkout', () => types().includes('checkout.session.completed'));
     const secret = running.vendor.credentials['STRIPE_WEBHOOK_SECRET'] ?? '';
     const { body, signature } = receiver.received[0] ?? { body: '', signature: '' };
     expect(stripe.webhooks.constructEvent(body, signature, secret)).to.deep.include({
@@ -82,7 +83,7 @@ describe("the Stripe vendor's webhooks", () => {
     running.delays.webhook_retry_ms = 1;
     await receiver.close();
     await stripe.customers.create({ email: 'ada@example.com' });
-    await waitUntil('a failed attempt', async () => ((await deliveries())[0]?.attempts.length ?? 0) > 0);
+    await waitFor('a failed attempt', async () => ((await deliveries())[0]?.attempts.length ?? 0) > 0);
     const first = (await deliveries())[0]?.attempts[0];
     expect(first?.status).to.equal(null);
     expect(first?.error).to.match(/ECONNREFUSED/);
@@ -113,7 +114,7 @@ describe("the Stripe vendor's webhooks", () => {
     await settled();
     const [event] = (await stripe.events.list()).data;
     await control('POST', `/events/${event?.id ?? ''}/resend`);
-    await waitUntil('the second copy', () => receiver.received.length === 2);
+    await waitFor('the second copy', () => receiver.received.length === 2);
     expect(receiver.received[0]?.body).to.include(event?.id).and.not.to.equal('');
     expect(types()).to.deep.equal(['customer.created', 'customer.created']);
     expect(await control('POST', '/events/evt_no/resend')).to.deep.equal({ message: 'No such event' });

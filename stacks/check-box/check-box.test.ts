@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { closeServer, listenOnFreePort } from '../../test/harness/listen.ts';
 import { checkBox } from './check-box.ts';
 
 const HEALTHY = { status: 'ok', version: '0.1.0' };
@@ -14,13 +14,9 @@ describe('checkBox', () => {
   });
   let port = 0;
   before(async () => {
-    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-    port = (server.address() as AddressInfo).port;
+    ({ port } = await listenOnFreePort(server));
   });
-  after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  after(() => closeServer(server));
 
   const check = async (hostname: string, address: string, deadlineMs = 5_000): Promise<string[]> => {
     const said: string[] = [];

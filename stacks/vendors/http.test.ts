@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { closeServer, listenOnFreePort } from '../../test/harness/listen.ts';
 import { createVendorHttp, parseRetryAfter, VendorError, waitMs } from './http.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -21,13 +21,9 @@ describe('createVendorHttp', () => {
   });
   let url = '';
   before(async () => {
-    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    ({ url } = await listenOnFreePort(server));
   });
-  after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  after(() => closeServer(server));
   beforeEach(() => {
     answers = [];
     count = 0;

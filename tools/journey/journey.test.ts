@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { createServer } from 'node:http';
-import type { IncomingMessage, Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { closeServer, listenOnFreePort } from '../../test/harness/listen.ts';
 import { parseForms, toText } from './html.ts';
 import { createPerson, findForm } from './person.ts';
 import { check, runStory } from './story.ts';
@@ -35,7 +36,7 @@ describe('the journey', () => {
 
     before(async () => {
       server = createServer((request, response) => {
-        void readBody(request).then((body) => {
+        void text(request).then((body) => {
           const { cookie, origin, 'sec-fetch-site': site } = request.headers;
           seen.push({
             method: request.method,
@@ -52,10 +53,9 @@ describe('the journey', () => {
           else response.end('thanks');
         });
       });
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      ({ url: base } = await listenOnFreePort(server));
     });
-    after(() => new Promise((resolve) => server.close(resolve)));
+    after(() => closeServer(server));
 
     it('keeps cookies, posts from the page it is on and follows the redirect with a GET', async () => {
       const person = createPerson();
@@ -107,9 +107,3 @@ describe('the journey', () => {
     });
   });
 });
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  let text = '';
-  for await (const chunk of request) text += String(chunk);
-  return text;
-}
