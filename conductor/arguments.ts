@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { SpoqError } from '../contract/errors.ts';
 
-export const DEFAULT_CONFIG_PATH = '/etc/conductor/config.toml';
-export const DEFAULT_STATE_DIR = '/var/lib/conductor';
+const DEFAULT_CONFIG_PATH = '/etc/conductor/config.toml';
+const DEFAULT_STATE_DIR = '/var/lib/conductor';
 
 export const HELP = `conductor: answers questions on a Spoq box
 

@@ -204,7 +204,7 @@ function escapePointer(segment: string): string {
 }
 
 /** What a local reference points at. */
-export function resolve(document: object, pointer: string): unknown {
+function resolve(document: object, pointer: string): unknown {
   let value: unknown = document;
   for (const segment of pointer.replace(/^#\//, '').split('/')) {
     const name = decodeURIComponent(segment).replaceAll('~1', '/').replaceAll('~0', '~');
@@ -238,7 +238,7 @@ function findUnknown(document: object, schema: object, value: unknown): string[]
 }
 
 /** A form as an object: `a[b]=1` and `c[0][d]=2` nest, as Stripe reads them. */
-export function parseForm(text: string): Record<string, unknown> {
+function parseForm(text: string): Record<string, unknown> {
   const root: Record<string, unknown> = {};
   for (const [key, value] of new URLSearchParams(text)) {
     const path = key.replaceAll(']', '').split('[');

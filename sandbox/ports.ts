@@ -18,7 +18,7 @@ const OFFSETS: Record<PortName, number> = {
 };
 
 /** The port of a part in the block that begins at `base`; 0 for a free one each. */
-export function choosePort(base: number, name: PortName): number {
+function choosePort(base: number, name: PortName): number {
   return base === 0 ? 0 : base + OFFSETS[name];
 }
 

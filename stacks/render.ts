@@ -9,7 +9,7 @@ export function renderUserData(spec: BoxSpec, keys: BoxKeys, templates: Template
 }
 
 /** cloud-init's user-data. JSON is YAML that is read as it was written; YAML writers and readers disagree on `no` or `12:30`. */
-export function renderCloudConfig(spec: BoxSpec, files: BoxFile[]): string {
+function renderCloudConfig(spec: BoxSpec, files: BoxFile[]): string {
   const [label] = spec.hostname.split('.');
   const document = {
     hostname: label,
@@ -31,7 +31,7 @@ export function renderCloudConfig(spec: BoxSpec, files: BoxFile[]): string {
 }
 
 /** The same as a script, for a vendor without cloud-init. The password's hash is set by a file descriptor, not by an argument. */
-export function renderPostInstall(spec: BoxSpec, files: BoxFile[]): string {
+function renderPostInstall(spec: BoxSpec, files: BoxFile[]): string {
   const [label = spec.hostname] = spec.hostname.split('.');
   return `#!/bin/bash
 set -euo pipefail

@@ -39,7 +39,7 @@ const BASE_URLS: Partial<Record<VendorName, string[]>> = {
 };
 
 /** The variables of `env` that are called so. */
-export function pick(env: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {
+function pick(env: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     names.flatMap((name) => (env[name] === undefined || env[name] === '' ? [] : [[name, env[name]]])),
   );
@@ -95,9 +95,4 @@ export function sandboxEnvironment(options: SandboxEnvironment): Record<string, 
     VARIABLES.filter((name) => !hidden.has(name)),
   );
   return { ...ours, ...theirs, ...credentials };
-}
-
-/** With real machines or another BOX_DOMAIN a box is reached as in production. */
-export function boxesAreSandboxed(sandboxed: readonly VendorName[]): boolean {
-  return sandboxed.includes('cloudflare');
 }

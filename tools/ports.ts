@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { ToolError } from './terminal.ts';
 
-export const DEFAULT_PORT = 4000;
+const DEFAULT_PORT = 4000;
 
 /** What listens where, as distances from SPOQ_PORT. */
 export const PORT_OFFSETS = {

@@ -36,7 +36,7 @@ export async function getCredentials(deps: CliDeps, rejectedToken?: string): Pro
 }
 
 /** Reads the sign-in. Throws `not_authenticated` when there is none. */
-export async function requireCredentials(path: string): Promise<Credentials> {
+async function requireCredentials(path: string): Promise<Credentials> {
   const credentials = await loadCredentials(path);
   if (credentials === undefined) throw new SpoqError('not_authenticated');
   return credentials;

@@ -39,7 +39,7 @@ export async function parseWords(words: string[], cwd: string, homeFolder: strin
 }
 
 /** An absolute path. The shell doesn't expand ~ behind an @. */
-export function resolvePath(path: string, cwd: string, homeFolder: string): string {
+function resolvePath(path: string, cwd: string, homeFolder: string): string {
   return path === '~' || path.startsWith('~/') ? join(homeFolder, path.slice(1)) : resolve(cwd, path);
 }
 

@@ -45,7 +45,7 @@ export async function withProcess(
 }
 
 /** An answer that goes on only when it is told to. */
-export function createPacedAnswer(): { handler: Handler; send(event: AskEvent): void; end(): void } {
+function createPacedAnswer(): { handler: Handler; send(event: AskEvent): void; end(): void } {
   let paced: { send(event: AskEvent): void; end(): void } | undefined;
   return {
     handler: (_, response) => {

@@ -17,7 +17,7 @@ export interface RetryPolicy {
   waitBudgetMs: number;
 }
 
-export const RETRY_POLICY: RetryPolicy = { retries: 2, backoffMs: 500, waitBudgetMs: 8_000 };
+const RETRY_POLICY: RetryPolicy = { retries: 2, backoffMs: 500, waitBudgetMs: 8_000 };
 
 export type AnswerEvent = Extract<AskEvent, { type: 'text' | 'done' }>;
 

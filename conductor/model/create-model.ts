@@ -17,7 +17,7 @@ export interface Model {
 }
 
 /** Used when the configuration names no model: the general ones of the pinned provider packages. */
-export const DEFAULT_MODELS = { anthropic: 'claude-sonnet-5-5', openai: 'gpt-5.6' } as const;
+const DEFAULT_MODELS = { anthropic: 'claude-sonnet-5-5', openai: 'gpt-5.6' } as const;
 
 /** The configured model; undefined without an API key. `fetch` is what it is reached with. */
 export function createModel(config: ModelConfig, fetch: typeof globalThis.fetch): Model | undefined {

@@ -80,7 +80,7 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
 
 export const TEST_API_KEY = 'sk-test-0123456789abcdef';
 
-export function createModelConfig(changes: Partial<ModelConfig> = {}): ModelConfig {
+function createModelConfig(changes: Partial<ModelConfig> = {}): ModelConfig {
   return {
     provider: 'anthropic',
     model: undefined,

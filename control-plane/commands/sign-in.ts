@@ -50,8 +50,8 @@ export async function takeSignIn(
  * What waits for a person to sign in: what was paid in this browser becomes theirs. A failure doesn't undo the sign-in:
  * the payment stays on record with this browser and is bound when the set-up page is opened.
  */
-export async function onSignedIn(
-  deps: Pick<Deps, 'db' | 'log' | 'now' | 'stripe'>,
+async function onSignedIn(
+  deps: Pick<Deps, 'db' | 'log' | 'now' | 'stripe' | 'boss'>,
   signedIn: { user: UserRow; sessionHash: string },
 ): Promise<void> {
   try {
@@ -63,7 +63,7 @@ export async function onSignedIn(
 
 /** Stores who it is, signs the browser in under a new session id and tells those who wait for it. */
 export async function signIn(
-  deps: Pick<Deps, 'db' | 'log' | 'now' | 'stripe'>,
+  deps: Pick<Deps, 'db' | 'log' | 'now' | 'stripe' | 'boss'>,
   session: Session,
   person: GithubPerson,
   ip: string,

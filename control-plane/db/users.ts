@@ -15,14 +15,6 @@ export async function findUser(db: Db, id: string): Promise<UserRow | undefined>
   return db<UserRow>('users').where('id', id).first();
 }
 
-/** For operators: by Spoq's id, or by GitHub login. */
-export async function findUserByName(db: Db, idOrLogin: string): Promise<UserRow | undefined> {
-  const byId = /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(idOrLogin);
-  return db<UserRow>('users')
-    .where(byId ? 'id' : 'username', idOrLogin)
-    .first();
-}
-
 /** Creates the person behind a GitHub identity, or brings name, address and picture up to date. */
 export async function upsertUser(
   db: Db,

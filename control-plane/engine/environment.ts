@@ -68,7 +68,7 @@ export function createEngineEnvironment(
 }
 
 /** The engine knows `postgres://` only, and its driver tries TLS first; a server on this machine usually has none. */
-export function createBackendUrl(url: string): string {
+function createBackendUrl(url: string): string {
   if (!/^postgres(ql)?:/.test(url)) return url;
   const backend = new URL(url.replace(/^postgresql:/, 'postgres:'));
   const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(backend.hostname);

@@ -120,7 +120,7 @@ function describeDone(step: StepName): string {
 }
 
 /** urn:pulumi:<stack>::<project>::<parents>$<type>::<name> */
-export function typeOfUrn(urn: string | undefined): string {
+function typeOfUrn(urn: string | undefined): string {
   return urn?.split('::')[2]?.split('$').at(-1) ?? '';
 }
 
@@ -131,6 +131,6 @@ function takeSentence(message: string): string {
 }
 
 /** Messages carry colour marks like <{%fg 1%}>. */
-export function stripColors(text: string): string {
+function stripColors(text: string): string {
   return text.replace(/<\{%.*?%\}>/g, '');
 }

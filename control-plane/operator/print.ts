@@ -3,7 +3,7 @@ import type { EngineEvent, Preview, VendorMachine } from '../engine/engine.ts';
 import type { BoxOfUser } from './find-box.ts';
 
 /** Rows under a head, in columns as wide as they must be. */
-export function printTable(head: string[], rows: string[][]): string {
+function printTable(head: string[], rows: string[][]): string {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   return [head, ...rows]
     .map((row) =>

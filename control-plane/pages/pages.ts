@@ -19,7 +19,7 @@ export interface PageFrame {
 }
 
 /** The steps of the sign-up as a person sees them. */
-export const SETUP_STEPS = {
+const SETUP_STEPS = {
   pay: 'Pay',
   'sign-in': 'Sign in',
   password: 'Password',

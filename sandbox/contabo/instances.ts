@@ -33,7 +33,7 @@ export const ACTIONS = ['start', 'stop', 'restart', 'shutdown'] as const;
 export type InstanceAction = (typeof ACTIONS)[number];
 
 /** The id of an instance's machine. */
-export function machineId(instance: Instance): string {
+function machineId(instance: Instance): string {
   return `contabo-${instance.id}`;
 }
 

@@ -40,7 +40,7 @@ export interface VirtualMachines {
 }
 
 /** The id of a virtual machine's machine. */
-export function machineId(vm: VirtualMachine): string {
+function machineId(vm: VirtualMachine): string {
   return `hostinger-${vm.id}`;
 }
 

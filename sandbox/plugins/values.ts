@@ -3,7 +3,7 @@ import * as rpc from '@pulumi/pulumi/runtime/rpc.js';
 export type Properties = Record<string, unknown>;
 
 /** The values behind the engine's wrapping of secrets; what isn't known yet becomes undefined. */
-export function unwrap(value: unknown): unknown {
+function unwrap(value: unknown): unknown {
   if (value === rpc.unknownValue) return undefined;
   if (Array.isArray(value)) return value.map(unwrap);
   if (typeof value !== 'object' || value === null) return value;

@@ -12,7 +12,7 @@ export const CONDUCTOR = [
   fileURLToPath(new URL('../machines/fixtures/conductor.ts', import.meta.url)),
 ];
 
-export const QUICK = { provisioning_ms: 0, installing_ms: 0, action_ms: 0, address_ms: 0 } as const;
+const QUICK = { provisioning_ms: 0, installing_ms: 0, action_ms: 0, address_ms: 0 } as const;
 
 /** A folder that is removed by `remove`. */
 export function makeFolder(): { folder: string; remove(): void } {

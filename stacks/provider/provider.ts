@@ -7,8 +7,7 @@ import type { Report } from './report.ts';
 import { createSshKey } from './ssh-key.ts';
 import { type Properties, unwrapBag } from './values.ts';
 
-export const INSTANCE_TYPE = 'spoq:index:Instance';
-export const SSH_KEY_TYPE = 'spoq:index:SshKey';
+const INSTANCE_TYPE = 'spoq:index:Instance';
 
 export interface ProviderOptions {
   vendors: Partial<Record<ProviderName, Vendor>>;

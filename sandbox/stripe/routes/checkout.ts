@@ -77,7 +77,7 @@ export function createCheckoutRoutes(account: Account): Route[] {
 }
 
 /** Finds a session, or throws Stripe's 404. */
-export function findSession(state: StripeState, id = ''): CheckoutSession {
+function findSession(state: StripeState, id = ''): CheckoutSession {
   const session = state.checkout_sessions[id];
   if (session === undefined) throw refuseMissing('checkout.session', id);
   return session;

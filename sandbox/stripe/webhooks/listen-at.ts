@@ -2,7 +2,7 @@ import type { Account } from '../account.ts';
 import { createWebhookEndpoint } from '../routes/webhook-endpoints.ts';
 
 /** The endpoint that the sandbox itself registers: the control plane started beside it. */
-export const OWN_ENDPOINT = 'we_sandbox';
+const OWN_ENDPOINT = 'we_sandbox';
 
 /** Sends every event to `url`, signed with the sandbox's own webhook secret. Pending deliveries follow to a new address. */
 export function listenAt(account: Account, webhook: { url: string; secret?: string }): void {
