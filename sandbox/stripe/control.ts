@@ -6,20 +6,10 @@ import { setSubscriptionStatus } from './commands/change-subscription.ts';
 import { completeCheckout } from './commands/complete-checkout.ts';
 import { StripeError } from './errors.ts';
 import { parseParams } from './params.ts';
+import { SUBSCRIPTION_STATUSES } from './state.ts';
 import { listenAt } from './webhooks/listen-at.ts';
 
-const Status = z.strictObject({
-  status: z.enum([
-    'active',
-    'canceled',
-    'incomplete',
-    'incomplete_expired',
-    'past_due',
-    'paused',
-    'trialing',
-    'unpaid',
-  ]),
-});
+const Status = z.strictObject({ status: z.enum(SUBSCRIPTION_STATUSES) });
 const Webhook = z.strictObject({ url: z.url(), secret: z.string().min(1).optional() });
 const Payment = z.strictObject({
   email: z.email().default('customer@example.com'),

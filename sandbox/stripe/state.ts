@@ -41,9 +41,21 @@ export interface SubscriptionItem extends StripeObject {
   current_period_end: number;
 }
 
+/** In the words of Stripe's document. */
+export const SUBSCRIPTION_STATUSES = [
+  'active',
+  'canceled',
+  'incomplete',
+  'incomplete_expired',
+  'past_due',
+  'paused',
+  'trialing',
+  'unpaid',
+] as const;
+
 export interface Subscription extends StripeObject {
   customer: string;
-  status: 'active' | 'canceled' | 'incomplete' | 'incomplete_expired' | 'past_due' | 'paused' | 'trialing' | 'unpaid';
+  status: (typeof SUBSCRIPTION_STATUSES)[number];
   cancel_at: number | null;
   cancel_at_period_end: boolean;
   metadata: Record<string, string>;

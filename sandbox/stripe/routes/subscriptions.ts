@@ -4,6 +4,7 @@ import { changeSubscription, endSubscription } from '../commands/change-subscrip
 import { refuseMissing } from '../errors.ts';
 import { isInRange, listPage, matching } from '../list.ts';
 import { common, flag, metadata, paging, range, text } from '../params.ts';
+import { SUBSCRIPTION_STATUSES } from '../state.ts';
 import { defineRoute, type Route } from './route.ts';
 
 const Details = z.strictObject({ comment: text.optional(), feedback: text.optional() });
@@ -12,20 +13,7 @@ const ListParams = z.strictObject({
   created: range.optional(),
   customer: text.optional(),
   price: text.optional(),
-  status: z
-    .enum([
-      'active',
-      'canceled',
-      'incomplete',
-      'incomplete_expired',
-      'past_due',
-      'paused',
-      'trialing',
-      'unpaid',
-      'all',
-      'ended',
-    ])
-    .optional(),
+  status: z.enum([...SUBSCRIPTION_STATUSES, 'all', 'ended']).optional(),
 });
 const Update = z.strictObject({
   ...common,
