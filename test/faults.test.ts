@@ -89,7 +89,7 @@ const CASES: Case[] = [
     name: 'the order is refused',
     provider: 'contabo',
     faults: [{ ...ORDER.contabo, status: 400, body: refusal.contabo }],
-    ends: /^Contabo did not make the machine: .*productId is not available/,
+    ends: /^Contabo did not make the machine: productId is not available\.$/,
   },
   {
     name: 'the order is refused',

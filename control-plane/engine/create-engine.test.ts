@@ -169,7 +169,7 @@ describe('engine', function () {
       const error = await failureOf(bench.engine.up(spec));
       expect([error.code, error.detail]).to.deep.equal([
         'engine_failed',
-        'Contabo did not make the machine: Contabo answered 402: No payment method.',
+        'Contabo did not make the machine: No payment method.',
       ]);
       expect(await bench.listLive(spec.stack)).to.deep.equal([]);
       expect(await bench.engine.destroy(spec.stack, 'contabo')).to.deep.equal([]);

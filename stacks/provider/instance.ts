@@ -174,6 +174,10 @@ async function awaitWiped(context: InstanceContext, id: string): Promise<void> {
 /** What went wrong, in words for the customer. */
 function sentence({ vendor, signal }: InstanceContext, error: unknown): string {
   if (signal.aborted) return 'The work was interrupted and can be taken up again.';
-  if (error instanceof VendorError) return `${vendor.label} did not make the machine: ${error.message}.`;
+  if (error instanceof VendorError) {
+    // The status is for the log; where the vendor gave its reason, that is what a customer can use.
+    const reason = error.message.replace(/^\w+ answered \d{3}: /, '').replace(/\.$/, '');
+    return `${vendor.label} did not make the machine: ${reason}.`;
+  }
   return error instanceof Error ? error.message : String(error);
 }
