@@ -67,6 +67,15 @@ describe('Stripe against its document', function () {
     });
     const { id } = paid.subscription as Stripe.Subscription;
     await stripe.subscriptions.update(id, { cancel_at_period_end: true, metadata: { user_id: 'u1' } });
+    await stripe.subscriptions.update(id, { pause_collection: { behavior: 'void' }, cancel_at_period_end: false });
+    running?.clock.advance(32 * 86_400_000);
+    await stripe.invoices.list({ subscription: id, status: 'void' });
+    const trialEnd = Math.floor((running?.clock.now().getTime() ?? 0) / 1000) + 40 * 86_400;
+    await stripe.subscriptions.update(id, {
+      pause_collection: '',
+      trial_end: trialEnd,
+      proration_behavior: 'none',
+    });
     await stripe.subscriptions.retrieve(id, { expand: ['latest_invoice', 'customer'] });
     await stripe.subscriptions.list({ customer: customer.id, status: 'all' });
     const invoices = await stripe.invoices.list({ subscription: id });

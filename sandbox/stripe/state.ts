@@ -58,6 +58,9 @@ export interface Subscription extends StripeObject {
   status: (typeof SUBSCRIPTION_STATUSES)[number];
   cancel_at: number | null;
   cancel_at_period_end: boolean;
+  pause_collection: { behavior: 'void'; resumes_at: null } | null;
+  billing_cycle_anchor: number;
+  trial_end: number | null;
   metadata: Record<string, string>;
   items: List<SubscriptionItem>;
   currency: string;

@@ -1,24 +1,29 @@
 import { createId } from '../state.ts';
 import type { Customer, Invoice, Subscription, SubscriptionItem } from '../state.ts';
 
+/** `subscription_update`: a trial begins, which costs nothing. */
+export type InvoiceReason = 'subscription_create' | 'subscription_cycle' | 'subscription_update';
+
 export interface InvoiceFields {
   customer: Customer;
   subscription: Subscription;
-  reason: 'subscription_create' | 'subscription_cycle';
-  paid: boolean;
-  /** When Stripe will try again to collect; null when paid. */
+  reason: InvoiceReason;
+  status: 'paid' | 'open' | 'void';
+  /** When Stripe will try again to collect; null when it won't. */
   nextAttempt: number | null;
 }
 
-/** The invoice of a subscription's present period, finalized and either paid or still open. */
+/** The invoice of a subscription's present period, finalized, and paid, still open or voided. */
 export function createInvoice(fields: InvoiceFields, now: number): Invoice {
-  const { customer, subscription, paid } = fields;
+  const { customer, subscription, status } = fields;
+  const paid = status === 'paid';
+  const free = fields.reason === 'subscription_update';
   const id = createId('in');
   const items = subscription.items.data;
-  const total = items.reduce((sum, item) => sum + item.price.unit_amount * item.quantity, 0);
+  const total = items.reduce((sum, item) => sum + amountOf(item, free), 0);
   const period = items[0] ?? { current_period_start: now, current_period_end: now };
   // The first invoice looks back on nothing: its period is the moment of signing up. Lines look ahead.
-  const start = fields.reason === 'subscription_create' ? now : period.current_period_start;
+  const start = fields.reason !== 'subscription_cycle' ? now : period.current_period_start;
   return {
     id,
     object: 'invoice',
@@ -32,9 +37,9 @@ export function createInvoice(fields: InvoiceFields, now: number): Invoice {
     amount_remaining: paid ? 0 : total,
     amount_shipping: 0,
     application: null,
-    attempt_count: 1,
-    attempted: true,
-    auto_advance: !paid,
+    attempt_count: status === 'void' || free ? 0 : 1,
+    attempted: status !== 'void',
+    auto_advance: status === 'open',
     automatic_tax: { disabled_reason: null, enabled: false, liability: null, provider: null, status: null },
     automatically_finalizes_at: null,
     billing_reason: fields.reason,
@@ -68,7 +73,7 @@ export function createInvoice(fields: InvoiceFields, now: number): Invoice {
     latest_revision: null,
     lines: {
       object: 'list',
-      data: items.map((item) => createLine(id, subscription, item)),
+      data: items.map((item) => createLine(id, subscription, item, free)),
       has_more: false,
       url: `/v1/invoices/${id}/lines`,
     },
@@ -93,12 +98,12 @@ export function createInvoice(fields: InvoiceFields, now: number): Invoice {
     shipping_details: null,
     starting_balance: 0,
     statement_descriptor: null,
-    status: paid ? 'paid' : 'open',
+    status,
     status_transitions: {
       finalized_at: now,
       marked_uncollectible_at: null,
       paid_at: paid ? now : null,
-      voided_at: null,
+      voided_at: status === 'void' ? now : null,
     },
     subtotal: total,
     subtotal_excluding_tax: total,
@@ -112,14 +117,23 @@ export function createInvoice(fields: InvoiceFields, now: number): Invoice {
   };
 }
 
-function createLine(invoice: string, subscription: Subscription, item: SubscriptionItem): Record<string, unknown> {
-  const amount = item.price.unit_amount * item.quantity;
+function amountOf(item: SubscriptionItem, free: boolean): number {
+  return free ? 0 : item.price.unit_amount * item.quantity;
+}
+
+function createLine(
+  invoice: string,
+  subscription: Subscription,
+  item: SubscriptionItem,
+  free: boolean,
+): Record<string, unknown> {
+  const amount = amountOf(item, free);
   return {
     id: createId('il'),
     object: 'line_item',
     amount,
     currency: item.price.currency,
-    description: `${item.quantity} × ${item.price.nickname ?? item.price.lookup_key ?? item.price.id}`,
+    description: `${free ? 'Trial period for ' : ''}${item.quantity} × ${item.price.nickname ?? item.price.lookup_key ?? item.price.id}`,
     discount_amounts: [],
     discountable: true,
     discounts: [],
@@ -142,7 +156,7 @@ function createLine(invoice: string, subscription: Subscription, item: Subscript
     pricing: {
       price_details: { price: item.price.id, product: item.price.product },
       type: 'price_details',
-      unit_amount_decimal: String(item.price.unit_amount),
+      unit_amount_decimal: free ? '0' : String(item.price.unit_amount),
     },
     quantity: item.quantity,
     quantity_decimal: String(item.quantity),

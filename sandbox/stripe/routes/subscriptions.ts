@@ -3,7 +3,7 @@ import type { Account } from '../account.ts';
 import { changeSubscription, endSubscription } from '../commands/change-subscription.ts';
 import { refuseMissing } from '../errors.ts';
 import { isInRange, listPage, matching } from '../list.ts';
-import { common, flag, metadata, paging, range, text } from '../params.ts';
+import { common, flag, integer, metadata, paging, range, text } from '../params.ts';
 import { SUBSCRIPTION_STATUSES } from '../state.ts';
 import { defineRoute, type Route } from './route.ts';
 
@@ -15,12 +15,17 @@ const ListParams = z.strictObject({
   price: text.optional(),
   status: z.enum([...SUBSCRIPTION_STATUSES, 'all', 'ended']).optional(),
 });
+/** Of the ways to treat an invoice meanwhile, the sandbox knows the one that never asks for its money. */
+const Pause = z.union([z.literal('').transform(() => null), z.strictObject({ behavior: z.literal('void') })]);
 const Update = z.strictObject({
   ...common,
   cancel_at_period_end: flag.optional(),
   metadata: metadata.optional(),
   description: text.optional(),
   cancellation_details: Details.optional(),
+  pause_collection: Pause.optional(),
+  trial_end: integer.optional(),
+  proration_behavior: z.enum(['always_invoice', 'create_prorations', 'none']).optional(),
 });
 const Cancel = z.strictObject({
   ...common,
