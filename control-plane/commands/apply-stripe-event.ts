@@ -10,7 +10,7 @@ import { syncSubscription } from './sync-subscription.ts';
  * @returns `applied`, `repeated`, or `ignored`
  */
 export async function applyStripeEvent(
-  deps: Pick<Deps, 'db' | 'stripe' | 'now' | 'log'>,
+  deps: Pick<Deps, 'db' | 'stripe' | 'boss' | 'now' | 'log'>,
   event: Stripe.Event,
 ): Promise<'applied' | 'repeated' | 'ignored'> {
   const hint = readHint(event);

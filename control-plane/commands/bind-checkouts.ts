@@ -10,7 +10,7 @@ import { bindPaidCheckout } from './sync-subscription.ts';
  * @returns how many payments were bound
  */
 export async function bindCheckouts(
-  deps: Pick<Deps, 'db' | 'stripe' | 'now' | 'log'>,
+  deps: Pick<Deps, 'db' | 'stripe' | 'boss' | 'now' | 'log'>,
   who: { user: { id: string }; sessionHash: string },
   tx?: Db,
 ): Promise<number> {

@@ -1,5 +1,7 @@
+import type Stripe from 'stripe';
 import type { Deps } from '../deps.ts';
 import { foldSubscription } from '../billing/fold-subscription.ts';
+import { isCollectionWrong } from '../billing/plan-collection.ts';
 import {
   findCheckout,
   findCheckoutBySubscription,
@@ -10,9 +12,11 @@ import {
 import type { Db } from '../db/connect.ts';
 import { lockInTransaction } from '../db/locks.ts';
 import { findSubscription, upsertSubscription, type SubscriptionFacts } from '../db/subscriptions.ts';
+import { findBoxOfUser } from '../db/user-vps.ts';
 import { findAtStripe } from '../integrations/stripe-errors.ts';
+import { QUEUES, sendBoxJob } from '../jobs/queues.ts';
 
-type SyncDeps = Pick<Deps, 'stripe' | 'now' | 'log'>;
+type SyncDeps = Pick<Deps, 'stripe' | 'boss' | 'now' | 'log'>;
 
 /**
  * Reads a subscription from Stripe and writes down what it says, under a lock on that subscription: whoever comes last has
@@ -32,9 +36,19 @@ export async function syncSubscription(deps: SyncDeps, tx: Db, subscriptionId: s
     (await findCheckoutBySubscription(tx, subscriptionId)) ??
     (named === undefined || !/^[0-9a-f-]{36}$/.test(named) ? undefined : await findCheckout(tx, named));
   if (checkout?.user_id == null || checkout.status !== 'bound') return;
+  await askForBilling(deps, tx, checkout.user_id, subscription);
   const facts = foldSubscription(subscription, deps.now());
   const written = await writeSubscription(deps, tx, checkout.user_id, facts);
   if (written && facts.status !== 'active') await fallBack(deps, tx, checkout.user_id, subscriptionId);
+}
+
+/**
+ * Asks for the job that pauses or resumes collection when it isn't as the person's box would have it: they have subscribed anew
+ * while their box was failed, or that job had given up.
+ */
+async function askForBilling(deps: SyncDeps, tx: Db, userId: string, subscription: Stripe.Subscription): Promise<void> {
+  const box = await findBoxOfUser(tx, userId);
+  if (box !== undefined && isCollectionWrong(subscription, box)) await sendBoxJob(deps.boss, tx, QUEUES.bill, box);
 }
 
 /** Somebody who had paid twice goes on with the other subscription when one ends. */

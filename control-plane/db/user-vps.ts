@@ -44,6 +44,16 @@ export async function findBoxOfUser(db: Db, userId: string): Promise<UserVpsRow 
   return db<UserVpsRow>('user_vps').where('user_id', userId).whereNot('status', 'terminated').first();
 }
 
+/** When the last of a person's boxes that had been ready was terminated; undefined when there was none. */
+export async function findLastBoxEnd(db: Db, userId: string): Promise<Date | undefined> {
+  const row = await db<UserVpsRow>('user_vps')
+    .where({ user_id: userId, status: 'terminated' })
+    .whereNotNull('ready_at')
+    .max({ ended: 'terminated_at' })
+    .first();
+  return (row as { ended: Date | null } | undefined)?.ended ?? undefined;
+}
+
 /** Boxes that are to become ready, the oldest first. */
 export async function listBoxesBeingMade(db: Db): Promise<Pick<UserVpsRow, 'id' | 'user_id' | 'status'>[]> {
   return db<UserVpsRow>('user_vps')

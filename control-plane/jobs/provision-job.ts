@@ -3,6 +3,7 @@ import { SpoqError } from '../../contract/errors.ts';
 import { appendVpsEvent, notifyBox } from '../db/vps-events.ts';
 import { takeFence, toBoxColumns, toStackName, type UserVpsRow } from '../db/user-vps.ts';
 import { intendMachine, ownMachine, releaseMachines } from './machine-records.ts';
+import { QUEUES, sendBoxJob } from './queues.ts';
 import { createProgress, holdLease, writeBox, type Progress } from './progress.ts';
 import type { Attempt, WorkerDeps } from './worker-deps.ts';
 
@@ -64,6 +65,7 @@ async function settleReady(deps: WorkerDeps, { box, askedAt, settle }: Run, outp
     await writeBox(tx, box, { ...toBoxColumns(outputs), status: 'ready', ready_at: now, failure: null });
     await ownMachine(tx, box, outputs, now);
     await appendVpsEvent(tx, box.id, { step: 'ready', state: 'done', message: 'Your box is ready.', at: now });
+    await sendBoxJob(deps.boss, tx, QUEUES.bill, box);
     await settle(tx);
   });
   observe(deps, box, 'ready', askedAt);
@@ -85,6 +87,7 @@ async function takeDown(deps: WorkerDeps, run: Run, reason: string): Promise<voi
     await releaseMachines(tx, box, given, deps.now());
     await writeBox(tx, box, { status: 'failed', failure: reason, provider_instance_id: null, ip_address: null });
     await notifyBox(tx, box.id);
+    await sendBoxJob(deps.boss, tx, QUEUES.bill, box);
     await run.settle(tx);
   });
   observe(deps, box, 'failed', run.askedAt);

@@ -116,6 +116,7 @@ describe('jobs of boxes', function () {
     expect(released).to.deep.include({ status: 'released', ends: true });
     const page = await browser.get('/setup/progress');
     expect(page.text).to.contain('Cloudflare refused the name.').and.contain('Try again');
+    expect(page.text).to.contain("nobody is charged for a box that isn't there. Nothing more is collected");
 
     // The same request again changes nothing; only a retry does.
     await browser.post('/api/vps/provision', { region: 'EU' });

@@ -12,6 +12,7 @@ export const QUEUES = {
   provision: 'provision',
   provisionDead: 'provision-dead',
   destroy: 'destroy',
+  bill: 'bill',
   reconcile: 'reconcile-machines',
   expire: 'expire',
 } as const;
@@ -63,6 +64,9 @@ export async function installQueues(databaseUrl: string): Promise<void> {
     await ensureQueue(boss, QUEUES.provisionDead, { ...retries, ...lease });
     await ensureQueue(boss, QUEUES.provision, { ...retries, ...lease, deadLetter: QUEUES.provisionDead });
     await ensureQueue(boss, QUEUES.destroy, { ...retries, ...lease, retryLimit: 100, retryDelayMax: 600 });
+    // For ten days. `standard`: what changes while a job waits or runs needs another one, which must never be left out.
+    const patience = { retryLimit: 250, retryDelay: 1, retryBackoff: true, retryDelayMax: 3600, notify: true };
+    await ensureQueue(boss, QUEUES.bill, { ...patience, ...lease }, 'standard');
     await ensureQueue(boss, QUEUES.reconcile, { ...lease, retryLimit: 2, retryDelay: 60 });
     await ensureQueue(boss, QUEUES.expire, { retryLimit: 2, retryDelay: 60 });
   } finally {
@@ -71,20 +75,25 @@ export async function installQueues(databaseUrl: string): Promise<void> {
   if (faults[0] !== undefined) throw new Error('pg-boss could not be installed', { cause: faults[0] });
 }
 
-async function ensureQueue(boss: PgBoss, name: string, options: Parameters<PgBoss['createQueue']>[1]): Promise<void> {
-  // `exclusive` with a singleton key: one job of a box is queued or running, never two.
-  if ((await boss.getQueue(name)) === null) await boss.createQueue(name, { ...options, policy: 'exclusive' });
+/** `exclusive` with a singleton key: one job of a box is queued or running, never two. `standard`: any number. */
+async function ensureQueue(
+  boss: PgBoss,
+  name: string,
+  options: Parameters<PgBoss['createQueue']>[1],
+  policy: 'exclusive' | 'standard' = 'exclusive',
+): Promise<void> {
+  if ((await boss.getQueue(name)) === null) await boss.createQueue(name, { ...options, policy });
   else {
     const { deadLetter, ...rest } = options ?? {};
     await boss.updateQueue(name, deadLetter === undefined ? rest : { ...rest, deadLetter });
   }
 }
 
-/** Enqueues work on a box with the rows of `tx`: both commit or neither. What is queued already stays as it is. */
+/** Enqueues work on a box with the rows of `tx`: both commit or neither. What an exclusive queue has already stays as it is. */
 export async function sendBoxJob(
   boss: PgBoss,
   tx: Db,
-  queue: typeof QUEUES.provision | typeof QUEUES.destroy,
+  queue: typeof QUEUES.provision | typeof QUEUES.destroy | typeof QUEUES.bill,
   box: { id: string; user_id: string },
 ): Promise<void> {
   const job: BoxJob = { user_vps_id: box.id };

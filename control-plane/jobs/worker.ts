@@ -1,4 +1,5 @@
 import { fromKnex, type JobWithMetadata } from 'pg-boss';
+import { settleCollection } from '../commands/settle-collection.ts';
 import { requestContext } from '../log.ts';
 import { runDestroyJob } from './destroy-job.ts';
 import { expireRecords } from './expire.ts';
@@ -55,6 +56,9 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
   await work(QUEUES.provision, concurrency, onBox(QUEUES.provision, runProvisionJob));
   await work(QUEUES.provisionDead, 1, onBox(QUEUES.provisionDead, runProvisionDeadJob));
   await work(QUEUES.destroy, concurrency, onBox(QUEUES.destroy, runDestroyJob));
+  await work(QUEUES.bill, concurrency, (job) =>
+    settleCollection(deps, job.data.user_vps_id, `${job.id}-${job.retryCount}`),
+  );
   await work(QUEUES.reconcile, 1, (_job, signal) => reconcileMachines(deps, signal));
   await work(QUEUES.expire, 1, async () => {
     await rescueBoxes(deps);
