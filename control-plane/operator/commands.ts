@@ -1,6 +1,7 @@
 import { SpoqError } from '../../contract/errors.ts';
 import { lockFence, takeFence, toBoxColumns, toStackName, updateBox } from '../db/user-vps.ts';
 import type { BoxOutputs, BoxSpec, EngineEvent, Preview, VendorMachine } from '../engine/engine.ts';
+import { QUEUES, sendBoxJob } from '../jobs/queues.ts';
 import { ownMachine, releaseMachines } from '../jobs/machine-records.ts';
 import type { WorkerDeps } from '../jobs/worker-deps.ts';
 import { findBoxOf } from './find-box.ts';
@@ -33,6 +34,8 @@ export async function upBox(deps: WorkerDeps, who: string, options: CommandOptio
     throw new SpoqError('stack_busy', {
       detail: `The box of ${found.username} is ${found.status}: a worker has it, or nobody may.`,
     });
+  const hadFailed = box.status === 'failed';
+  if (hadFailed) await deps.boss.start();
   const outputs = await deps.engine.up(deps.buildSpec(box), options);
   await deps.db.transaction(async (tx) => {
     if (!(await lockFence(tx, box.id, box.fence)))
@@ -45,6 +48,8 @@ export async function upBox(deps: WorkerDeps, who: string, options: CommandOptio
       failure: null,
     });
     await ownMachine(tx, box, outputs, now);
+    // Its owner's subscription was paused when it failed.
+    if (hadFailed) await sendBoxJob(deps.boss, tx, QUEUES.bill, box);
   });
   return outputs;
 }

@@ -6,7 +6,7 @@ import { createEngineEnvironment } from '../engine/environment.ts';
 import type { WorkerDeps } from '../jobs/worker-deps.ts';
 import { loadReleaseDigests } from '../releases.ts';
 
-/** What operators' commands are given: what jobs are given, without a queue of their own. */
+/** What operators' commands are given: what jobs are given, with queues that are only sent to, and dialled by who does. */
 export function createOperatorDeps(config: Config, env: Record<string, string | undefined>): WorkerDeps {
   const deps: WorkerDeps = {
     ...createDeps(config, 'web'),

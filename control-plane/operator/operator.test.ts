@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { createTestDatabase, type TestDatabase } from '../../test/harness/database.ts';
 import { createCipher } from '../cipher.ts';
 import { createEngineBench, type EngineBench, hasEngine, SECRETS } from '../engine/testing/bench.ts';
+import { installQueues } from '../jobs/queues.ts';
 import { createJwtSecret } from '../jwt-secret.ts';
 import { hashCrypt, sealPasswordCrypt } from '../password/hash.ts';
 import { createTestEnvironment } from '../testing/environment.ts';
@@ -94,6 +95,18 @@ describe('operator', function () {
     });
     return { code, out: out.join('\n'), said: said.join('\n') };
   }
+
+  it('lets collection be resumed when it makes a box that had failed', async () => {
+    await installQueues(database.url);
+    const { id } = await createBox('frank', 'failed');
+    const up = await operator(['up', 'frank', '--yes']);
+    expect(up.code, up.said).to.equal(0);
+    expect((await database.db('user_vps').where('id', id).first()).status).to.equal('ready');
+    expect(await database.db('pgboss.job').select('name', 'state', 'data')).to.deep.equal([
+      { name: 'bill', state: 'created', data: { user_vps_id: id } },
+    ]);
+    expect((await operator(['destroy', 'frank', '--yes'])).code).to.equal(0);
+  });
 
   it('walks a box from preview to destroy', async () => {
     const { id, hostname } = await createBox('alice');

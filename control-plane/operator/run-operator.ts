@@ -40,10 +40,12 @@ function createProgram(io: OperatorIo): Command {
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.say(text.trimEnd()) });
   const withDeps = async (action: (deps: WorkerDeps) => Promise<void>): Promise<void> => {
     const deps = createOperatorDeps(loadConfig(io.env), io.env);
+    deps.boss.on('error', (err) => deps.log.error({ err }, 'queue'));
     try {
       await action(deps);
     } finally {
       await deps.engine.close();
+      await deps.boss.stop({ graceful: false });
       await deps.db.destroy();
     }
   };
