@@ -6,7 +6,7 @@ import { unsealPasswordCrypt } from '../password/hash.ts';
 import { createBoxWorld, GOOD_PASSWORD, type BoxWorld } from '../testing/box-world.ts';
 import { Browser } from '../testing/browser.ts';
 import { makeBox } from '../testing/scripted-engine.ts';
-import { SpoqError } from '../../contract/errors.ts';
+import { ERRORS, SpoqError } from '../../contract/errors.ts';
 
 const EVIL = '<script>alert(1)</script>"\'&';
 const ESCAPED = '&lt;script&gt;alert(1)&lt;/script&gt;';
@@ -25,7 +25,12 @@ describe('the pages of the sign-up', function () {
     expect(page.text).to.contain('$12').and.contain('$24').and.contain('action="/api/subscription/create"');
     expect(page.headers.get('content-security-policy')).to.contain("script-src 'self'").and.contain("style-src 'self'");
     expect(page.text).not.to.match(/<style|style=|<script(?! type="module" src=)|javascript:|\son\w+=/i);
-    expect((await new Browser(world.cp.url).get('/problems')).text).to.contain('id="no_subscription"');
+  });
+
+  it('explains every code of an error at the address that problems point to', async () => {
+    const { text } = await new Browser(world.cp.url).get('/problems');
+    const explained = [...text.matchAll(/<dt id="(\w+)"/g)].map(([, code]) => code);
+    expect(explained).to.deep.equal(Object.keys(ERRORS));
   });
 
   it('serves assets under names that hold their hash, to be kept for ever', async () => {
