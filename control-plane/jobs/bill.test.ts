@@ -9,7 +9,7 @@ import { syncSubscription } from '../commands/sync-subscription.ts';
 import { findUser } from '../db/users.ts';
 import { createBoxWorld, stripeControl, type BoxWorld } from '../testing/box-world.ts';
 import { makeBox } from '../testing/scripted-engine.ts';
-import { QUEUES } from './queues.ts';
+import { QUEUES, sendBoxJob } from './queues.ts';
 
 const DAY = 86_400;
 
@@ -86,7 +86,7 @@ describe('collection', function () {
     passDays(33);
     expect(await invoicesOf(id)).to.deep.equal(['subscription_create paid 1200', 'subscription_cycle void 0']);
     await provision(userId);
-    await settled(boxId, 1 + 1);
+    await settled(boxId, 2);
     expect(await waitForEnd(userId, 'failed')).to.equal(boxId);
     expect(changes()).to.equal(1);
 
@@ -115,6 +115,13 @@ describe('collection', function () {
     const renewed = await read(id);
     expect(renewed.status).to.equal('active');
     expect(endOf(renewed)).to.equal(addMonths(new Date(renewal * 1000), 1).getTime() / 1000);
+  });
+
+  it('is looked at once more for every change, though a job waits already', async () => {
+    const { boss, db } = world.cp.deps;
+    const box = { id: 'b1', user_id: 'u1' };
+    for (let change = 0; change < 2; change += 1) await db.transaction((tx) => sendBoxJob(boss, tx, QUEUES.bill, box));
+    expect(await jobsOf('b1')).to.deep.equal(['created', 'created']);
   });
 
   it('is tried again until Stripe answers', async () => {
