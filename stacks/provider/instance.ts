@@ -28,8 +28,9 @@ const BUY_TRIES = 4;
 
 /** Buys the machine, or takes the one of that name that an earlier run bought; answers it once it runs and has an address. */
 export async function createInstance(context: InstanceContext, order: InstanceOrder): Promise<VendorInstance> {
+  const id = await obtain(context, order, Date.now() + context.deadlineMs);
+  // Counted from the order: looking for one whose answer was lost takes nothing from a machine's time to start.
   const until = Date.now() + context.deadlineMs;
-  const id = await obtain(context, order, until);
   try {
     return await awaitRunning(context, id, order, until);
   } catch (error) {
