@@ -2,6 +2,7 @@ import { createParser } from 'eventsource-parser';
 import http from 'node:http';
 import { readFileSync } from 'node:fs';
 import { Credentials } from '../contract/files.ts';
+import { isLocalhostName } from '../contract/loopback.ts';
 
 export interface FirstTokens {
   /** The model asked directly, as the conductor asks it. */
@@ -53,7 +54,7 @@ function timeToText({ url, headers, body, isText }: Call): Promise<number> {
   return new Promise((resolve, reject) => {
     const began = performance.now();
     const text = JSON.stringify(body);
-    const host = url.hostname.endsWith('.localhost') ? '127.0.0.1' : url.hostname; // RFC 6761 §6.3
+    const host = isLocalhostName(url.hostname) ? '127.0.0.1' : url.hostname;
     const request = http.request({
       host,
       port: url.port,

@@ -2,7 +2,7 @@ import { parse } from 'smol-toml';
 import { SpoqError } from '../contract/errors.ts';
 import type { Fault } from '../contract/errors.ts';
 import { ConductorConfig } from '../contract/files.ts';
-import { isLoopbackName } from './reach.ts';
+import { isLoopbackName } from '../contract/loopback.ts';
 
 /** How tokens are checked: with the control plane's public keys, or with a secret of this box alone. */
 export type TokenKeys = { algorithm: 'RS256'; jwksUrl: string } | { algorithm: 'HS256'; secret: string };

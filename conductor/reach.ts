@@ -1,12 +1,4 @@
-/** True for names and addresses that mean this machine (RFC 6761 §6.3 gives *.localhost to loopback). */
-export function isLoopbackName(hostname: string): boolean {
-  return (
-    hostname === 'localhost' ||
-    hostname.endsWith('.localhost') ||
-    hostname === '[::1]' ||
-    /^127(\.\d{1,3}){3}$/.test(hostname)
-  );
-}
+import { isLocalhostName } from '../contract/loopback.ts';
 
 /**
  * fetch, but `http://*.localhost` is dialled on 127.0.0.1 with its Host header kept (libc often can't resolve such
@@ -16,7 +8,7 @@ export const fetchDirect: typeof fetch = (input, init) => {
   const request: RequestInit = { ...init, redirect: 'error' };
   const address = input instanceof Request ? input.url : input;
   const url = new URL(address);
-  if (url.protocol !== 'http:' || !url.hostname.endsWith('.localhost')) return fetch(input, request);
+  if (url.protocol !== 'http:' || !isLocalhostName(url.hostname)) return fetch(input, request);
   const headers = new Headers(init?.headers);
   headers.set('host', url.host);
   url.hostname = '127.0.0.1';

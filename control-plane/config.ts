@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isLocalhostName, isLoopbackName } from '../contract/loopback.ts';
 import { PROVIDERS } from '../contract/vps.ts';
 
 /** A value that must never be printed: logs, JSON and errors show `[redacted]`. `reveal()` is the one way in. */
@@ -116,7 +117,6 @@ const GROUPS = {
   hostinger: ['HOSTINGER_API_KEY'],
 } as const;
 
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?|.*\.localhost)$/;
 const PRODUCTION_URLS = [
   'BASE_URL',
   'GITHUB_URL',
@@ -173,12 +173,12 @@ function productionFaults(given: Record<string, string | undefined>): { name: st
     const value = given[name];
     if (value === undefined || !URL.canParse(value)) continue;
     const { protocol, hostname } = new URL(value);
-    if (LOOPBACK.test(hostname)) faults.push({ name, message: 'points to this machine, and SPOQ_ENV is production' });
+    if (isLoopbackName(hostname)) faults.push({ name, message: 'points to this machine, and SPOQ_ENV is production' });
     else if (protocol !== 'https:') faults.push({ name, message: 'is not https, and SPOQ_ENV is production' });
   }
   if (given['BOX_URL_TEMPLATE'] !== undefined && !given['BOX_URL_TEMPLATE'].startsWith('https://'))
     faults.push({ name: 'BOX_URL_TEMPLATE', message: 'is not https, and SPOQ_ENV is production' });
-  if (given['BOX_DOMAIN']?.endsWith('.localhost') === true)
+  if (given['BOX_DOMAIN'] !== undefined && isLocalhostName(given['BOX_DOMAIN']))
     faults.push({ name: 'BOX_DOMAIN', message: 'is a .localhost name, and SPOQ_ENV is production' });
   return faults;
 }

@@ -1,10 +1,11 @@
 import { SpoqError } from '../../contract/errors.ts';
+import { isLoopbackName } from '../../contract/loopback.ts';
 import { getCredentials } from '../auth/session.ts';
 import type { CliDeps } from '../deps.ts';
 import type { HttpResponse } from '../http/client.ts';
 import { asUnreachable } from '../http/failure.ts';
 import { readProblem } from '../http/problem.ts';
-import { isLoopbackName, joinUrl, parseServiceUrl } from '../http/url.ts';
+import { joinUrl, parseServiceUrl } from '../http/url.ts';
 import { loadMarker } from './marker.ts';
 
 /** How this process reaches the box: on the box itself by its marker and without a token, elsewhere by the sign-in. */

@@ -1,7 +1,8 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { SpoqError } from '../../contract/errors.ts';
+import { isLocalhostName } from '../../contract/loopback.ts';
 import { ConnectionFailure, describeConnectionError } from './failure.ts';
-import { isLocalhostName, parseServiceUrl } from './url.ts';
+import { parseServiceUrl } from './url.ts';
 
 export interface HttpRequest {
   method: 'GET' | 'POST';

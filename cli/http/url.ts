@@ -1,15 +1,5 @@
 import { SpoqError } from '../../contract/errors.ts';
-
-/** True for names that never leave this machine (RFC 6761 §6.3, RFC 1122 §3.2.1.3). */
-export function isLoopbackName(hostname: string): boolean {
-  return isLocalhostName(hostname) || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-
-/** True for `localhost` and every name under it: they are dialled at 127.0.0.1, since libc often can't resolve them. */
-export function isLocalhostName(hostname: string): boolean {
-  const name = hostname.toLowerCase().replace(/\.$/, '');
-  return name === 'localhost' || name.endsWith('.localhost');
-}
+import { isLoopbackName } from '../../contract/loopback.ts';
 
 /**
  * Parses the base URL of a service. Tokens and files go there, so it must be https, except on this machine itself.

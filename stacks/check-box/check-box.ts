@@ -4,6 +4,7 @@ import * as https from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BoxHealth } from '../../contract/conductor.ts';
+import { isLocalhostName } from '../../contract/loopback.ts';
 
 export interface BoxCheck {
   /** Base URL of the box. */
@@ -64,7 +65,7 @@ function readHealth(text: string): string | undefined {
 
 /** RFC 6761 §6.3: names under .localhost are this machine, though not every system's resolver knows. */
 function createLookup(hostname: string, address: string): LookupFunction {
-  const target = hostname === 'localhost' || hostname.endsWith('.localhost') ? '127.0.0.1' : address;
+  const target = isLocalhostName(hostname) ? '127.0.0.1' : address;
   return (_name, options, callback) => systemLookup(target, options, callback);
 }
 

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import path from 'node:path';
+import { isLocalhostName } from '../../contract/loopback.ts';
 import type { CommandResult } from '../run-command.ts';
 import { runCommand } from '../run-command.ts';
 import type { TemporaryRun } from '../temporary-run.ts';
@@ -93,7 +94,7 @@ export function createWorld(root: string, run: Stage, provider: World['provider'
  */
 export function getFromBox(url: string): Promise<{ status: number; text: string }> {
   const { hostname, host, port, pathname } = new URL(url);
-  const address = hostname.endsWith('.localhost') ? '127.0.0.1' : hostname;
+  const address = isLocalhostName(hostname) ? '127.0.0.1' : hostname;
   return new Promise((resolve, reject) => {
     const request = http.get({ host: address, port, path: pathname, headers: { host }, agent: false }, (response) => {
       let text = '';
