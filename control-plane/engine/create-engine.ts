@@ -115,7 +115,10 @@ export function createEngine({ env }: { env: Record<string, string> }): Engine {
 
     listStacks: () =>
       withPulumi(here, async (pulumi) => {
-        const stacks = StackList.parse(JSON.parse(await pulumi.run(['stack', 'ls', '--json'])));
+        const told = await pulumi.run(['stack', 'ls', '--json']).catch((error: unknown) => {
+          throw toEngineError(error, { failures: [], redact: createRedact(env) });
+        });
+        const stacks = StackList.parse(JSON.parse(told));
         return stacks.map(({ name, lastUpdate, resourceCount }) => ({
           stack: name,
           updated_at: lastUpdate ?? null,

@@ -7,10 +7,14 @@ import { randomUUID } from 'node:crypto';
 import type { ProviderName } from '../../../contract/vps.ts';
 import { createSandbox, type Sandbox } from '../../../sandbox/index.ts';
 import { type BoxSpec, parseBoxSpec } from '../../../stacks/spec.ts';
+import { createTestDatabase } from '../../../test/harness/database.ts';
 import { createEngine } from '../create-engine.ts';
 import type { Engine } from '../engine.ts';
 
-/** Vendors, an engine whose state is in a folder, and the environment that both share. */
+/**
+ * Vendors, an engine whose state is in Postgres as in production (the engine's own files are not written atomically: one that is
+ * killed may leave an empty `.attrs` beside a state), and the environment that both share.
+ */
 export interface EngineBench {
   sandbox: Sandbox;
   engine: Engine;
@@ -44,7 +48,8 @@ const folderOf = (path: string): string => fileURLToPath(new URL(path, import.me
 /** Starts a sandbox and points an engine to it. */
 export async function createEngineBench(extra: Record<string, string> = {}): Promise<EngineBench> {
   const folder = await mkdtemp(join(tmpdir(), 'spoq-engine-test-'));
-  await Promise.all(['state', 'home', 'sandbox', 'tmp'].map((name) => mkdir(join(folder, name))));
+  await Promise.all(['home', 'sandbox', 'tmp'].map((name) => mkdir(join(folder, name))));
+  const database = await createTestDatabase();
   const vendors = ['contabo', 'hostinger', 'cloudflare'] as const;
   const delays = { provisioning_ms: 30, installing_ms: 30, action_ms: 10 };
   const sandbox = await createSandbox({ stateDir: join(folder, 'sandbox'), vendors, delays });
@@ -58,7 +63,9 @@ export async function createEngineBench(extra: Record<string, string> = {}): Pro
     CLOUDFLARE_BASE_URL: CLOUDFLARE_API_URL ?? '',
     CLOUDFLARE_ZONE_ID: CLOUDFLARE_ZONE_ID ?? '',
     PULUMI_HOME: join(folder, 'home'),
-    PULUMI_BACKEND_URL: `file://${join(folder, 'state')}`,
+    PULUMI_BACKEND_URL: database.backendUrl,
+    PULUMI_DIY_BACKEND_PARALLEL: '1',
+    PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: 'true',
     PULUMI_CONFIG_PASSPHRASE: SECRETS.passphrase,
     PULUMI_SKIP_UPDATE_CHECK: 'true',
     PROVISION_POLL_MS: '20',
@@ -103,6 +110,7 @@ export async function createEngineBench(extra: Record<string, string> = {}): Pro
     async close() {
       await engine.close();
       await sandbox.close();
+      await database.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
