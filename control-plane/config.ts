@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { isLocalhostName, isLoopbackName } from '../contract/loopback.ts';
 import { PROVIDERS } from '../contract/vps.ts';
@@ -44,6 +45,16 @@ const hostName = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/, 'is not a host name');
 
+/** A file that is read once, here: what is in it counts, not where it is. */
+const pemFile = text.transform((file, context) => {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    context.addIssue('names a file that cannot be read');
+    return z.NEVER;
+  }
+});
+
 const Environment = z.object({
   SPOQ_ENV: z.enum(['sandbox', 'production']).default('sandbox'),
   DATABASE_URL: text
@@ -82,6 +93,8 @@ const Environment = z.object({
   HOSTINGER_API_KEY: secret.optional(),
   HOSTINGER_API_URL: url.default('https://developers.hostinger.com'),
   HOSTINGER_PAYMENT_METHOD_ID: whole(1, Number.MAX_SAFE_INTEGER).optional(),
+  ACME_DIRECTORY_URL: url.optional(),
+  ACME_CA_FILE: pemFile.optional(),
   CLOUDFLARE_API_TOKEN: secret,
   CLOUDFLARE_ZONE_ID: z.string().regex(/^[0-9a-f]{32}$/, 'is not a Cloudflare zone id (32 hex digits)'),
   CLOUDFLARE_API_URL: url.default('https://api.cloudflare.com/client/v4'),
@@ -126,6 +139,7 @@ const PRODUCTION_URLS = [
   'CONTABO_AUTH_URL',
   'HOSTINGER_API_URL',
   'CLOUDFLARE_API_URL',
+  'ACME_DIRECTORY_URL',
   'ANTHROPIC_BASE_URL',
   'OPENAI_BASE_URL',
 ] as const;

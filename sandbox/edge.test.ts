@@ -34,7 +34,7 @@ describe('the front door', function () {
     await cloudflare('POST', records, { type: 'A', name: HOST, content: '198.51.100.10' });
     await cloudflare('POST', records, { type: 'A', name: 'bare', content: '198.51.100.11' });
     await cloudflare('POST', records, { type: 'A', name: 'stale', content: '203.0.113.99' });
-    await waitFor('the conductor', () => sandbox.machines.findSocket('198.51.100.10') ?? undefined);
+    await waitFor('the conductor', () => sandbox.machines.findFront('198.51.100.10') ?? undefined);
   });
   after(async () => {
     await sandbox.close();

@@ -1,12 +1,13 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
+import type { Front } from './machines/machine.ts';
 import { closeServer, listen } from './vendor.ts';
 
 export interface EdgeDeps {
   /** The A records of a name. */
   resolve(name: string): string[];
-  /** The socket behind an address: undefined when no machine has it, null when the machine doesn't listen. */
-  findSocket(ipv4: string): string | null | undefined;
+  /** Where the machine with an address takes connections: undefined when no machine has it, null when it doesn't. */
+  findFront(ipv4: string): Front | null | undefined;
 }
 
 export interface Edge {
@@ -44,7 +45,7 @@ function forward(deps: EdgeDeps, req: IncomingMessage, res: ServerResponse): voi
   const route = findRoute(deps, name);
   if (typeof route === 'string') return refuse(res, route);
   const upstream = request(
-    { socketPath: route.socket, method: req.method, path: req.url, headers: forwardHeaders(req, host) },
+    { ...route, method: req.method, path: req.url, headers: forwardHeaders(req, host) },
     (answer) => {
       res.writeHead(answer.statusCode ?? 502, withoutHopByHop(answer.headers));
       res.flushHeaders();
@@ -61,14 +62,14 @@ function forward(deps: EdgeDeps, req: IncomingMessage, res: ServerResponse): voi
 }
 
 /** Where a name leads, or why it leads nowhere. */
-function findRoute(deps: EdgeDeps, name: string): { socket: string } | string {
+export function findRoute(deps: EdgeDeps, name: string): Front | string {
   const addresses = deps.resolve(name);
   if (addresses.length === 0) return `There is no DNS record for ${name} in the sandbox.`;
-  const sockets = addresses.map((address) => deps.findSocket(address));
-  const socket = sockets.find((one) => typeof one === 'string');
-  if (typeof socket === 'string') return { socket };
+  const fronts = addresses.map((address) => deps.findFront(address));
+  const front = fronts.find((one) => one !== undefined && one !== null);
+  if (front) return front;
   const where = addresses.join(', ');
-  if (sockets.includes(null)) return `The machine of ${name} (${where}) does not answer: it is off, bare or starting.`;
+  if (fronts.includes(null)) return `The machine of ${name} (${where}) does not answer: it is off, bare or starting.`;
   return `No machine of the sandbox has the address of ${name} (${where}).`;
 }
 

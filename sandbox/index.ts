@@ -4,10 +4,11 @@ import { pino, type Logger } from 'pino';
 import { createClock, type Clock } from './clock.ts';
 import { createControlServer } from './control.ts';
 import { DEFAULT_DELAYS, type Delays } from './delays.ts';
-import { createEdge } from './edge.ts';
+import { createBootedInternet, type BootedOptions } from './booted-internet.ts';
 import { createFaults, type Faults } from './faults.ts';
 import { createMachines, type Machines, type MachinesState } from './machines/machines.ts';
-import { createProcessKind } from './machines/process-machine.ts';
+import { createProcessInternet } from './internet.ts';
+import type { NetworkState } from './machines/nspawn/network.ts';
 import { openPort } from './ports.ts';
 import { createRequestLog, type RequestLog } from './request-log.ts';
 import { openStore } from './state.ts';
@@ -23,8 +24,8 @@ export interface SandboxOptions {
   ports?: number;
   /** Default all. */
   vendors?: readonly VendorName[];
-  /** The command that is a conductor, and its first arguments; the repository's own when left out. */
-  machines?: { conductor: readonly string[] };
+  /** What machines are made of; conductor processes from the repository's own sources when left out. */
+  machines?: MachineOptions;
   delays?: Partial<Delays>;
   logger?: Logger;
   /** Where Stripe's events go. */
@@ -32,6 +33,11 @@ export interface SandboxOptions {
   /** The DNS zone that exists at Cloudflare, and so the domain of boxes. Default spoq.localhost. */
   zone?: string;
 }
+
+/** Conductor processes, by their command and its first arguments; or systems that boot. */
+export type MachineOptions =
+  | { conductor: readonly string[] }
+  | Pick<BootedOptions, 'tree' | 'pebble' | 'limit' | 'controlPlane' | 'outside'>;
 
 export interface Sandbox {
   /** Base URLs of `page`, `edge` and every vendor. */
@@ -49,24 +55,22 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
+/** What boxes, and nobody else, are told of where models are. */
+const MODEL_URLS = ['ANTHROPIC_BASE_URL', 'OPENAI_BASE_URL'] as const;
+/** The repository's own conductor. */
 const CONDUCTOR = [process.execPath, fileURLToPath(new URL('../conductor/main.ts', import.meta.url))];
 
 /** Starts the vendors, their machines, the front door and the page. Rejects when a port is taken, leaving nothing. */
 export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { stateDir, host = '127.0.0.1', ports = 0, zone = 'spoq.localhost' } = options;
+  const wanted = options.machines ?? { conductor: CONDUCTOR };
   const log = options.logger ?? pino({ level: 'silent' });
   const names = VENDOR_NAMES.filter((name) => (options.vendors ?? VENDOR_NAMES).includes(name));
   const open = <T extends object>(name: string, initial: () => T) => openStore(join(stateDir, `${name}.json`), initial);
   const clock = createClock(open('clock', () => ({ offset_ms: 0 })));
   const delays = { ...DEFAULT_DELAYS, ...options.delays };
   const [faults, requests] = [createFaults(), createRequestLog()];
-  const machines = createMachines({
-    folder: join(stateDir, 'machines'),
-    store: open<MachinesState>('machines', () => ({ records: [] })),
-    kind: createProcessKind(options.machines?.conductor ?? CONDUCTOR),
-    log,
-  });
-  const closers: (() => Promise<void>)[] = [() => machines.close()];
+  const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const end of closers.splice(0).toReversed()) await end();
   };
@@ -78,6 +82,24 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
     if (url === undefined) throw new Error(`The sandbox runs no ${name}`);
     return url;
   };
+
+  const internet =
+    'tree' in wanted
+      ? await createBootedInternet({
+          ...wanted,
+          stateDir,
+          log,
+          store: open<NetworkState>('network', () => ({ number: null })),
+        })
+      : createProcessInternet(wanted.conductor);
+  closers.push(internet.close);
+  const machines = createMachines({
+    folder: join(stateDir, 'machines'),
+    store: open<MachinesState>('machines', () => ({ records: [] })),
+    kind: internet.kind,
+    log,
+  });
+  closers.push(() => machines.close());
 
   try {
     for (const name of names) {
@@ -98,13 +120,17 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
     }
     const cloudflare = vendors.get('cloudflare');
     const resolve = (name: string): string[] => cloudflare?.resolve?.(name) ?? [];
-    const edge = await openPort(ports, 'edge', (port) =>
-      createEdge({ resolve, findSocket: (ipv4) => machines.findSocket(ipv4) }, { host, port }),
-    );
-    closers.push(() => edge.close());
+    const { edge, variables } = await internet.connect({
+      zone,
+      host,
+      resolve,
+      findFront: (ipv4) => machines.findFront(ipv4),
+      openEdge: (openAt) => openPort(ports, 'edge', openAt),
+      models: Object.fromEntries(MODEL_URLS.flatMap((name) => (credentials[name] ? [[name, credentials[name]]] : []))),
+      onClose: (end) => void closers.push(end),
+    });
     urls['edge'] = edge.url;
-    if (cloudflare)
-      Object.assign(credentials, { BOX_DOMAIN: zone, BOX_URL_TEMPLATE: `http://{hostname}:${edge.port}` });
+    if (cloudflare) Object.assign(credentials, variables);
     const page = await openPort(ports, 'page', (port) =>
       createControlServer({ vendors, urls, faults, requests, machines, delays, clock, log }, { host, port }),
     );

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { destination, pino } from 'pino';
 import { changeDelays, DEFAULT_DELAYS } from './delays.ts';
-import { createSandbox } from './index.ts';
+import { createSandbox, type MachineOptions } from './index.ts';
 import { VENDOR_NAMES, type VendorName } from './vendor.ts';
 
 const USAGE = `Usage: node sandbox/main.ts --state DIR [options]
@@ -13,7 +13,12 @@ Plays the vendors that Spoq uses, on 127.0.0.1. Prints one line of JSON when all
   --port 0             free ports (the default)
   --vendors a,b        only these: ${VENDOR_NAMES.join(', ')}
   --zone NAME          the DNS zone and domain of boxes (default spoq.localhost)
-  --conductor WORD     a word of the command that is a conductor; give it once per word
+  --conductor WORD     a word of the command that is a conductor; give it once per word. Machines are such processes,
+  --tree DIR           or, with this, systems that boot from here (Linux, root). For those also:
+    --pebble FILE      Let's Encrypt's test server
+    --limit N          how many may run at once (default 12)
+    --control-plane URL   what they must reach on this computer
+    --outside HOST     what they may reach outside, on port 443; may be given again
   --delay NAME=MS      how long things take: ${Object.keys(DEFAULT_DELAYS).join(', ')}
   --webhook-url URL    where Stripe's events go
   --log-level LEVEL    of the log on stderr (default warn)
@@ -27,6 +32,11 @@ const { values } = parseArgs({
     vendors: { type: 'string' },
     zone: { type: 'string' },
     conductor: { type: 'string', multiple: true },
+    tree: { type: 'string' },
+    pebble: { type: 'string' },
+    limit: { type: 'string', default: '12' },
+    'control-plane': { type: 'string' },
+    outside: { type: 'string', multiple: true, default: [] },
     delay: { type: 'string', multiple: true, default: [] },
     'webhook-url': { type: 'string' },
     'log-level': { type: 'string', default: 'warn' },
@@ -62,12 +72,25 @@ const wrong = changeDelays(
 );
 if (wrong.length > 0) refuse(`Not a delay in milliseconds: ${wrong.join(', ')}`);
 
+function chooseMachines(): MachineOptions | undefined {
+  if (values.tree === undefined) return values.conductor ? { conductor: values.conductor } : undefined;
+  const limit = Number(values.limit);
+  if (!Number.isInteger(limit) || limit < 1) refuse('--limit must be a number of 1 or more');
+  return {
+    tree: values.tree,
+    pebble: values.pebble ?? refuse('--pebble is missing'),
+    limit,
+    controlPlane: values['control-plane'] ?? refuse('--control-plane is missing'),
+    outside: values.outside,
+  };
+}
+
 const sandbox = await createSandbox({
   stateDir,
   ports,
   vendors: wanted as VendorName[] | undefined,
   zone: values.zone,
-  machines: values.conductor ? { conductor: values.conductor } : undefined,
+  machines: chooseMachines(),
   delays,
   webhook: values['webhook-url'] === undefined ? undefined : { url: values['webhook-url'] },
   logger: pino({ level: values['log-level'] }, destination(2)),

@@ -83,12 +83,12 @@ describe('the sandbox', function () {
       name: 'alice',
       content: '198.51.100.10',
     });
-    await waitFor('the conductor', () => first.machines.findSocket('198.51.100.10') ?? undefined);
+    await waitFor('the conductor', () => first.machines.findFront('198.51.100.10') ?? undefined);
     await first.close();
 
     const second = await startSandbox(place.folder);
     try {
-      await waitFor('the conductor', () => second.machines.findSocket('198.51.100.10') ?? undefined);
+      await waitFor('the conductor', () => second.machines.findFront('198.51.100.10') ?? undefined);
       expect((await askEdge(second, 'alice.spoq.localhost', '/')).status).to.equal(200);
       const kept = ['CONTABO_CLIENT_SECRET', 'HOSTINGER_API_KEY', 'CLOUDFLARE_API_TOKEN', 'CLOUDFLARE_ZONE_ID'];
       for (const name of kept) expect(second.credentials[name]).to.equal(first.credentials[name]);
@@ -107,7 +107,7 @@ describe('the sandbox', function () {
     const second = await startSandbox(place.folder);
     try {
       second.clock.advance(60_000);
-      await waitFor('the conductor', () => second.machines.findSocket('198.51.100.10') ?? undefined);
+      await waitFor('the conductor', () => second.machines.findFront('198.51.100.10') ?? undefined);
     } finally {
       await second.close();
     }

@@ -29,7 +29,7 @@ async function liveThrough(vendor: Vendor, sandbox: Sandbox, order: Parameters<V
     return instance?.phase === 'ready' ? instance : undefined;
   });
   expect(ready).to.include({ id, name: order.name, ipAddress: '198.51.100.10', endsAt: null });
-  await waitFor('the conductor', () => sandbox.machines.findSocket('198.51.100.10') ?? undefined);
+  await waitFor('the conductor', () => sandbox.machines.findFront('198.51.100.10') ?? undefined);
   await vendor.tidy(order.name);
   await vendor.wipe(id);
   await waitFor('the wiped machine', async () => (await vendor.get(id))?.phase === 'ready');

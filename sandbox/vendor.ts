@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server as NetServer } from 'node:net';
 import Koa from 'koa';
 import type { Logger } from 'pino';
 import type { Clock } from './clock.ts';
@@ -120,7 +120,7 @@ export async function createVendorServer(options: VendorServerOptions): Promise<
 }
 
 /** Listens and answers the port that was taken. */
-export async function listen(server: Server, host: string, port: number): Promise<number> {
+export async function listen(server: NetServer, host: string, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

@@ -20,6 +20,7 @@ export interface BoxKeys {
   controlPublicKey: string;
 }
 
+const ACME_CA_PATH = '/etc/caddy/acme-ca.pem';
 export const SETUP_PATH = '/usr/local/lib/spoq/setup.sh';
 
 /** Every file that a box starts with, the same at every vendor. */
@@ -31,6 +32,7 @@ export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates)
     { path: '/etc/conductor/env', mode: '0600', content: listModelKeys(spec) },
     { path: '/etc/spoq/vps.marker', mode: '0644', content: `${JSON.stringify(marker, null, 2)}\n` },
     { path: '/etc/caddy/Caddyfile', mode: '0644', content: fill(templates['Caddyfile']) },
+    ...listAcmeFiles(spec),
     { path: '/etc/systemd/system/conductor.service', mode: '0644', content: fill(templates['conductor.service']) },
     { path: '/etc/motd', mode: '0644', content: fill(templates['motd']) },
     { path: '/etc/apt/apt.conf.d/20spoq-upgrades', mode: '0644', content: fill(templates['20spoq-upgrades']) },
@@ -45,6 +47,17 @@ export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates)
       content: `SPOQ_RELEASES_URL=${quoteForShell(spec.releases.base_url)}\n`,
     },
     { path: SETUP_PATH, mode: '0755', content: fill(templates['setup.sh']) },
+  ];
+}
+
+/** For a certificate authority other than Caddy's own choice. The Caddyfile imports whatever is in that folder. */
+function listAcmeFiles({ acme }: BoxSpec): BoxFile[] {
+  if (acme === undefined) return [];
+  const trusted = acme.ca_pem === undefined ? '' : `\t\ttrusted_roots ${ACME_CA_PATH}\n`;
+  const issuer = `tls {\n\tissuer acme {\n\t\tdir ${acme.directory_url}\n${trusted}\t}\n}\n`;
+  return [
+    { path: '/etc/caddy/tls.d/acme.conf', mode: '0644', content: issuer },
+    ...(acme.ca_pem === undefined ? [] : [{ path: ACME_CA_PATH, mode: '0644', content: acme.ca_pem }]),
   ];
 }
 

@@ -51,6 +51,16 @@ export const BoxSpec = z.object({
     base_url: httpUrl.describe('Where <name>-linux-<arch> and SHA256SUMS are'),
     sha256: z.record(z.string().regex(/^[a-z0-9-]+$/), z.string().regex(/^[0-9a-f]{64}$/)).default({}),
   }),
+  acme: z
+    .object({
+      directory_url: httpUrl,
+      ca_pem: z
+        .string()
+        .regex(/^-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n -]+-----END CERTIFICATE-----\n$/)
+        .optional(),
+    })
+    .optional()
+    .describe("Who gives the box's certificate, and what that server's own is trusted by; Let's Encrypt when left out"),
   dns: z.object({
     zone_id: z.string().regex(/^[0-9a-f]{32}$/, 'is not a zone id'),
     ttl_seconds: z.number().int().min(60).max(86_400).default(60),

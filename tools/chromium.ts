@@ -1,5 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { findOnPath, runCommand } from './run-command.ts';
+import { existsSync } from 'node:fs';
+import { findOnPath } from './run-command.ts';
+import { canInstallPackages, installPackages } from './system-packages.ts';
 import type { Terminal } from './terminal.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
@@ -7,7 +8,6 @@ const MAC = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
 ];
-const INSTALL_MS = 10 * 60_000;
 
 /** A Chromium of this machine: CHROMIUM_PATH, else from PATH or the usual places. */
 export function findChromium(env: NodeJS.ProcessEnv): string | undefined {
@@ -31,31 +31,17 @@ export async function ensureChromium(
 ): Promise<string | undefined> {
   const found = findChromium(env);
   if (found !== undefined) return found;
-  if (process.getuid?.() !== 0 || !isDebian() || findOnPath('apt-get', env['PATH']) === undefined) {
+  if (!canInstallPackages(env)) {
     terminal.line(
       'No Chromium was found, so the journey in a browser is skipped. Install chromium or set CHROMIUM_PATH.',
     );
     return undefined;
   }
-  terminal.line('No Chromium was found; it is installed from Debian now (apt-get install chromium).');
-  const apt = { env: { ...env, DEBIAN_FRONTEND: 'noninteractive' }, signal, timeoutMs: INSTALL_MS };
-  const result = await terminal.step('Installing chromium', async () => {
-    await runCommand('apt-get', ['update', '-qq'], apt);
-    return runCommand(
-      'apt-get',
-      ['install', '-y', '-qq', '--no-install-recommends', 'chromium', 'fonts-dejavu-core'],
-      apt,
-    );
-  });
+  const failure = await installPackages(['chromium', 'fonts-dejavu-core'], { env, terminal, signal });
   const installed = findChromium(env);
-  if (installed === undefined) {
-    const said = result.stderr.trim().split('\n').at(-1) ?? '';
-    terminal.line(`Chromium could not be installed (${said}), so the journey in a browser is skipped.`);
-  }
+  if (installed === undefined)
+    terminal.line(
+      `Chromium could not be installed (${failure ?? 'it is not where it is looked for'}), so the journey in a browser is skipped.`,
+    );
   return installed;
-}
-
-function isDebian(): boolean {
-  const file = '/etc/os-release';
-  return existsSync(file) && /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync(file, 'utf8'));
 }

@@ -3,6 +3,8 @@ import { startChild } from './child.ts';
 import type { Child } from './child.ts';
 import { commonEnvironment, sandboxEnvironment } from './environment.ts';
 import { openProcessRecord } from './leftovers.ts';
+import { machineArguments } from './machines.ts';
+import type { MachineChoice } from './machines.ts';
 import { startPostgres } from './postgres.ts';
 import type { Postgres } from './postgres.ts';
 import type { Secrets, StateFolder } from './state-folder.ts';
@@ -31,6 +33,7 @@ export interface PartsOptions {
   sandboxed: readonly VendorName[];
   /** argv of the conductor executable. */
   conductor: string[];
+  machines: MachineChoice;
   releasesDir: string;
   terminal: Terminal;
   /** Gives up starting. */
@@ -57,6 +60,8 @@ const READY_MS = 60_000;
 /** The worker finishes or gives back its jobs, the engine writes its state; cf. the engine's own grace of seconds. */
 const WORKER_GRACE_MS = 20_000;
 const GRACE_MS = 8000;
+/** Its machines power off in order, or have the plug pulled after 15 s. */
+const SANDBOX_GRACE_MS = 20_000;
 
 /**
  * Starts Postgres, the sandbox, the migrations, the control plane and a worker, each logging to a file of its own. If one cannot
@@ -88,7 +93,7 @@ export async function startParts(options: PartsOptions): Promise<Parts> {
       started.push({ stop: database.server.stop });
     }
     const baseUrl = options.env['BASE_URL'] ?? `http://localhost:${ports.control_plane}`;
-    const sandbox = start('sandbox', sandboxArguments(options), common, GRACE_MS);
+    const sandbox = start('sandbox', sandboxArguments(options), common, SANDBOX_GRACE_MS);
     const { urls, credentials } = await terminal.step('Sandbox', () => waitForSandbox(sandbox));
     const environment = {
       ...common,
@@ -184,13 +189,21 @@ async function openDatabases({ env, folder, ports, secrets, fast }: PartsOptions
   return { server, url: server.url('spoq'), backendUrl: server.url('pulumi') };
 }
 
-function sandboxArguments({ root, folder, ports, sandboxed, conductor, env }: PartsOptions): string[] {
+/** Where boxes go when a model's vendor is the real one. */
+const MODEL_HOSTS: [VendorName, string][] = [
+  ['anthropic', 'api.anthropic.com'],
+  ['openai', 'api.openai.com'],
+];
+
+function sandboxArguments({ root, folder, ports, sandboxed, conductor, machines, env }: PartsOptions): string[] {
   const webhook = `${env['BASE_URL'] ?? `http://127.0.0.1:${ports.control_plane}`}/api/subscription/webhook`;
   const listen = ports.sandbox === 0 ? ['--port', '0'] : ['--ports', String(ports.sandbox)];
   const main = path.join(root, 'sandbox', 'main.ts');
   const vendors = [...sandboxed, 'mail'].join(',');
-  const machines = conductor.flatMap((word) => ['--conductor', word]);
-  return [main, '--state', folder.sandbox, ...listen, '--vendors', vendors, '--webhook-url', webhook, ...machines];
+  const baseUrl = env['BASE_URL'] ?? `http://localhost:${ports.control_plane}`;
+  const outside = MODEL_HOSTS.flatMap(([vendor, host]) => (sandboxed.includes(vendor) ? [] : [host]));
+  const flags = machineArguments(machines, { conductor, baseUrl, outside });
+  return [main, '--state', folder.sandbox, ...listen, '--vendors', vendors, '--webhook-url', webhook, ...flags];
 }
 
 async function waitForSandbox(child: Child): Promise<{ urls: SandboxUrls; credentials: Record<string, string> }> {

@@ -108,11 +108,12 @@ describe('a release', () => {
   it('leaves wrappers that know this run, and say so in the summary', async () => {
     const folder = openStateFolder(path.join(root, "it's here"));
     const spoq = path.join(root, 'spoq');
-    writeFileSync(spoq, '#!/bin/sh\necho "$SPOQ_URL $SPOQ_HOME $*"\n');
+    writeFileSync(spoq, '#!/bin/sh\necho "$SPOQ_URL $SPOQ_HOME $NODE_EXTRA_CA_CERTS $*"\n');
     chmodSync(spoq, 0o755);
-    writeWrappers(folder, { root, parts: { baseUrl: 'http://localhost:4000' }, spoq: [spoq] });
+    const environment = { NODE_EXTRA_CA_CERTS: '/roots.pem' };
+    writeWrappers(folder, { root, parts: { baseUrl: 'http://localhost:4000', environment }, spoq: [spoq] });
     const said = await runCommand(path.join(folder.bin, 'spoq'), ['ask', 'a b'], { env: { PATH: '/usr/bin:/bin' } });
-    expect(said.stdout).to.equal(`http://localhost:4000 ${folder.dir}/home ask a b\n`);
+    expect(said.stdout).to.equal(`http://localhost:4000 ${folder.dir}/home /roots.pem ask a b\n`);
     expect(statSync(path.join(folder.bin, 'pulumi')).mode & 0o777).to.equal(0o700);
     const engine = { version: '3.250.0', source: 'cache' as const, pathDirs: [] };
     const lines = describeRun({
@@ -120,6 +121,7 @@ describe('a release', () => {
         baseUrl: 'http://localhost:4000',
         urls: { page: 'http://127.0.0.1:4001', edge: 'http://127.0.0.1:4009' },
       },
+      machines: { kind: 'process', because: 'they need root' },
       choice: { sandboxed: ['github', 'contabo', 'hostinger', 'cloudflare', 'openai'] },
       prepared: { engine, plugins: { source: 'stand-ins', home: '', pathDirs: [] } },
       folder: { dir: '/spoq/.spoq', logs: '/spoq/.spoq/logs', bin: '/spoq/.spoq/bin' },
@@ -134,6 +136,7 @@ Spoq is running (9.6 s)
   Sandbox    http://127.0.0.1:4001  vendors, machines, mails, requests, faults
   Real       Stripe, Anthropic
   Sandboxed  GitHub, Contabo, Hostinger, Cloudflare, OpenAI
+  Machines   conductor processes: nothing boots, nobody signs in by SSH (they need root)
   Engine     Pulumi 3.250.0 from cache; plugins: stand-ins
   Logs       .spoq/logs
 

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { checkConfiguration } from './check-configuration.ts';
 import { openProcessRecord } from './leftovers.ts';
+import { chooseMachines, parseMachineKind, rememberedKind, rememberKind } from './machines.ts';
 import { startParts } from './parts.ts';
 import { PORT_OFFSETS, checkPorts, parsePort } from './ports.ts';
 import { prepare } from './prepare.ts';
@@ -17,6 +18,7 @@ import {
   writePrivateFile,
 } from './state-folder.ts';
 import { describeRun } from './summary.ts';
+import { ToolError } from './terminal.ts';
 import { writeWrappers } from './wrappers.ts';
 
 const HELP = `Usage: npm start [-- --fresh]
@@ -24,6 +26,7 @@ Runs all of Spoq on this machine; vendors whose variables are set are the real o
   --fresh     forget every user, box and record of earlier runs first
   SPOQ_PORT   first of the ports that are used (4000)
   SPOQ_STATE_DIR   where everything is kept (.spoq)
+  SPOQ_SANDBOX_MACHINES   nspawn: machines boot (Linux, root); process: a machine is a conductor process
   SPOQ_ENV=production   nothing is sandboxed: control plane and worker alone, with the configuration of the environment`;
 
 await runTool(async (context) => {
@@ -38,6 +41,7 @@ async function startSandboxed(context: ToolContext, fresh: boolean): Promise<voi
   const { root, env, terminal, signal } = context;
   const began = performance.now();
   const base = parsePort(env['SPOQ_PORT']);
+  const wanted = parseMachineKind(env['SPOQ_SANDBOX_MACHINES']);
   const choice = checkConfiguration(env, base);
   const folder = openStateFolder(stateDir(root, env));
   context.onEnd(lockStateFolder(folder));
@@ -46,12 +50,21 @@ async function startSandboxed(context: ToolContext, fresh: boolean): Promise<voi
   if (fresh) forgetState(folder);
   const ports = Object.fromEntries(Object.entries(PORT_OFFSETS).map(([name, offset]) => [name, base + offset]));
   await checkPorts(ports, base);
-  const former = exchangePort(folder, base);
-  if (former !== undefined) {
-    terminal.line(`Boxes of earlier runs know Spoq at port ${former} and let nobody in who signs in at another one;`);
-    terminal.line(`start with SPOQ_PORT=${former} to use them.`);
+  const formerPort = exchangePort(folder, base);
+  if (formerPort !== undefined) {
+    terminal.line(
+      `Boxes of earlier runs know Spoq at port ${formerPort} and let nobody in who signs in at another one;`,
+    );
+    terminal.line(`start with SPOQ_PORT=${formerPort} to use them.`);
   }
   const prepared = await prepare({ root, env, terminal, signal });
+  const former = rememberedKind(folder.dir);
+  const machines = await chooseMachines({ root, env, terminal, signal }, wanted ?? former);
+  if (former !== undefined && former !== machines.kind)
+    throw new ToolError(
+      `The boxes in ${folder.dir} are of kind ${former} and can't become ${machines.kind}. Unset SPOQ_SANDBOX_MACHINES, or begin anew with \`npm start -- --fresh\`.`,
+    );
+  rememberKind(folder.dir, machines.kind);
   const parts = await startParts({
     root,
     folder,
@@ -69,6 +82,7 @@ async function startSandboxed(context: ToolContext, fresh: boolean): Promise<voi
     },
     sandboxed: choice.sandboxed,
     conductor: prepared.conductor,
+    machines,
     releasesDir: prepared.releasesDir,
   });
   context.onEnd(async () => {
@@ -81,6 +95,7 @@ async function startSandboxed(context: ToolContext, fresh: boolean): Promise<voi
   for (const line of describeRun({
     parts,
     choice,
+    machines,
     prepared,
     folder,
     root,

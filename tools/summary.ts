@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { createColors } from 'picocolors';
+import type { MachineChoice } from './machines.ts';
 import type { Parts } from './parts.ts';
 import type { Prepared } from './prepare.ts';
 import type { StateFolder } from './state-folder.ts';
@@ -10,6 +11,7 @@ import type { VendorChoice, VendorName } from './vendors.ts';
 export interface RunDescription {
   parts: Pick<Parts, 'baseUrl' | 'urls'>;
   choice: Pick<VendorChoice, 'sandboxed'>;
+  machines: MachineChoice;
   prepared: Pick<Prepared, 'engine' | 'plugins'>;
   folder: Pick<StateFolder, 'dir' | 'logs' | 'bin'>;
   root: string;
@@ -29,7 +31,7 @@ const NAMES: Record<VendorName, string> = {
 };
 
 /** The lines that `npm start` ends with: what runs where, which vendor is real, what to do next. */
-export function describeRun({ parts, choice, prepared, folder, root, colors, ms }: RunDescription): string[] {
+export function describeRun({ parts, choice, machines, prepared, folder, root, colors, ms }: RunDescription): string[] {
   const { bold, cyan, dim } = colors;
   const here = (file: string): string => path.relative(root, file);
   const sandboxed = VENDORS.filter((name) => choice.sandboxed.includes(name));
@@ -40,6 +42,7 @@ export function describeRun({ parts, choice, prepared, folder, root, colors, ms 
     ['Sandbox', `${cyan(parts.urls.page)}  ${dim('vendors, machines, mails, requests, faults')}`],
     ...(real.length === 0 ? [] : [['Real', bold(list(real))] as [string, string]]),
     ['Sandboxed', sandboxed.length === VENDORS.length ? `every vendor: ${list(sandboxed)}` : list(sandboxed)],
+    ['Machines', `${describeMachines(machines)} ${dim(`(${machines.because})`)}`],
     [
       'Engine',
       `Pulumi ${prepared.engine.version} ${dim(`from ${prepared.engine.source}; plugins: ${prepared.plugins.source}`)}`,
@@ -62,4 +65,9 @@ export function describeRun({ parts, choice, prepared, folder, root, colors, ms 
     `  ${dim('Ctrl-C ends everything; users and boxes are kept. `npm start -- --fresh` forgets them.')}`,
     '',
   ];
+}
+
+function describeMachines(machines: MachineChoice): string {
+  if (machines.kind === 'process') return 'conductor processes: nothing boots, nobody signs in by SSH';
+  return `systems that boot, ${machines.limit} at most, each with an address, sshd and a certificate`;
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { MachineChoice } from './machines.ts';
 import { startParts } from './parts.ts';
 import type { Parts } from './parts.ts';
 import { findFreePort } from './ports.ts';
@@ -16,6 +17,8 @@ export interface TemporaryRunOptions {
   prepared: Prepared;
   terminal: Terminal;
   signal?: AbortSignal;
+  /** What machines are made of; processes when left out, which start in no time. */
+  machines?: MachineChoice;
   /** Further variables of the control plane, e.g. VPS_PROVIDER. */
   variables?: Record<string, string>;
 }
@@ -43,6 +46,7 @@ const KEPT = [
 /** Starts one. If it cannot be started, nothing of it is left. */
 export async function startTemporaryRun(options: TemporaryRunOptions): Promise<TemporaryRun> {
   const { root, prepared, terminal, signal, variables } = options;
+  const { machines = { kind: 'process', because: 'it is quick' } } = options;
   const dir = mkdtempSync(path.join(tmpdir(), 'spoq-run-'));
   const forget = (): void => rmSync(dir, { recursive: true, force: true });
   const folder = openStateFolder(path.join(dir, 'state'));
@@ -65,6 +69,7 @@ export async function startTemporaryRun(options: TemporaryRunOptions): Promise<T
       },
       sandboxed: VENDORS,
       conductor: prepared.conductor,
+      machines,
       releasesDir: prepared.releasesDir,
       fast: true,
     });

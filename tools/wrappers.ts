@@ -5,7 +5,7 @@ import { writePrivateFile } from './state-folder.ts';
 
 export interface WrapperOptions {
   root: string;
-  parts: Pick<Parts, 'baseUrl'>;
+  parts: Pick<Parts, 'baseUrl' | 'environment'>;
   /** argv of the spoq executable. */
   spoq: readonly string[];
 }
@@ -16,11 +16,14 @@ export interface WrapperOptions {
  */
 export function writeWrappers(folder: StateFolder, { root, parts, spoq }: WrapperOptions): void {
   const home = path.join(folder.dir, 'home');
+  const roots = parts.environment['NODE_EXTRA_CA_CERTS'];
   const cli = [
     '#!/bin/sh',
     '# spoq against the sandbox of this clone; written by `npm start`.',
     `: "\${SPOQ_URL:=${parts.baseUrl}}" "\${SPOQ_HOME:=${home}}"`,
     'export SPOQ_URL SPOQ_HOME',
+    // Boxes that boot have certificates of the sandbox's own authority.
+    ...(roots === undefined ? [] : [`export NODE_EXTRA_CA_CERTS=${quote(roots)}`]),
     `exec ${spoq.map(quote).join(' ')} "$@"`,
   ];
   writePrivateFile(path.join(folder.bin, 'spoq'), `${cli.join('\n')}\n`, 0o700);

@@ -48,6 +48,10 @@ export function buildBoxSpec(
     },
     model_keys: { anthropic: config.ANTHROPIC_API_KEY?.reveal(), openai: config.OPENAI_API_KEY?.reveal() },
     releases: { base_url: `${config.BASE_URL}/releases`, sha256: digests },
+    acme:
+      config.ACME_DIRECTORY_URL === undefined
+        ? undefined
+        : { directory_url: config.ACME_DIRECTORY_URL, ca_pem: config.ACME_CA_FILE },
     dns: { zone_id: config.CLOUDFLARE_ZONE_ID },
   });
 }

@@ -149,7 +149,7 @@ describe('the Contabo vendor', () => {
       call = await signInContabo(sandbox);
     }
     expect(seen).to.deep.equal(['provisioning ', 'installing ', 'running ', 'running 198.51.100.10']);
-    await waitFor('the conductor', () => sandbox.machines.findSocket('198.51.100.10') ?? undefined);
+    await waitFor('the conductor', () => sandbox.machines.findFront('198.51.100.10') ?? undefined);
     expect(JSON.stringify(sandbox.state('contabo'))).not.to.include('cloud-config');
   });
 

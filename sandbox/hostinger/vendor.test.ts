@@ -125,7 +125,7 @@ describe('the Hostinger vendor', () => {
       ipv4: '198.51.100.10',
       template: 1077,
     });
-    await waitFor('the conductor', () => sandbox.machines.findSocket('198.51.100.10') ?? undefined);
+    await waitFor('the conductor', () => sandbox.machines.findFront('198.51.100.10') ?? undefined);
     const [{ path, content }] = FILES;
     expect(readFileSync(join(sandbox.machines.list()[0]?.root ?? '', path), 'utf8')).to.equal(content);
   });

@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 /** How many lines a machine's console keeps. */
 const LINES = 500;
 const LINE_LIMIT = 2000;
@@ -14,7 +16,8 @@ export interface Console {
 export function createConsole(): Console {
   const lines: string[] = [];
   const say = (line: string): void => {
-    lines.push(line.slice(0, LINE_LIMIT));
+    // A system that boots colours what it says, for a terminal.
+    lines.push(stripVTControlCharacters(line).replaceAll('\r', '').slice(0, LINE_LIMIT));
     if (lines.length > LINES) lines.shift();
   };
   return {

@@ -34,19 +34,26 @@ export interface Machine {
   status(): MachineStatus;
   /** The last lines of its console. */
   console(): string[];
-  /** The Unix socket that its front door listens on, while it runs. */
-  socket(): string | undefined;
+  /** Where it takes connections, while it does. */
+  front(): Front | undefined;
+  /** The process id, on this computer, of the first process of a system that has booted. */
+  leader(): number | undefined;
   /** Whether the disk holds a conductor, or only a bare system. */
   hasConductor(): boolean;
   /** What stands for `/` on it, so that a person can look. */
-  root: string;
+  readonly root: string;
 }
+
+/** Where a machine takes connections: a conductor's own socket, or the address of a system with Caddy on it. */
+export type Front = { socketPath: string } | { host: string; port: number };
 
 /** A way to have machines on this computer. */
 export interface MachineKind {
-  name: 'process';
+  name: 'process' | 'nspawn';
   /** What a machine of this kind has not, in words for people. */
   leaves_out: readonly string[];
-  /** Gives the machine with that id and folder; installs and starts nothing by itself. */
-  createMachine(id: string, folder: string): Machine;
+  /** The first three numbers of the addresses that machines may have. */
+  addresses: readonly string[];
+  /** Gives the machine with that id, folder and address; installs and starts nothing by itself. */
+  createMachine(id: string, folder: string, address: string): Machine;
 }

@@ -73,7 +73,10 @@ describe('process machines', function () {
   });
 
   const socketOf = (ipv4: string): Promise<string> =>
-    waitFor('the conductor to listen', () => machines.findSocket(ipv4) ?? undefined);
+    waitFor('the conductor to listen', () => {
+      const front = machines.findFront(ipv4);
+      return front && 'socketPath' in front ? front.socketPath : undefined;
+    });
   const make = (): string => {
     const { ipv4 } = machines.create('contabo-1', 'contabo', 'box-1');
     machines.reinstall('contabo-1', { kind: 'user-data', text: makeUserData() });
@@ -129,7 +132,7 @@ describe('process machines', function () {
     const { pid } = await ask(await socketOf(ipv4), '/');
     machines.power('contabo-1', false);
     await machines.settled();
-    expect([isRunning(Number(pid)), machines.findSocket(ipv4), machines.list()[0]?.status]).to.deep.equal([
+    expect([isRunning(Number(pid)), machines.findFront(ipv4), machines.list()[0]?.status]).to.deep.equal([
       false,
       null,
       'off',
@@ -144,7 +147,7 @@ describe('process machines', function () {
     machines.reinstall('contabo-1', undefined);
     machines.power('contabo-1', true);
     await machines.settled();
-    expect([isRunning(Number(pid)), machines.findSocket(ipv4), machines.list()[0]?.status]).to.deep.equal([
+    expect([isRunning(Number(pid)), machines.findFront(ipv4), machines.list()[0]?.status]).to.deep.equal([
       false,
       null,
       'running',
@@ -166,7 +169,7 @@ describe('process machines', function () {
     await socketOf(ipv4);
     machines.destroy('contabo-1');
     await machines.settled();
-    expect([machines.list(), machines.findSocket(ipv4)]).to.deep.equal([[], undefined]);
+    expect([machines.list(), machines.findFront(ipv4)]).to.deep.equal([[], undefined]);
     expect(readdirSync(join(place.folder, 'machines'))).to.deep.equal([]);
     expect(machines.create('contabo-2', 'contabo', 'box-2').ipv4).to.equal(ipv4);
   });

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Store } from '../state.ts';
-import type { FirstBoot, Machine, MachineKind, MachineRecord, MachineStatus } from './machine.ts';
+import type { FirstBoot, Front, Machine, MachineKind, MachineRecord, MachineStatus } from './machine.ts';
 
 export interface MachinesState {
   records: MachineRecord[];
@@ -30,8 +30,10 @@ export interface Machines {
   power(id: string, on: boolean): void;
   destroy(id: string): void;
   list(): MachineView[];
-  /** The socket behind an address: undefined when no machine has it, null when the machine doesn't listen. */
-  findSocket(ipv4: string): string | null | undefined;
+  /** Where the machine with an address takes connections: undefined when no machine has it, null when it is off or starting. */
+  findFront(ipv4: string): Front | null | undefined;
+  /** The first process of a machine that is on, to look inside (nsenter); only of kinds that boot. */
+  findLeader(id: string): number | undefined;
   /** Resolves when what was begun has happened. */
   settled(): Promise<void>;
   /** Switches every machine off, without forgetting which were on. */
@@ -46,8 +48,6 @@ export interface MachinesOptions {
   log: Logger;
 }
 
-/** RFC 5737's ranges for examples: never anybody's, so that a mistake reaches no stranger. */
-const RANGES = ['198.51.100', '203.0.113'] as const;
 const FIRST_HOST = 10;
 const LAST_HOST = 250;
 
@@ -56,8 +56,8 @@ export function createMachines({ folder, store, kind, log }: MachinesOptions): M
   const machines = new Map<string, Machine>();
   const pending = new Set<Promise<void>>();
 
-  const open = (id: string): Machine => {
-    const machine = kind.createMachine(id, join(folder, id));
+  const open = ({ id, ipv4 }: MachineRecord): Machine => {
+    const machine = kind.createMachine(id, join(folder, id), ipv4);
     machines.set(id, machine);
     return machine;
   };
@@ -87,24 +87,25 @@ export function createMachines({ folder, store, kind, log }: MachinesOptions): M
     });
   };
 
-  for (const { id, powered, installing } of store.data.records) {
-    const machine = open(id);
+  for (const record of store.data.records) {
+    const { id, powered, installing } = record;
+    const machine = open(record);
     if (installing !== undefined) begin(id, install(id, installing ?? undefined));
     begin(id, powered ? machine.boot() : machine.powerOff());
   }
   for (const id of listFolders(folder)) {
-    if (!machines.has(id)) begin(id, kind.createMachine(id, join(folder, id)).destroy());
+    if (!machines.has(id)) begin(id, kind.createMachine(id, join(folder, id), '').destroy());
   }
 
   return {
     create(id, vendor, name) {
-      const ipv4 = takeAddress(store.data.records);
+      const ipv4 = takeAddress(kind.addresses, store.data.records);
       const record = { id, vendor, name, ipv4, powered: false };
       store.update((data) => {
         // One with the same id was made for an order that a killed vendor forgot.
         data.records = [...data.records.filter((one) => one.id !== id), record];
       });
-      open(id);
+      open(record);
       return record;
     },
     rename: (id, name) => setRecord(id, { name }),
@@ -142,10 +143,11 @@ export function createMachines({ folder, store, kind, log }: MachinesOptions): M
           leaves_out: kind.leaves_out,
         };
       }),
-    findSocket(ipv4) {
+    findFront(ipv4) {
       const record = store.data.records.find((one) => one.ipv4 === ipv4);
-      return record && (get(record.id).socket() ?? null);
+      return record && (get(record.id).front() ?? null);
     },
+    findLeader: (id) => get(id).leader(),
     settled,
     async close() {
       await settled();
@@ -159,9 +161,9 @@ function listFolders(folder: string): string[] {
 }
 
 /** The first address that no machine has. */
-function takeAddress(records: MachineRecord[]): string {
+function takeAddress(ranges: readonly string[], records: MachineRecord[]): string {
   const taken = new Set(records.map((record) => record.ipv4));
-  for (const range of RANGES) {
+  for (const range of ranges) {
     for (let host = FIRST_HOST; host <= LAST_HOST; host += 1) {
       if (!taken.has(`${range}.${host}`)) return `${range}.${host}`;
     }

@@ -8,6 +8,7 @@ import { CONFIG_PATH, hasConductor, locate, readEnvironment, writeDisk, writeMar
 import { type BootFile, parseFirstBoot } from './first-boot.ts';
 import type { FirstBoot, Machine, MachineKind } from './machine.ts';
 import { endStrayProcess } from './stray-process.ts';
+import { createTurns } from './turns.ts';
 
 /** Linux takes 107 bytes for the path of a Unix socket, macOS 103. */
 const SOCKET_PATH_LIMIT = 103;
@@ -21,11 +22,15 @@ const LEAVES_OUT = [
   'The address is from a range kept for examples (RFC 5737) and answers only through the front door.',
 ] as const;
 
+/** RFC 5737's ranges for examples: never anybody's, so that a mistake reaches no stranger. */
+const RANGES = ['198.51.100', '203.0.113'] as const;
+
 /** Machines that are one conductor process each. `conductor` is the command and its first arguments. */
 export function createProcessKind(conductor: readonly string[]): MachineKind {
   return {
     name: 'process',
     leaves_out: LEAVES_OUT,
+    addresses: RANGES,
     createMachine: (id, folder) => createProcessMachine(id, folder, conductor),
   };
 }
@@ -36,14 +41,7 @@ function createProcessMachine(id: string, folder: string, conductor: readonly st
   const console = createConsole();
   let running: ConductorProcess | undefined;
   let powered = false;
-  let turn: Promise<void> = Promise.resolve();
-
-  /** One operation after the other; a failed one doesn't hold up the next. */
-  const inTurn = (operation: () => Promise<void>): Promise<void> => {
-    const result = turn.then(operation);
-    turn = result.catch(() => undefined);
-    return result;
-  };
+  const inTurn = createTurns();
 
   const powerOff = async (): Promise<void> => {
     if (powered) console.say(`${id}: power off`);
@@ -108,7 +106,8 @@ function createProcessMachine(id: string, folder: string, conductor: readonly st
       return running.restarting() ? 'restarting' : 'booting';
     },
     console: () => console.lines(),
-    socket: () => (running?.listening() ? socket : undefined),
+    front: () => (running?.listening() ? { socketPath: socket } : undefined),
+    leader: () => undefined,
   };
 }
 
