@@ -1,10 +1,12 @@
 import { globSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { MACHINES_VARIABLE } from '../test/harness/machines.ts';
 import { POSTGRES_VARIABLE, startTestPostgres } from '../test/harness/database.ts';
 import type { Counts } from '../test/harness/reporter.ts';
 import { runChecks } from './checks.ts';
 import { ensureChromium } from './chromium.ts';
+import { chooseMachines, parseMachineKind } from './machines.ts';
 import { prepare } from './prepare.ts';
 import { runCommand } from './run-command.ts';
 import { runMocha } from './run-mocha.ts';
@@ -12,11 +14,11 @@ import { runTool } from './run-tool.ts';
 import type { ToolContext } from './run-tool.ts';
 import { ToolError, formatSeconds } from './terminal.ts';
 
-const HELP = `Usage: npm test [-- [--tier check|unit|journey] [file …]]
-Sets itself up, then runs types, lint and formatting (check), the tests beside the sources (unit), and those across parts on real
-processes and a real browser (journey). Its last line says how many passed and failed.`;
+const HELP = `Usage: npm test [-- [--tier check|unit|journey|box] [file …]]
+Sets itself up, then runs types, lint and formatting (check), the tests beside the sources (unit), those across parts on real
+processes and a real browser (journey), and those on machines that boot (box; Linux, root). Its last line says how many passed and failed.`;
 
-const TIERS = ['check', 'unit', 'journey'] as const;
+const TIERS = ['check', 'unit', 'journey', 'box'] as const;
 type Tier = (typeof TIERS)[number];
 const UNIT_FOLDERS = '{bench,cli,conductor,contract,control-plane,sandbox,stacks,tools}';
 /** Two test files at a time: each may have a database, servers and an engine of its own. */
@@ -45,7 +47,7 @@ function parseTiers(names: string[] | undefined, files: string[]): readonly Tier
   const unknown = (names ?? []).find((name) => !TIERS.some((tier) => tier === name));
   if (unknown !== undefined)
     throw new ToolError(`There is no tier '${unknown}'. There are: ${TIERS.join(', ')}.`, { exitCode: 64 });
-  if (names === undefined) return files.length > 0 ? ['unit', 'journey'] : TIERS;
+  if (names === undefined) return files.length > 0 ? TIERS.filter((tier) => tier !== 'check') : TIERS;
   return TIERS.filter((tier) => names.includes(tier));
 }
 
@@ -58,14 +60,17 @@ async function runTiers(context: ToolContext, tiers: readonly Tier[], files: str
   };
   if (tiers.includes('check')) add(await check(context));
   const env = tiers.some((tier) => tier !== 'check') ? await setUp(context) : context.env;
-  for (const [tier, jobs] of [
-    ['unit', JOBS],
-    ['journey', 1],
+  for (const [tier, pattern, jobs] of [
+    ['unit', `${UNIT_FOLDERS}/**/*.test.ts`, JOBS],
+    ['journey', 'test/*.test.ts', 1],
+    ['box', 'test/box/*.test.ts', 1],
   ] as const) {
-    if (!tiers.includes(tier) || signal.aborted) continue;
+    const chosen = choose(globSync(pattern, { cwd: root }), files);
+    if (!tiers.includes(tier) || chosen.length === 0 || signal.aborted) continue;
     const began = performance.now();
-    const pattern = tier === 'unit' ? `${UNIT_FOLDERS}/**/*.test.ts` : 'test/**/*.test.ts';
-    add(await runMocha({ root, env, files: choose(globSync(pattern, { cwd: root }), files), jobs, signal }));
+    const machines = tier === 'box' ? await findMachines(context) : {};
+    if (machines === undefined) continue;
+    add(await runMocha({ root, env: { ...env, ...machines }, files: chosen, jobs, signal }));
     terminal.line(terminal.colors.dim(`${tier} tests took ${formatSeconds(performance.now() - began)}`));
   }
 }
@@ -95,6 +100,14 @@ async function setUp(context: ToolContext): Promise<NodeJS.ProcessEnv> {
     [POSTGRES_VARIABLE]: postgres.url('postgres'),
     ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }),
   };
+}
+
+/** What tests on booted machines are told of them; undefined, with a line that says why, where machines can't boot. */
+async function findMachines(context: ToolContext): Promise<Record<string, string> | undefined> {
+  const choice = await chooseMachines(context, parseMachineKind(context.env['SPOQ_SANDBOX_MACHINES']));
+  if (choice.kind === 'nspawn') return { [MACHINES_VARIABLE]: JSON.stringify(choice) };
+  context.terminal.line(`Machines can't boot here (${choice.because}): the tests on booted boxes are skipped.`);
+  return undefined;
 }
 
 function choose(found: string[], wanted: string[]): string[] {

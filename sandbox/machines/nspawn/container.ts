@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Console } from '../console.ts';
 import { endStrayProcess } from '../stray-process.ts';
 import { hasSystemd, makeCgroups, removeCgroups } from './cgroup.ts';
@@ -12,13 +13,13 @@ export const PID_FILE = 'nspawn.pid';
 /** From asking the system to power off until the plug is pulled. */
 const GRACE_MS = 15_000;
 
-// The layers are put together in a mount namespace of this process alone: whatever ends it takes the mount along. Being killed with
-// the sandbox (--pdeathsig), and the system inside with it, no machine outlives the sandbox.
+// The layers are put together in a mount namespace of this process alone, and nspawn is the first process of a process namespace:
+// whatever ends it takes mounts and processes along. It is killed with the sandbox (--pdeathsig), so no machine outlives that.
 const SCRIPT = `
 set -e
 lower=$1 upper=$2 work=$3 root=$4
 shift 4
-while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs"; shift; done
+while [ "$1" != -- ]; do echo 0 > "$1/cgroup.procs"; shift; done
 shift
 mount -t overlay overlay -o "lowerdir=$lower,upperdir=$upper,workdir=$work" "$root"
 exec "$@"
@@ -49,6 +50,7 @@ export async function bootContainer(options: ContainerOptions): Promise<Containe
   const { name, folder, tree, bridge, console } = options;
   const pidFile = join(folder, PID_FILE);
   await endStrayProcess(pidFile, folder);
+  await awaitQuiet(folder);
   const { upper, work, root } = diskOf(folder);
   const nspawn = ['systemd-nspawn', '--quiet', '--boot', `--directory=${root}`, `--machine=${name}`, '--register=no'];
   if (!hasSystemd) nspawn.push('--keep-unit');
@@ -59,7 +61,8 @@ export async function bootContainer(options: ContainerOptions): Promise<Containe
     '--link-journal=no',
     '--console=read-only',
   );
-  const argv = ['--mount', '--propagation', 'private', 'sh', '-c', SCRIPT, 'sh', tree, upper, work, root];
+  const namespaces = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const argv = [...namespaces, 'sh', '-c', SCRIPT, 'sh', tree, upper, work, root];
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...argv, ...makeCgroups(name), '--', ...nspawn], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // A session of its own: Ctrl-C in a terminal reaches the sandbox alone, which powers off in order.
@@ -81,11 +84,19 @@ export async function bootContainer(options: ContainerOptions): Promise<Containe
     if (!asked) options.onEnd();
   });
 
+  const nspawnPid = (): number | undefined =>
+    child.pid === undefined || hasEnded(child) ? undefined : findChild(child.pid);
   return {
-    leader: () => (child.pid === undefined || hasEnded(child) ? undefined : findChild(child.pid)),
+    leader() {
+      const pid = nspawnPid();
+      const inner = pid === undefined ? undefined : findChild(pid);
+      // While it starts there is another child, which makes way.
+      return inner !== undefined && isFirstProcess(inner) ? inner : undefined;
+    },
     async powerOff() {
       asked = true;
-      if (!hasEnded(child)) child.kill('SIGTERM'); // nspawn passes it on as a request to power off
+      const pid = nspawnPid();
+      if (pid !== undefined) process.kill(pid, 'SIGTERM'); // nspawn passes it on as a request to power off
       const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
       await ended;
       clearTimeout(timer);
@@ -95,6 +106,31 @@ export async function bootContainer(options: ContainerOptions): Promise<Containe
 
 function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
+}
+
+/** Whether a process is the first one of a process namespace: the last of its numbers is 1. */
+function isFirstProcess(pid: number): boolean {
+  try {
+    return /^NSpid:.*\t1$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false; // it ended in this moment
+  }
+}
+
+/** Waits until a system that was killed has let go of its disk: its last process ends a moment after the one that was killed. */
+async function awaitQuiet(folder: string): Promise<void> {
+  const isUsed = (): boolean =>
+    readdirSync('/proc').some((entry) => /^\d+$/.test(entry) && readCommandLine(entry).includes(`${folder}/`));
+  for (const until = Date.now() + GRACE_MS; isUsed(); await sleep(20))
+    if (Date.now() > until) throw new Error(`Something still uses ${folder}`);
+}
+
+function readCommandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return ''; // it has just ended
+  }
 }
 
 /** The first child of a process. */

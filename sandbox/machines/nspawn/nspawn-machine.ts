@@ -30,9 +30,7 @@ export function createNspawnKind({ tree, network, limit }: NspawnOptions): Machi
   const running = new Set<string>();
   const boot = async (machine: NspawnParts): Promise<Container> => {
     if (!running.has(machine.id) && running.size >= limit)
-      throw new Error(
-        `${limit} machines run already, which is as many as this computer is allowed (SPOQ_SANDBOX_MACHINES_LIMIT)`,
-      );
+      throw new Error(`${limit} machines run already, which is as many as this computer is allowed`);
     running.add(machine.id);
     return bootContainer({
       ...machine,

@@ -1,0 +1,32 @@
+import type { MachineChoice } from '../../tools/machines.ts';
+import { runCommand } from '../../tools/run-command.ts';
+import type { CommandResult } from '../../tools/run-command.ts';
+
+/** `npm test` names here what machines boot from, where they can. */
+export const MACHINES_VARIABLE = 'SPOQ_TEST_MACHINES';
+
+export type BootedMachines = Extract<MachineChoice, { kind: 'nspawn' }>;
+
+/** What `npm test` found. Tests on booted machines are only run where there is something. */
+export function bootedMachines(): BootedMachines {
+  const given = process.env[MACHINES_VARIABLE];
+  if (given === undefined) throw new Error('Run this with `npm test -- <file>`, which makes what machines boot from.');
+  return JSON.parse(given) as BootedMachines;
+}
+
+const EXEC_MS = 120_000;
+
+/** Runs a shell script inside a booted machine as root, past its sshd: for looking, and for breaking things. */
+export function execInside(leader: number, script: string): Promise<CommandResult> {
+  const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid'];
+  const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LANG: 'C.UTF-8' };
+  const argv = ['--target', String(leader), ...namespaces, '--', 'sh', '-c', script];
+  return runCommand('nsenter', argv, { env, cwd: '/', timeoutMs: EXEC_MS });
+}
+
+/** As execInside, for scripts that must do what they say: answers stdout, trimmed. */
+export async function lookInside(leader: number, script: string): Promise<string> {
+  const { code, stdout, stderr } = await execInside(leader, script);
+  if (code !== 0) throw new Error(`"${script}" ended with ${code} in the machine: ${stderr}${stdout}`);
+  return stdout.trim();
+}
