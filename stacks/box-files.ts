@@ -25,7 +25,7 @@ export const SETUP_PATH = '/usr/local/lib/spoq/setup.sh';
 
 /** Every file that a box starts with, the same at every vendor. */
 export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates): BoxFile[] {
-  const fill = (template: string) => fillTemplate(template, { hostname: spec.hostname });
+  const fill = (template: string) => fillTemplate(template, { hostname: spec.hostname, reboot_time: spec.reboot_time });
   const marker: VpsMarker = { vps: true, conductor: 'http://localhost:8080', version: '1.0' };
   return [
     { path: '/etc/conductor/config.toml', mode: '0600', content: stringify(describeConductor(spec)) },
@@ -39,14 +39,16 @@ export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates)
     { path: '/etc/ssh/sshd_config.d/10-spoq.conf', mode: '0644', content: fill(templates['sshd.conf']) },
     { path: '/etc/ssh/spoq_host_ed25519_key', mode: '0600', content: endLine(keys.hostPrivateKey) },
     { path: '/etc/ssh/spoq_host_ed25519_key.pub', mode: '0644', content: endLine(keys.hostPublicKey) },
-    { path: '/etc/ssh/spoq_control_keys', mode: '0644', content: endLine(keys.controlPublicKey) },
+    { path: '/etc/ssh/spoq_control_keys', mode: '0644', content: endLine(`restrict ${keys.controlPublicKey}`) },
+    { path: '/etc/cloud/cloud.cfg.d/99-spoq.cfg', mode: '0644', content: LATER_BOOTS },
     { path: '/usr/local/lib/spoq/SHA256SUMS', mode: '0644', content: listDigests(spec) },
-    {
-      path: '/usr/local/lib/spoq/setup.conf',
-      mode: '0644',
-      content: `SPOQ_RELEASES_URL=${quoteForShell(spec.releases.base_url)}\n`,
-    },
+    { path: '/usr/local/lib/spoq/setup.conf', mode: '0644', content: describeSetup(spec) },
     { path: SETUP_PATH, mode: '0755', content: fill(templates['setup.sh']) },
+    // Both are gone when setup.sh has done its work.
+    { path: '/var/lib/spoq/password', mode: '0600', content: `spoq:${spec.password_crypt}\n` },
+    ...(spec.report === undefined
+      ? []
+      : [{ path: '/var/lib/spoq/boot-token', mode: '0600', content: `Authorization: Bearer ${spec.report.token}\n` }]),
   ];
 }
 
@@ -59,6 +61,21 @@ function listAcmeFiles({ acme }: BoxSpec): BoxFile[] {
     { path: '/etc/caddy/tls.d/acme.conf', mode: '0644', content: issuer },
     ...(acme.ca_pem === undefined ? [] : [{ path: ACME_CA_PATH, mode: '0644', content: acme.ca_pem }]),
   ];
+}
+
+/** For cloud-init, wherever the image has it: names are setup.sh's, and stay. */
+const LATER_BOOTS =
+  '#cloud-config\n{"preserve_hostname": true, "manage_etc_hosts": false, "ssh_pwauth": "unchanged"}\n';
+
+function describeSetup({ hostname, releases, report }: BoxSpec): string {
+  const values = {
+    SPOQ_HOSTNAME: hostname,
+    SPOQ_RELEASES_URL: releases.base_url,
+    SPOQ_REPORT_URL: report?.url ?? '',
+  };
+  return Object.entries(values)
+    .map(([name, value]) => `${name}=${quoteForShell(value)}\n`)
+    .join('');
 }
 
 function describeConductor({ owner_id, hostname, auth, ai }: BoxSpec): ConductorConfig {

@@ -1,65 +1,62 @@
-import { type BoxFile, type BoxKeys, listBoxFiles, quoteForShell, SETUP_PATH } from './box-files.ts';
+import { gzipSync } from 'node:zlib';
+import { type BoxFile, type BoxKeys, listBoxFiles, SETUP_PATH } from './box-files.ts';
 import type { BoxSpec } from './spec.ts';
 import type { Templates } from './templates.ts';
 
-/** What the vendor is given to run on first boot. Pure. Secret: it holds the password's hash, model keys and the host key. */
+/**
+ * What the vendor is given to run on first boot. Pure. Secret: it holds the password's hash, model keys and the host key. At both
+ * vendors it does two things: it writes the same files, and it runs the same setup.sh, which does all the rest.
+ */
 export function renderUserData(spec: BoxSpec, keys: BoxKeys, templates: Templates): string {
   const files = listBoxFiles(spec, keys, templates);
-  return spec.provider === 'contabo' ? renderCloudConfig(spec, files) : renderPostInstall(spec, files);
+  return spec.provider === 'contabo' ? renderCloudConfig(files) : renderPostInstall(files);
 }
 
-/** cloud-init's user-data. JSON is YAML that is read as it was written; YAML writers and readers disagree on `no` or `12:30`. */
-function renderCloudConfig(spec: BoxSpec, files: BoxFile[]): string {
-  const [label] = spec.hostname.split('.');
+/**
+ * cloud-init's user-data. JSON is YAML that is read as it was written; YAML writers and readers disagree on `no` or `12:30`.
+ * cloud-init writes files before sshd starts, so the box is never open with another configuration than ours.
+ */
+function renderCloudConfig(files: BoxFile[]): string {
   const document = {
-    hostname: label,
-    fqdn: spec.hostname,
-    users: [
-      { name: 'spoq', shell: '/bin/bash', groups: ['sudo'], lock_passwd: false, hashed_passwd: spec.password_crypt },
-    ],
-    ssh_pwauth: true,
+    // setup.sh gives the name and makes the account. A list without `default`: no account of the image's own; root's password is locked.
+    preserve_hostname: true,
+    users: [{ name: 'root' }],
     write_files: files.map(({ path, mode, content }) => ({
       path,
       permissions: mode,
       owner: 'root:root',
-      encoding: 'b64',
-      content: encode(content),
+      encoding: 'gz+b64',
+      content: pack(content),
     })),
-    runcmd: [[SETUP_PATH]],
+    runcmd: [['bash', SETUP_PATH]],
   };
   return `#cloud-config\n${JSON.stringify(document, null, 1)}\n`;
 }
 
-/** The same as a script, for a vendor without cloud-init. The password's hash is set by a file descriptor, not by an argument. */
-function renderPostInstall(spec: BoxSpec, files: BoxFile[]): string {
-  const [label = spec.hostname] = spec.hostname.split('.');
+/** The same for a vendor without cloud-init. A file that is there already with this content is left alone. */
+function renderPostInstall(files: BoxFile[]): string {
   return `#!/bin/bash
 set -euo pipefail
 umask 077
+trap 'rm -f /post_install' EXIT
 write_file() {
-  mkdir -p "$(dirname "$3")"
-  chmod 0755 "$(dirname "$3")"
-  base64 -d > "$3"
-  chown "$2" "$3"
-  chmod "$1" "$3"
+  (umask 022; mkdir -p "$(dirname "$3")")
+  base64 -d | gunzip > "$3.new"
+  if cmp -s "$3.new" "$3"; then rm "$3.new"; return; fi
+  chown "$2" "$3.new"
+  chmod "$1" "$3.new"
+  mv "$3.new" "$3"
 }
 ${files.map(renderFile).join('\n')}
-hostnamectl set-hostname ${quoteForShell(label)}
-grep -qF ${quoteForShell(spec.hostname)} /etc/hosts || echo ${quoteForShell(`127.0.1.1 ${spec.hostname} ${label}`)} >> /etc/hosts
-id spoq >/dev/null 2>&1 || useradd --create-home --user-group --shell /bin/bash spoq
-usermod --append --groups sudo spoq
-chpasswd --encrypted <<'SPOQ_PASSWORD'
-spoq:${spec.password_crypt}
-SPOQ_PASSWORD
-${SETUP_PATH}
-rm -f /post_install
+bash ${SETUP_PATH}
 `;
 }
 
 function renderFile({ path, mode, content }: BoxFile): string {
-  return `write_file ${mode} root:root ${path} <<'SPOQ_FILE'\n${encode(content).replace(/.{1,76}/g, '$&\n')}SPOQ_FILE`;
+  return `write_file ${mode} root:root ${path} <<'SPOQ_FILE'\n${pack(content).replace(/.{1,76}/g, '$&\n')}SPOQ_FILE`;
 }
 
-function encode(content: string): string {
-  return Buffer.from(content, 'utf8').toString('base64');
+/** Vendors limit the size of the document: Hostinger to 48 KB, Contabo to what it does not say. */
+function pack(content: string): string {
+  return gzipSync(content, { level: 9 }).toString('base64');
 }

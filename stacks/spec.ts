@@ -61,6 +61,21 @@ export const BoxSpec = z.object({
     })
     .optional()
     .describe("Who gives the box's certificate, and what that server's own is trusted by; Let's Encrypt when left out"),
+  report: z
+    .object({
+      url: httpUrl.describe('Where the box tells how far its set-up is'),
+      token: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{32,200}$/, 'is not a boot token')
+        .describe('Secret; good for one set-up'),
+    })
+    .optional()
+    .describe('Left out: the box does not report'),
+  reboot_time: z
+    .string()
+    .regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, 'is not a time of day')
+    .default('04:00')
+    .describe('When security updates may reboot the box, in UTC: at night where it stands'),
   dns: z.object({
     zone_id: z.string().regex(/^[0-9a-f]{32}$/, 'is not a zone id'),
     ttl_seconds: z.number().int().min(60).max(86_400).default(60),

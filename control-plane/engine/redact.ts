@@ -13,9 +13,13 @@ export function createRedact(env: Record<string, string>, spec?: BoxSpec): Redac
   if (url !== undefined && URL.canParse(url)) values.push(new URL(url).password, url);
   if (spec !== undefined)
     values.push(
-      ...[spec.password_crypt, spec.auth.jwt_secret, spec.model_keys.anthropic, spec.model_keys.openai].filter(
-        (value) => value !== undefined,
-      ),
+      ...[
+        spec.password_crypt,
+        spec.auth.jwt_secret,
+        spec.model_keys.anthropic,
+        spec.model_keys.openai,
+        spec.report?.token,
+      ].filter((value) => value !== undefined),
     );
   const secrets = values.filter((value) => value.length >= SHORTEST).toSorted((a, b) => b.length - a.length);
   return (text) => secrets.reduce((line, secret) => line.replaceAll(secret, '[secret]'), text);

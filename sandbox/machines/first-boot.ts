@@ -26,7 +26,7 @@ const UserData = z.looseObject({
     .default([]),
 });
 
-/** `write_file <mode> <owner:group> <path> <<'SPOQ_FILE'`, base64 lines, `SPOQ_FILE`. */
+/** `write_file <mode> <owner:group> <path> <<'SPOQ_FILE'`, lines of base64, `SPOQ_FILE`. */
 const HERE_DOCUMENT = /^write_file (0?[0-7]{3,4}) \S+ (\/\S*) <<'SPOQ_FILE'\n([A-Za-z0-9+/=\n]*)^SPOQ_FILE$/gm;
 
 /** Reads the files out of what the machine was given, running none of its commands. Throws when it can't be read. */
@@ -63,6 +63,11 @@ function parsePostInstall(text: string): BootFile[] {
   return [...text.matchAll(HERE_DOCUMENT)].map(([, mode = '', path = '', lines = '']) => ({
     path,
     mode: Number.parseInt(mode, 8),
-    content: Buffer.from(lines, 'base64'),
+    content: unpack(Buffer.from(lines, 'base64')),
   }));
+}
+
+/** A file's bytes, which the script may have packed with gzip. */
+function unpack(bytes: Buffer): Buffer {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes;
 }
