@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BOOT_REPORTS_PATH } from './boot.ts';
 import { HTML, json, LIMITED, OTHERWISE, page, problem, redirect, RETRY_AFTER, TEXT } from './openapi-answers.ts';
 import type { Content, Operation, Response } from './openapi.ts';
 
@@ -158,6 +159,24 @@ export const BOX_OPERATIONS: Operation[] = [
       401: problem('Not signed in'),
       404: problem('No box yet'),
       429: { ...problem('Too many streams of one person', RETRY_AFTER) },
+      default: OTHERWISE,
+    },
+  },
+  {
+    method: 'post',
+    path: BOOT_REPORTS_PATH,
+    id: 'reportBoot',
+    tag: 'boxes',
+    summary: "How a step of a new machine's own set-up stands; repeating a report changes nothing",
+    security: ['boot'],
+    body: formOrJson('BootReport'),
+    responses: {
+      204: { description: 'Taken note of' },
+      400: problem('What was sent is not valid; every fault is named'),
+      403: problem('No token, or one whose set-up is over'),
+      413: problem('More than 16 kB'),
+      415: problem('Neither a form nor JSON'),
+      429: LIMITED,
       default: OTHERWISE,
     },
   },

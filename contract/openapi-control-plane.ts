@@ -9,6 +9,7 @@ import {
   RevokeRequest,
   TokenResponse,
 } from './auth.ts';
+import { BootReport } from './boot.ts';
 import { BOX_OPERATIONS, StripeEvent } from './openapi-boxes.ts';
 import { IDENTITY_OPERATIONS, Nothing } from './openapi-identity.ts';
 import { Health, OpenApiDocument, Readiness, SERVICE_OPERATIONS } from './openapi-service.ts';
@@ -42,10 +43,12 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
         name: baseUrl.startsWith('https://') ? '__Host-spoq_session' : 'spoq_session',
         description: 'From a sign-in. Writes must also come from a page of ours (Sec-Fetch-Site or Origin).',
       },
+      boot: { type: 'http', scheme: 'bearer', description: 'The boot token that a new machine was given' },
       metrics: { type: 'http', scheme: 'bearer', description: 'METRICS_TOKEN, where one is set' },
     },
     schemas: {
       AuthorizeRequest: input(AuthorizeRequest),
+      BootReport: input(BootReport),
       CreateSubscriptionRequest: input(CreateSubscriptionRequest),
       CreateSubscriptionResponse: output(CreateSubscriptionResponse),
       DeviceRequest: input(DeviceRequest),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BootPart } from './boot.ts';
 
 export const PROVIDERS = ['contabo', 'hostinger'] as const;
 export type ProviderName = (typeof PROVIDERS)[number];
@@ -48,6 +49,7 @@ export const VpsEvent = z.object({
   step: z.enum(STEP_NAMES as [StepName, ...StepName[]]),
   state: z.enum(['started', 'progress', 'done', 'failed']),
   message: z.string(),
+  part: BootPart.optional().describe('Of the step `box`: what the machine tells of its own set-up'),
   at: z.iso.datetime(),
 });
 export type VpsEvent = z.infer<typeof VpsEvent>;

@@ -6,6 +6,7 @@ import { createProblemMiddleware } from './middleware/problem.ts';
 import { createRequestMiddleware } from './middleware/request.ts';
 import { createSessionMiddleware } from './middleware/session.ts';
 import { createAssetRoutes } from './routes/assets.ts';
+import { createBootRoutes } from './routes/boot.ts';
 import { createHealthRoutes } from './routes/health.ts';
 import { createHomeRoutes } from './routes/home.ts';
 import { createJwksRoutes } from './routes/jwks.ts';
@@ -29,6 +30,7 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
       createTokenRoutes(deps),
       createOpenApiRoutes(deps),
       createWebhookRoutes(deps),
+      createBootRoutes(deps),
       createReleaseRoutes(deps),
     ],
     withSession: [

@@ -40,6 +40,10 @@ describe('loadConfig', () => {
     expect(config.BASE_URL).to.equal('https://spoq.dev');
     expect(config.GITHUB_REDIRECT_URI).to.equal('https://spoq.dev/auth/github/callback');
     expect(config.PULUMI_BACKEND_URL.reveal()).to.equal(complete.DATABASE_URL);
+    expect(config.BOX_CONTROL_PLANE_URL).to.equal('https://spoq.dev');
+    expect(faultsOf({ ...complete, BOX_CONTROL_PLANE_URL: 'http://inside.spoq.dev' })).to.deep.equal({
+      BOX_CONTROL_PLANE_URL: 'is not https, and SPOQ_ENV is production',
+    });
     expect(config.BOX_URL_TEMPLATE).to.equal('https://{hostname}');
   });
 

@@ -66,6 +66,7 @@ const Environment = z.object({
   METRICS_TOKEN: secret.optional(),
   TRUSTED_PROXY_HOPS: whole(0, 5).default(0),
   BASE_URL: url,
+  BOX_CONTROL_PLANE_URL: url.optional(),
   BOX_DOMAIN: hostName,
   BOX_URL_TEMPLATE: text
     .refine((value) => value.includes('{hostname}'), 'has no {hostname}')
@@ -119,7 +120,8 @@ export const VARIABLES = Object.keys(Environment.shape);
 
 /** The whole configuration; shapes as in the environment table of docs/operations.md, secrets wrapped. */
 export type Config = Readonly<
-  Omit<z.output<typeof Environment>, 'GITHUB_REDIRECT_URI' | 'PULUMI_BACKEND_URL'> & {
+  Omit<z.output<typeof Environment>, 'BOX_CONTROL_PLANE_URL' | 'GITHUB_REDIRECT_URI' | 'PULUMI_BACKEND_URL'> & {
+    BOX_CONTROL_PLANE_URL: string;
     GITHUB_REDIRECT_URI: string;
     PULUMI_BACKEND_URL: Secret;
   }
@@ -132,6 +134,7 @@ const GROUPS = {
 
 const PRODUCTION_URLS = [
   'BASE_URL',
+  'BOX_CONTROL_PLANE_URL',
   'GITHUB_URL',
   'GITHUB_API_URL',
   'STRIPE_API_URL',
@@ -175,6 +178,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     throw new ConfigError(faults.toSorted((a, b) => a.name.localeCompare(b.name)));
   return Object.freeze({
     ...parsed.data,
+    BOX_CONTROL_PLANE_URL: parsed.data.BOX_CONTROL_PLANE_URL ?? parsed.data.BASE_URL,
     GITHUB_REDIRECT_URI: parsed.data.GITHUB_REDIRECT_URI ?? `${parsed.data.BASE_URL}/auth/github/callback`,
     PULUMI_BACKEND_URL: parsed.data.PULUMI_BACKEND_URL ?? parsed.data.DATABASE_URL,
   });

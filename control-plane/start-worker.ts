@@ -22,8 +22,8 @@ export async function startWorkerProcess(config: Config, engine: Engine): Promis
   const deps = {
     ...createDeps(config, 'worker'),
     engine,
-    buildSpec: (box: Parameters<typeof buildBoxSpec>[1]) =>
-      buildBoxSpec(deps, box, loadReleaseDigests(config.RELEASES_DIR)),
+    buildSpec: (box: Parameters<typeof buildBoxSpec>[1], bootToken?: string) =>
+      buildBoxSpec(deps, box, { digests: loadReleaseDigests(config.RELEASES_DIR), bootToken }),
   };
   let worker: Worker | undefined;
   let listening: Listening | undefined;

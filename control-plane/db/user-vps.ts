@@ -39,6 +39,11 @@ export async function findBox(db: Db, id: string): Promise<UserVpsRow | undefine
   return db<UserVpsRow>('user_vps').where('id', id).first();
 }
 
+/** A box, locked until the transaction ends. */
+export async function lockBox(tx: Db, id: string): Promise<UserVpsRow | undefined> {
+  return tx<UserVpsRow>('user_vps').where('id', id).forUpdate().first();
+}
+
 /** The person's one box that isn't terminated. */
 export async function findBoxOfUser(db: Db, userId: string): Promise<UserVpsRow | undefined> {
   return db<UserVpsRow>('user_vps').where('user_id', userId).whereNot('status', 'terminated').first();

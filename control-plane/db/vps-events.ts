@@ -1,3 +1,4 @@
+import type { BootPart } from '../../contract/boot.ts';
 import type { StepName } from '../../contract/vps.ts';
 import type { Db } from './connect.ts';
 
@@ -7,6 +8,8 @@ export interface VpsEventRow {
   step: StepName;
   state: 'started' | 'progress' | 'done' | 'failed';
   message: string;
+  /** The step of the box's own that this is about; null when the control plane itself tells. */
+  part: BootPart | null;
   at: Date;
 }
 
@@ -17,12 +20,12 @@ export const VPS_CHANNEL = 'spoq_vps';
 export async function appendVpsEvent(
   tx: Db,
   boxId: string,
-  event: Pick<VpsEventRow, 'step' | 'state' | 'message' | 'at'>,
+  event: Pick<VpsEventRow, 'step' | 'state' | 'message' | 'at'> & { part?: BootPart },
 ): Promise<void> {
   await tx.raw(
-    `INSERT INTO vps_events (user_vps_id, seq, step, state, message, at)
-     SELECT :boxId, COALESCE(MAX(seq), 0) + 1, :step, :state, :message, :at FROM vps_events WHERE user_vps_id = :boxId`,
-    { boxId, ...event },
+    `INSERT INTO vps_events (user_vps_id, seq, step, state, message, part, at)
+     SELECT :boxId, COALESCE(MAX(seq), 0) + 1, :step, :state, :message, :part, :at FROM vps_events WHERE user_vps_id = :boxId`,
+    { boxId, ...event, part: event.part === undefined ? null : JSON.stringify(event.part) },
   );
   await notifyBox(tx, boxId);
 }

@@ -1,16 +1,29 @@
 import { PLANS } from '../../contract/billing.ts';
+import { BOOT_REPORTS_PATH } from '../../contract/boot.ts';
 import { type BoxSpec, parseBoxSpec } from '../../stacks/spec.ts';
 import type { Cipher } from '../cipher.ts';
 import type { Config } from '../config.ts';
 import { toStackName, type UserVpsRow } from '../db/user-vps.ts';
 import { unsealJwtSecret } from '../jwt-secret.ts';
 import { unsealPasswordCrypt } from '../password/hash.ts';
+import { findRegion } from '../regions/regions.ts';
 
 /** The columns of user_vps that a box is made from. */
 export type BoxRow = Pick<
   UserVpsRow,
   'id' | 'user_id' | 'provider' | 'region' | 'hostname' | 'plan' | 'ssh_password_crypt' | 'jwt_secret'
 >;
+
+/** What a specification holds beyond a row and the configuration. */
+export interface BoxSpecOptions {
+  /** SHA-256 of executables by name. */
+  digests?: Record<string, string>;
+  /** With it the box reports its first boot. Not part of what a box is: a preview needs none. */
+  bootToken?: string;
+}
+
+/** Security updates may reboot a box at this hour of its own place, by the sun. */
+const REBOOT_HOUR = 4;
 
 /**
  * What a row and the configuration say a box should be.
@@ -19,7 +32,7 @@ export type BoxRow = Pick<
 export function buildBoxSpec(
   deps: { config: Config; cipher: Cipher },
   row: BoxRow,
-  digests: Record<string, string> = {},
+  { digests = {}, bootToken }: BoxSpecOptions = {},
 ): BoxSpec {
   const { config, cipher } = deps;
   const plan = PLANS[row.plan];
@@ -38,7 +51,7 @@ export function buildBoxSpec(
       algorithm: config.JWT_ALGORITHM,
       ...(hs256
         ? { jwt_secret: unsealJwtSecret(cipher, row) }
-        : { jwks_url: `${config.BASE_URL}/.well-known/jwks.json` }),
+        : { jwks_url: `${config.BOX_CONTROL_PLANE_URL}/.well-known/jwks.json` }),
     },
     ai: {
       provider: config.MODEL_PROVIDER,
@@ -47,11 +60,21 @@ export function buildBoxSpec(
       openai_base_url: config.OPENAI_BASE_URL,
     },
     model_keys: { anthropic: config.ANTHROPIC_API_KEY?.reveal(), openai: config.OPENAI_API_KEY?.reveal() },
-    releases: { base_url: `${config.BASE_URL}/releases`, sha256: digests },
+    releases: { base_url: `${config.BOX_CONTROL_PLANE_URL}/releases`, sha256: digests },
     acme:
       config.ACME_DIRECTORY_URL === undefined
         ? undefined
         : { directory_url: config.ACME_DIRECTORY_URL, ca_pem: config.ACME_CA_FILE },
+    report:
+      bootToken === undefined
+        ? undefined
+        : { url: `${config.BOX_CONTROL_PLANE_URL}${BOOT_REPORTS_PATH}`, token: bootToken },
+    reboot_time: findRebootTime(row),
     dns: { zone_id: config.CLOUDFLARE_ZONE_ID },
   });
+}
+
+function findRebootTime({ provider, region }: Pick<BoxRow, 'provider' | 'region'>): string {
+  const eastOfGreenwich = Math.round((findRegion(provider, region)?.longitude ?? 0) / 15);
+  return `${String((REBOOT_HOUR - eastOfGreenwich + 24) % 24).padStart(2, '0')}:00`;
 }

@@ -1,3 +1,4 @@
+import { deleteBootToken } from '../db/boot-tokens.ts';
 import { takeFence, toStackName, findBox } from '../db/user-vps.ts';
 import { notifyBox } from '../db/vps-events.ts';
 import { releaseMachines } from './machine-records.ts';
@@ -18,6 +19,7 @@ export async function runDestroyJob(deps: WorkerDeps, attempt: Attempt): Promise
   await deps.db.transaction(async (tx) => {
     await writeBox(tx, box, { status: 'terminated', terminated_at: deps.now() });
     await releaseMachines(tx, box, given, deps.now());
+    await deleteBootToken(tx, box.id);
     await notifyBox(tx, box.id);
     await attempt.settle(tx);
   });

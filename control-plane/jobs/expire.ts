@@ -1,3 +1,4 @@
+import { deleteExpiredBootTokens } from '../db/boot-tokens.ts';
 import { expireOldCheckouts } from '../db/checkouts.ts';
 import { deleteExpiredGrants } from '../db/device-grants.ts';
 import { deleteExpiredRefreshTokens } from '../db/refresh-tokens.ts';
@@ -12,6 +13,7 @@ const CHECKOUT_HOURS = 48;
 export async function expireRecords(deps: Pick<Deps, 'db' | 'now' | 'log'>): Promise<void> {
   const now = deps.now();
   const counts = {
+    boot_tokens: await deleteExpiredBootTokens(deps.db, now),
     sessions: await deleteExpiredSessions(deps.db, now),
     device_grants: await deleteExpiredGrants(deps.db, now),
     refresh_tokens: await deleteExpiredRefreshTokens(deps.db, now),

@@ -1,10 +1,14 @@
 import type { BoxOutputs } from '../engine/engine.ts';
 import { SpoqError } from '../../contract/errors.ts';
+import type { StepName } from '../../contract/vps.ts';
+import { openBootToken } from '../commands/open-boot-token.ts';
+import { deleteBootToken } from '../db/boot-tokens.ts';
 import { appendVpsEvent, notifyBox } from '../db/vps-events.ts';
 import { takeFence, toBoxColumns, toStackName, type UserVpsRow } from '../db/user-vps.ts';
 import { intendMachine, ownMachine, releaseMachines } from './machine-records.ts';
 import { QUEUES, sendBoxJob } from './queues.ts';
 import { createProgress, holdLease, writeBox, type Progress } from './progress.ts';
+import { watchBoot } from './watch-boot.ts';
 import type { Attempt, WorkerDeps } from './worker-deps.ts';
 
 /** What a customer reads when we have given up without knowing why. The cause is in the log. */
@@ -22,13 +26,19 @@ export async function runProvisionJob(deps: WorkerDeps, attempt: Attempt): Promi
   if (box.failure !== null) return takeDown(deps, run, box.failure);
   run.progress.tell({ step: 'queued', state: 'done', message: 'A worker has begun.' });
   await intendMachine(deps.db, box, deps.now());
+  const bootToken = await openBootToken(deps, box);
+  const boot = watchBoot(deps, box.id);
   let outputs: BoxOutputs;
   try {
-    const options = { onEvent: run.progress.tell, signal: run.signal, takeOver: true, isFirst: box.fence === '1' };
-    outputs = await deps.engine.up(deps.buildSpec(box), options);
+    const signal = AbortSignal.any([run.signal, boot.failed]);
+    const options = { onEvent: run.progress.tell, signal, takeOver: true, isFirst: box.fence === '1' };
+    outputs = await deps.engine.up(deps.buildSpec(box, bootToken), options);
     await run.progress.flush();
   } catch (error) {
     if (run.signal.aborted) throw error;
+    // The box has said itself why it won't come up: nobody need wait for the deadline.
+    const failure = boot.failure();
+    if (failure !== undefined) return takeDown(deps, run, failure, 'box');
     if (error instanceof SpoqError && error.code !== 'stack_busy') {
       deps.log.warn({ err: error, box_id: box.id }, 'a box could not be made');
       return takeDown(deps, run, error.detail ?? `${error.title}.`);
@@ -37,6 +47,8 @@ export async function runProvisionJob(deps: WorkerDeps, attempt: Attempt): Promi
     run.progress.tell({ step: run.progress.step(), state: 'progress', message });
     await run.progress.flush();
     throw error;
+  } finally {
+    boot.stop();
   }
   await settleReady(deps, run, outputs);
 }
@@ -64,6 +76,7 @@ async function settleReady(deps: WorkerDeps, { box, askedAt, settle }: Run, outp
   await deps.db.transaction(async (tx) => {
     await writeBox(tx, box, { ...toBoxColumns(outputs), status: 'ready', ready_at: now, failure: null });
     await ownMachine(tx, box, outputs, now);
+    await deleteBootToken(tx, box.id);
     await appendVpsEvent(tx, box.id, { step: 'ready', state: 'done', message: 'Your box is ready.', at: now });
     await sendBoxJob(deps.boss, tx, QUEUES.bill, box);
     await settle(tx);
@@ -72,19 +85,20 @@ async function settleReady(deps: WorkerDeps, { box, askedAt, settle }: Run, outp
 }
 
 /** Decides, writes the decision down, and only then acts on it: a run that is stopped in between is finished by the next. */
-async function takeDown(deps: WorkerDeps, run: Run, reason: string): Promise<void> {
+async function takeDown(deps: WorkerDeps, run: Run, reason: string, failed?: StepName): Promise<void> {
   const { box, progress, signal } = run;
   await progress.flush();
   if (box.failure === null)
     await deps.db.transaction(async (tx) => {
       await writeBox(tx, box, { failure: reason });
       const at = deps.now();
-      await appendVpsEvent(tx, box.id, { step: progress.step(), state: 'failed', message: reason, at });
+      await appendVpsEvent(tx, box.id, { step: failed ?? progress.step(), state: 'failed', message: reason, at });
     });
   const given = await deps.engine.destroy(toStackName(box.id), box.provider, { signal, takeOver: true });
   await deps.db.transaction(async (tx) => {
     await holdLease(tx, box);
     await releaseMachines(tx, box, given, deps.now());
+    await deleteBootToken(tx, box.id);
     await writeBox(tx, box, { status: 'failed', failure: reason, provider_instance_id: null, ip_address: null });
     await notifyBox(tx, box.id);
     await sendBoxJob(deps.boss, tx, QUEUES.bill, box);

@@ -5,8 +5,8 @@ import type { BoxSpec, Engine } from '../engine/engine.ts';
 /** What jobs are given. */
 export interface WorkerDeps extends Deps {
   engine: Engine;
-  /** Everything that the stack of a box must know. */
-  buildSpec: (box: UserVpsRow) => BoxSpec;
+  /** Everything that the stack of a box must know; with a boot token where it is about to boot for the first time. */
+  buildSpec: (box: UserVpsRow, bootToken?: string) => BoxSpec;
 }
 
 /** One attempt at a job. */

@@ -18,6 +18,7 @@ export const RATE_LIMITS = {
   checkout: { points: 60, seconds: 600 },
   password: { points: 60, seconds: 600 },
   provision: { points: 120, seconds: 600 },
+  'boot-report': { points: 600, seconds: 600 },
   'wrong-code-user': { points: 10, seconds: 3600 },
   'wrong-code-address': { points: 30, seconds: 3600 },
 } as const;

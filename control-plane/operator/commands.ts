@@ -1,4 +1,6 @@
 import { SpoqError } from '../../contract/errors.ts';
+import { openBootToken } from '../commands/open-boot-token.ts';
+import { deleteBootToken } from '../db/boot-tokens.ts';
 import { lockFence, takeFence, toBoxColumns, toStackName, updateBox } from '../db/user-vps.ts';
 import type { BoxOutputs, BoxSpec, EngineEvent, Preview, VendorMachine } from '../engine/engine.ts';
 import { QUEUES, sendBoxJob } from '../jobs/queues.ts';
@@ -36,7 +38,9 @@ export async function upBox(deps: WorkerDeps, who: string, options: CommandOptio
     });
   const hadFailed = box.status === 'failed';
   if (hadFailed) await deps.boss.start();
-  const outputs = await deps.engine.up(deps.buildSpec(box), options);
+  // A box that had failed has no machine: what is made now boots for the first time.
+  const bootToken = hadFailed ? await openBootToken(deps, box) : undefined;
+  const outputs = await deps.engine.up(deps.buildSpec(box, bootToken), options);
   await deps.db.transaction(async (tx) => {
     if (!(await lockFence(tx, box.id, box.fence)))
       throw new SpoqError('stack_busy', { detail: 'A worker has taken this box over; its record is left to that.' });
@@ -48,6 +52,7 @@ export async function upBox(deps: WorkerDeps, who: string, options: CommandOptio
       failure: null,
     });
     await ownMachine(tx, box, outputs, now);
+    await deleteBootToken(tx, box.id);
     // Its owner's subscription was paused when it failed.
     if (hadFailed) await sendBoxJob(deps.boss, tx, QUEUES.bill, box);
   });

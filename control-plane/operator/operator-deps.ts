@@ -11,7 +11,8 @@ export function createOperatorDeps(config: Config, env: Record<string, string | 
   const deps: WorkerDeps = {
     ...createDeps(config, 'web'),
     engine: createEngine({ env: createEngineEnvironment(config, env) }),
-    buildSpec: (box) => buildBoxSpec(deps, box, loadReleaseDigests(config.RELEASES_DIR)),
+    buildSpec: (box, bootToken) =>
+      buildBoxSpec(deps, box, { digests: loadReleaseDigests(config.RELEASES_DIR), bootToken }),
   };
   return deps;
 }

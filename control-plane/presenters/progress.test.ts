@@ -1,12 +1,14 @@
 import { expect } from 'chai';
+import { BootPart } from '../../contract/boot.ts';
 import type { VpsEventRow } from '../db/vps-events.ts';
 import { formatDuration, presentProgress } from './progress.ts';
 
 describe('progress as a page shows it', () => {
   const at = (second: number) => new Date(Date.UTC(2026, 10, 23, 12, 0, second));
   const event = (seq: number, line: string): VpsEventRow => {
-    const [step, state] = line.split(' ') as [VpsEventRow['step'], VpsEventRow['state']];
-    return { user_vps_id: 'id', seq, step, state, message: line, at: at(seq) };
+    const [step, state, ...words] = line.split(' ') as [VpsEventRow['step'], VpsEventRow['state'], ...string[]];
+    const part = words.length === 0 ? null : BootPart.parse({ step: words[0], state: words[1] });
+    return { user_vps_id: 'id', seq, step, state, message: line, part, at: at(seq) };
   };
   const show = (lines: string[]) => {
     const { steps, lastSeq } = presentProgress(lines.map((line, index) => event(index + 1, line)));
@@ -31,6 +33,7 @@ describe('progress as a page shows it', () => {
       message: 'machine progress',
       started_at: at(3).toISOString(),
       ended_at: '',
+      parts: [],
     });
   });
 
@@ -38,6 +41,32 @@ describe('progress as a page shows it', () => {
     const { states, lastSeq } = show(['queued started', 'machine started', 'machine failed', 'queued started']);
     expect(states.slice(0, 3)).to.deep.equal(['queued running', 'keys waiting', 'machine waiting']);
     expect(lastSeq).to.equal(4);
+  });
+
+  it("shows the machine's own steps under the step of the box, which they do not end", () => {
+    const { states, steps } = show([
+      'queued started',
+      'box progress account started',
+      'box progress account done',
+      'box progress packages started',
+      'machine started',
+      'box progress packages failed',
+    ]);
+    expect(states.slice(2)).to.deep.equal(['machine running', 'address waiting', 'box running', 'ready waiting']);
+    expect(steps[4]).to.deep.equal({
+      id: 'box',
+      name: 'Starting your box',
+      state: 'running',
+      message: '',
+      started_at: at(2).toISOString(),
+      ended_at: '',
+      parts: [
+        { id: 'account', state: 'done', message: 'box progress account done' },
+        { id: 'packages', state: 'failed', message: 'Installing packages\nbox progress packages failed' },
+      ],
+    });
+    expect(show(['box progress account done', 'queued started']).steps[4]?.parts).to.deep.equal([]);
+    expect(show(['box progress account done', 'box started', 'box done']).states[4]).to.equal('box done');
   });
 
   it('is empty before anything has happened', () => {

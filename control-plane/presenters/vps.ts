@@ -8,8 +8,8 @@ export function toBoxUrl(config: Pick<Config, 'BOX_URL_TEMPLATE'>, hostname: str
   return config.BOX_URL_TEMPLATE.replace('{hostname}', hostname);
 }
 
-export function presentVpsEvent({ seq, step, state, message, at }: VpsEventRow): VpsEvent {
-  return { seq, step, state, message, at: at.toISOString() };
+export function presentVpsEvent({ seq, step, state, message, part, at }: VpsEventRow): VpsEvent {
+  return { seq, step, state, message, ...(part === null ? {} : { part }), at: at.toISOString() };
 }
 
 /** A box as its owner sees it: GET /api/vps/status. */

@@ -60,7 +60,8 @@ export async function createBoxWorld(env: Record<string, string> = {}): Promise<
         ...cp.deps,
         boss: createBoss(cp.deps.config, 'worker'),
         engine,
-        buildSpec: (box: Parameters<typeof buildBoxSpec>[1]) => buildBoxSpec(cp.deps, box),
+        buildSpec: (box: Parameters<typeof buildBoxSpec>[1], bootToken?: string) =>
+          buildBoxSpec(cp.deps, box, { bootToken }),
       };
       const worker = await startWorker(deps);
       workers.add(worker);

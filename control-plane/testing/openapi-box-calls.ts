@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Stripe } from 'stripe';
+import { openBootToken } from '../commands/open-boot-token.ts';
 import { GOOD_PASSWORD } from './box-world.ts';
 import type { Browser } from './browser.ts';
 import { exhaust, OWN_PAGE, type CallContext, type Calls, type Send } from './openapi-calls.ts';
@@ -134,6 +135,18 @@ export const BOX_CALLS: Calls = {
     tabs.abort();
     await database.db('user_vps').delete();
     await send({ browser });
+  },
+  async reportBoot(send, { database, plane }) {
+    const { id } = await database.db('user_vps').first('id');
+    const headers = { authorization: `Bearer ${await openBootToken(plane.deps, { id, fence: '0' })}` };
+    await send({ body: form({ step: 'packages', state: 'started' }), headers });
+    await send({ body: '{"step":"packages"}', headers: { ...headers, 'content-type': 'application/json' } });
+    await send({ body: form({ step: 'packages', state: 'done' }) });
+    await send({ body: form({ step: 'packages', state: 'done' }), headers: { authorization: 'Bearer wrong' } });
+    await send({ body: form({ log: 'x'.repeat(17_000) }), headers });
+    await send({ body: 'x', headers: { ...headers, 'content-type': 'text/plain' } });
+    await exhaust(database, 'boot-report:127.0.0.1');
+    await send({ body: form({}), headers });
   },
   async getInstaller(send) {
     await send();

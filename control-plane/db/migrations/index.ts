@@ -2,12 +2,14 @@ import type { Knex } from 'knex';
 import * as identity from './001-identity.ts';
 import * as boxes from './002-boxes.ts';
 import * as billing from './003-billing.ts';
+import * as boot from './004-boot.ts';
 
 /** Every migration by name, in order. They only go forward and are never edited once released. */
 const MIGRATIONS: Record<string, { up(knex: Knex): Promise<void> }> = {
   '001-identity': identity,
   '002-boxes': boxes,
   '003-billing': billing,
+  '004-boot': boot,
 };
 
 /** Knex's migration source: an explicit list, so that a compiled or bundled server needs no folder to read. */

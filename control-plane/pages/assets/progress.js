@@ -25,19 +25,37 @@ function setState(item, state) {
   else item.removeAttribute('aria-current');
 }
 
+// What the machine tells of its own set-up: a line for each of its steps.
+function applyPart(item, { part, message }) {
+  const parts = item.querySelector('[data-parts]');
+  const found = parts.querySelector(`[data-part="${part.step}"]`);
+  const line = found ?? parts.appendChild(document.createElement('li'));
+  const state = part.state === 'started' ? 'running' : part.state;
+  Object.assign(line.dataset, { part: part.step });
+  line.className = state;
+  const unseen = Object.assign(document.createElement('span'), { className: 'unseen', textContent: `, ${state}` });
+  line.replaceChildren(message, unseen);
+  announce.textContent = message;
+}
+
 function apply(event) {
   // Another attempt begins: what the last one had done counts no more.
   if (event.step === 'queued' && event.state === 'started') {
     for (const item of items.values()) {
       Object.assign(item.dataset, { started: '', ended: '' });
       setState(item, 'waiting');
-      for (const part of item.querySelectorAll('[data-message], [data-time]')) part.textContent = '';
+      for (const part of item.querySelectorAll('[data-message], [data-time], [data-parts]')) part.textContent = '';
     }
   }
   const item = items.get(event.step);
   if (item === undefined) return;
   const ended = event.state === 'done' || event.state === 'failed';
   if (item.dataset.started === '') item.dataset.started = event.at;
+  if (event.part !== undefined) {
+    applyPart(item, event);
+    if (item.className === 'waiting') setState(item, 'running');
+    return;
+  }
   item.dataset.ended = ended ? event.at : '';
   setState(item, ended ? event.state : 'running');
   item.querySelector('[data-message]').textContent = event.message;
