@@ -123,7 +123,7 @@ clear_vendor_accounts() {
   rm -f /etc/sudoers.d/90-cloud-init-users
   [ ! -d /etc/sudoers.d ] || chmod 0750 /etc/sudoers.d
   install -d -m 0700 ~root/.ssh && install -m 0600 /dev/null ~root/.ssh/authorized_keys
-  [ "$(passwd --status root | cut -d' ' -f2)" != P ] || passwd --lock root
+  [[ $(getent shadow root) = root:!* ]] || passwd --lock root
   # The document that this machine was made from holds secrets; cloud-init's own copies are root's alone.
   [ ! -d /var/lib/cloud/seed ] || chmod -R go= /var/lib/cloud/seed
 }
@@ -251,7 +251,7 @@ step_conductor() {
 
 step_caddy() {
   is_member caddy spoq || usermod --append --groups spoq caddy
-  settle caddy "$(cat /etc/caddy/Caddyfile; id -nG caddy)" \
+  settle caddy "$(sha256sum /etc/caddy/* /etc/systemd/system/caddy.service.d/* 2>/dev/null; id -nG caddy)" \
     runuser -u caddy -- caddy validate --adapter caddyfile --config /etc/caddy/Caddyfile
 }
 
