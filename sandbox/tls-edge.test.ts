@@ -1,7 +1,7 @@
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { expect } from 'chai';
-import { assert as assertProperty, nat, property, uint8Array } from 'fast-check';
+import * as fc from 'fast-check';
 import { waitFor } from '../test/harness/wait.ts';
 import { parseClientHello } from './client-hello.ts';
 import type { Edge } from './edge.ts';
@@ -79,8 +79,8 @@ describe('the way to booted boxes', () => {
     client.destroy();
     for (let length = 0; length < hello.length; length++)
       expect(parseClientHello(hello.subarray(0, length)), `${length} bytes`).to.equal('more');
-    assertProperty(
-      property(uint8Array({ maxLength: 400 }), nat(hello.length - 1), (bytes, at) => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 400 }), fc.nat(hello.length - 1), (bytes, at) => {
         parseClientHello(Buffer.from(bytes));
         const damaged = Buffer.from(hello);
         damaged.set(bytes.subarray(0, hello.length - at), at);

@@ -6,12 +6,23 @@ import type { Step, StepReport } from './journey/story.ts';
 import { USE } from './journey/use.ts';
 import { createWorld } from './journey/world.ts';
 import type { World } from './journey/world.ts';
+import { chooseMachines } from './machines.ts';
+import type { MachineKindName } from './machines.ts';
 import { prepare } from './prepare.ts';
 import { runTool } from './run-tool.ts';
 import { startTemporaryRun } from './temporary-run.ts';
 import { ToolError, formatSeconds } from './terminal.ts';
 
-const STORIES: Record<string, readonly Step<World>[]> = { signup: [...SIGN_UP, ...USE, ...OPERATE] };
+interface Story {
+  steps: readonly Step<World>[];
+  /** What machines are made of while it is played. */
+  machines: MachineKindName;
+}
+
+const STORIES: Record<string, Story> = {
+  signup: { steps: [...SIGN_UP, ...USE, ...OPERATE], machines: 'process' },
+  box: { steps: [...SIGN_UP, ...USE], machines: 'nspawn' },
+};
 const PROVIDERS = ['contabo', 'hostinger'] as const;
 
 const HELP = `Usage: npm run journey [-- --provider contabo|hostinger] [--story ${Object.keys(STORIES).join('|')}] [--json]
@@ -44,7 +55,7 @@ await runTool(async ({ root, env, args, terminal, print, signal, onEnd }) => {
   const began = performance.now();
   const report = (line: object, text: string): void => print(values.json ? JSON.stringify(line) : text);
   const { colors } = terminal;
-  const width = Math.max(...story.map(({ title }) => title.length));
+  const width = Math.max(...story.steps.map(({ title }) => title.length));
   const onStep = ({ step, title, ok, ms, detail }: StepReport): void => {
     const mark = ok ? colors.green('✓') : colors.red('✗');
     const text = `${mark} ${title.padEnd(width)}  ${formatSeconds(ms).padStart(7)}  ${ok ? colors.dim(detail) : detail}`;
@@ -65,11 +76,12 @@ await runTool(async ({ root, env, args, terminal, print, signal, onEnd }) => {
   try {
     const prepared = await prepare({ root, env, terminal, signal });
     const variables = { VPS_PROVIDER: provider, LOG_LEVEL: 'info' };
-    const run = await startTemporaryRun({ root, env, prepared, terminal, signal, variables });
+    const machines = await chooseMachines({ root, env, terminal, signal }, story.machines);
+    const run = await startTemporaryRun({ root, env, prepared, machines, terminal, signal, variables });
     onEnd(run.stop);
     const world = createWorld(root, run, provider);
     ok = await runStory(
-      story,
+      story.steps,
       world,
       (step) => {
         steps++;

@@ -137,9 +137,10 @@ export const SIGN_UP: readonly Step<World>[] = [
       >;
       check(box.status === 'ready', `the status is ${box.status}`);
       check(box.ssh_host_key_fingerprint.startsWith('SHA256:'), `the fingerprint is ${box.ssh_host_key_fingerprint}`);
-      const health = await getFromBox(`${box.url}/health`);
+      const roots = world.run.environment['NODE_EXTRA_CA_CERTS'];
+      const health = await getFromBox(`${box.url}/health`, roots);
       check(health.status === 200, `${box.url}/health answered ${health.status}: ${health.text}`);
-      const closed = await getFromBox(`${box.url}/api/status`);
+      const closed = await getFromBox(`${box.url}/api/status`, roots);
       check(closed.status === 403, `without a token ${box.url}/api/status answered ${closed.status}`);
       world.hostname = box.hostname;
       return `${box.hostname} at ${box.ip_address}; nobody gets in without a token`;

@@ -1,4 +1,6 @@
 import http from 'node:http';
+import https from 'node:https';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isLocalhostName } from '../../contract/loopback.ts';
 import type { CommandResult } from '../run-command.ts';
@@ -47,11 +49,13 @@ export function createWorld(root: string, run: Stage, provider: World['provider'
   const repository = path.join(run.scratch, 'tides');
   const home = path.join(run.scratch, 'home');
   const base = run.environment;
+  const roots = base['NODE_EXTRA_CA_CERTS'];
   const env = {
     PATH: base['PATH'],
     HOME: home,
     SPOQ_HOME: path.join(home, '.spoq'),
     SPOQ_URL: run.baseUrl,
+    ...(roots === undefined ? {} : { NODE_EXTRA_CA_CERTS: roots }),
     NO_COLOR: '1',
   };
   const options = (): { spoq: readonly string[]; cwd: string; env: NodeJS.ProcessEnv } => ({
@@ -92,11 +96,14 @@ export function createWorld(root: string, run: Stage, provider: World['provider'
  * GET of a box's address. Names below localhost are dialled on 127.0.0.1 (RFC 6761 §6.3), since few resolvers know them, with the
  * name in `Host`.
  */
-export function getFromBox(url: string): Promise<{ status: number; text: string }> {
-  const { hostname, host, port, pathname } = new URL(url);
+export function getFromBox(url: string, roots?: string): Promise<{ status: number; text: string }> {
+  const { protocol, hostname, host, port, pathname } = new URL(url);
+  const client = protocol === 'https:' ? https : http;
+  const ca = roots === undefined ? undefined : readFileSync(roots);
   const address = isLocalhostName(hostname) ? '127.0.0.1' : hostname;
   return new Promise((resolve, reject) => {
-    const request = http.get({ host: address, port, path: pathname, headers: { host }, agent: false }, (response) => {
+    const options = { host: address, port, path: pathname, headers: { host }, servername: hostname, ca, agent: false };
+    const request = client.get(options, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       response.once('end', () => resolve({ status: response.statusCode ?? 0, text }));
