@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
 import { OPERATE } from './journey/operate.ts';
+import { OUTSIDE } from './journey/outside.ts';
+import { PHONE } from './journey/phone.ts';
 import { SIGN_UP } from './journey/signup.ts';
 import { runStory } from './journey/story.ts';
 import type { Step, StepReport } from './journey/story.ts';
@@ -21,7 +23,7 @@ interface Story {
 
 const STORIES: Record<string, Story> = {
   signup: { steps: [...SIGN_UP, ...USE, ...OPERATE], machines: 'process' },
-  box: { steps: [...SIGN_UP, ...USE], machines: 'nspawn' },
+  box: { steps: [...SIGN_UP, ...USE, ...OUTSIDE, ...PHONE, ...OPERATE], machines: 'nspawn' },
 };
 const PROVIDERS = ['contabo', 'hostinger'] as const;
 

@@ -25,7 +25,9 @@ describe('kinds of machines', () => {
     const reason = choice.because;
     expect(choice).to.deep.equal({ kind: 'process', because: reason });
     if (process.platform === 'linux' && process.getuid?.() === 0)
-      expect(reason).to.equal('systemd-container, debootstrap, iproute2, util-linux must be installed first');
+      expect(reason).to.equal(
+        'systemd-container, debootstrap, iproute2, util-linux, openssh-client, rsync must be installed first',
+      );
     else expect(reason).to.match(/^they need (Linux|root)$/);
     const refusal = await chooseMachines(deps, 'nspawn').catch((error: Error) => error.message);
     expect(refusal).to.equal(`Machines that boot can't be had here: ${reason}.`);

@@ -16,13 +16,15 @@ export type MachineChoice =
   | { kind: 'process'; because: string }
   | { kind: 'nspawn'; because: string; tree: BaseTree; limit: number };
 
-/** Programs that booted machines need, and Debian's packages that bring them. */
+/** Programs that booted machines need, and that people use to talk to them, with Debian's packages that bring them. */
 const PROGRAMS: Record<string, string> = {
   'systemd-nspawn': 'systemd-container',
   debootstrap: 'debootstrap',
   ip: 'iproute2',
   setpriv: 'util-linux',
   unshare: 'util-linux',
+  ssh: 'openssh-client',
+  rsync: 'rsync',
 };
 /** A box needs 150 MB while it is idle and twice that while it is set up. */
 const MACHINE_BYTES = 400e6;

@@ -5,10 +5,10 @@ import type { Page } from './person.ts';
 import { watchProgress } from './progress.ts';
 import { check } from './story.ts';
 import type { Step } from './story.ts';
-import { getFromBox } from './world.ts';
+import { getFromBox, readBox } from './world.ts';
 import type { World } from './world.ts';
 
-const PASSWORD = 'a tide table for 2031!';
+export const PASSWORD = 'a tide table for 2031!';
 
 /** The page the person is on; a step that needs one comes after a step that opened one. */
 function currentPage({ page }: World): Page {
@@ -130,11 +130,7 @@ export const SIGN_UP: readonly Step<World>[] = [
     name: 'ready',
     title: 'The box answers',
     async run(world) {
-      const response = await world.person.open(`${world.run.baseUrl}/api/vps/status`, { accept: 'application/json' });
-      const box = (await response.json()) as Record<
-        'status' | 'hostname' | 'url' | 'ip_address' | 'ssh_host_key_fingerprint',
-        string
-      >;
+      const box = await readBox(world);
       check(box.status === 'ready', `the status is ${box.status}`);
       check(box.ssh_host_key_fingerprint.startsWith('SHA256:'), `the fingerprint is ${box.ssh_host_key_fingerprint}`);
       const roots = world.run.environment['NODE_EXTRA_CA_CERTS'];

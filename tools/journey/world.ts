@@ -92,17 +92,37 @@ export function createWorld(root: string, run: Stage, provider: World['provider'
   return world;
 }
 
+/** What GET /api/vps/status tells its owner. */
+export type BoxView = Record<'status' | 'hostname' | 'url' | 'ip_address' | 'ssh_host_key_fingerprint', string>;
+
+export async function readBox(world: World): Promise<BoxView> {
+  const response = await world.person.open(`${world.run.baseUrl}/api/vps/status`, { accept: 'application/json' });
+  return (await response.json()) as BoxView;
+}
+
 /**
  * GET of a box's address. Names below localhost are dialled on 127.0.0.1 (RFC 6761 §6.3), since few resolvers know them, with the
  * name in `Host`.
  */
-export function getFromBox(url: string, roots?: string): Promise<{ status: number; text: string }> {
+export function getFromBox(
+  url: string,
+  roots?: string,
+  more: Record<string, string> = {},
+): Promise<{ status: number; text: string }> {
   const { protocol, hostname, host, port, pathname } = new URL(url);
   const client = protocol === 'https:' ? https : http;
   const ca = roots === undefined ? undefined : readFileSync(roots);
   const address = isLocalhostName(hostname) ? '127.0.0.1' : hostname;
   return new Promise((resolve, reject) => {
-    const options = { host: address, port, path: pathname, headers: { host }, servername: hostname, ca, agent: false };
+    const options = {
+      host: address,
+      port,
+      path: pathname,
+      headers: { ...more, host },
+      servername: hostname,
+      ca,
+      agent: false,
+    };
     const request = client.get(options, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
