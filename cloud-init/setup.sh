@@ -242,15 +242,18 @@ fetch_program() { # name file digest: whole and right, or not at all
 }
 
 step_conductor() {
-  [ "$(stat -c '%U:%G %a' /etc/conductor/config.toml)" = 'root:spoq 640' ] || {
-    chown root:spoq /etc/conductor/config.toml
+  # Not spoq's account: what runs for the customer can neither read the conductor's keys nor stop it.
+  getent group conductor >/dev/null || groupadd --system conductor
+  id conductor >/dev/null 2>&1 || useradd --system --gid conductor --home-dir /var/lib/conductor --no-create-home --shell /usr/sbin/nologin conductor
+  [ "$(stat -c '%U:%G %a' /etc/conductor/config.toml)" = 'root:conductor 640' ] || {
+    chown root:conductor /etc/conductor/config.toml
     chmod 0640 /etc/conductor/config.toml
   }
   settle conductor "$(sha256sum /etc/systemd/system/conductor* /etc/conductor/*; stat -c '%s %y' /usr/local/bin/conductor)"
 }
 
 step_caddy() {
-  is_member caddy spoq || usermod --append --groups spoq caddy
+  is_member caddy conductor || usermod --append --groups conductor caddy
   settle caddy "$(sha256sum /etc/caddy/* /etc/systemd/system/caddy.service.d/* 2>/dev/null; id -nG caddy)" \
     runuser -u caddy -- caddy validate --adapter caddyfile --config /etc/caddy/Caddyfile
 }

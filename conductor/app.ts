@@ -5,12 +5,13 @@ import { createTokenGuard } from './guards/token-guard.ts';
 import type { RetryPolicy } from './model/answer.ts';
 import type { Model } from './model/create-model.ts';
 import { createProblemWriter, describeBug } from './problems.ts';
+import type { Reachability } from './reachability.ts';
 import { createRequestLog } from './request-log.ts';
 import { streamAnswer } from './routes/ask.ts';
 import { showHealth } from './routes/health.ts';
 import { createRoutes } from './routes/routes.ts';
 import { showStatus } from './routes/status.ts';
-import { createRunningAsks } from './running-asks.ts';
+import { createRunningAsks, restarting } from './running-asks.ts';
 import type { VerifyToken } from './token-verifier.ts';
 import type { ListenerName, Middleware, RequestState } from './web.ts';
 
@@ -22,6 +23,7 @@ export interface ConductorDeps {
   /** Undefined when the box has no model key. */
   model: Model | undefined;
   log: Logger;
+  reachability: Reachability;
   /** Overrides for tests and for a machine that is small. */
   limits?: { asks?: number; heartbeatMs?: number; readerMs?: number; retryPolicy?: RetryPolicy };
 }
@@ -32,20 +34,28 @@ export interface Conductor {
   local: Koa<RequestState>;
   /** For the Unix socket behind the front door: a token, always. */
   remote: Koa<RequestState>;
-  /** Takes no more questions and lets answers end, at most `graceMs` long. */
+  /** Refuses whatever comes from now on (503, `Retry-After`) and lets answers end, at most `graceMs` long. */
   stop(graceMs: number): Promise<void>;
 }
 
 /** Puts a conductor together; it listens to nothing yet. */
 export function createConductor(deps: ConductorDeps): Conductor {
-  const { log, model, hostname, version } = deps;
+  const { log, model, hostname, version, reachability } = deps;
   const running = createRunningAsks(deps.limits?.asks);
+  let stopping = false;
+  // After the guards: who has no token is told so, now as ever.
+  const gate: Middleware = (ctx, next) => {
+    if (!stopping) return next();
+    ctx.set('connection', 'close');
+    throw restarting();
+  };
   const routes = createRoutes({
     health: showHealth(version),
-    status: showStatus({ hostname, version, model: model?.id ?? null, countRunning: () => running.size }),
+    status: showStatus({ hostname, version, model: model?.id ?? null, countRunning: () => running.size, reachability }),
     ask: streamAnswer({
       model,
       running,
+      reachability,
       reportBug: (error, requestId) => log.error({ request_id: requestId, ...describeBug(error) }, 'bug'),
       retryPolicy: deps.limits?.retryPolicy,
       heartbeatMs: deps.limits?.heartbeatMs,
@@ -53,9 +63,12 @@ export function createConductor(deps: ConductorDeps): Conductor {
     }),
   });
   return {
-    local: createListenerApp(log, 'local', createLocalGuard(), routes),
-    remote: createListenerApp(log, 'remote', createTokenGuard(deps.verifyToken), routes),
-    stop: (graceMs) => running.stop(graceMs),
+    local: createListenerApp(log, 'local', createLocalGuard(), [gate, ...routes]),
+    remote: createListenerApp(log, 'remote', createTokenGuard(deps.verifyToken), [gate, ...routes]),
+    stop(graceMs) {
+      stopping = true;
+      return running.stop(graceMs);
+    },
   };
 }
 

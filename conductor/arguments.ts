@@ -4,26 +4,37 @@ import { SpoqError } from '../contract/errors.ts';
 const DEFAULT_CONFIG_PATH = '/etc/conductor/config.toml';
 const DEFAULT_STATE_DIR = '/var/lib/conductor';
 
+/** Answers that run get this long to end by themselves; people and the sandbox expect an end within 10 s. */
+const DEFAULT_GRACE_SECONDS = 8;
+const DEFAULT_WAIT_SECONDS = 20;
+
 export const HELP = `conductor: answers questions on a Spoq box
 
-  conductor [--config FILE] [--socket PATH] [--port N] [--state DIR]
+  conductor [--config FILE] [--socket PATH] [--port N] [--state DIR] [--grace SECONDS]
+  conductor check [--config FILE] [--socket PATH] [--port N] [--wait SECONDS]
+    asks the conductor that runs, on both ways in, and ends with 0 as soon as it answers
 
-  --config FILE  configuration (default ${DEFAULT_CONFIG_PATH})
-  --socket PATH  Unix socket for remote requests, each with a token; overrides server.socket
-  --port N       port on 127.0.0.1 for requests of this machine, 0 for any; overrides server.port
-  --state DIR    where public keys are kept across restarts (default ${DEFAULT_STATE_DIR})
-  --version      print the version
-  --help         print this
+  --config FILE    configuration (default ${DEFAULT_CONFIG_PATH})
+  --socket PATH    Unix socket for remote requests, each with a token; overrides server.socket
+  --port N         port on 127.0.0.1 for requests of this machine, 0 for any; overrides server.port
+  --state DIR      where public keys are kept across restarts (default ${DEFAULT_STATE_DIR})
+  --grace SECONDS  how long answers may go on after SIGTERM (default ${DEFAULT_GRACE_SECONDS})
+  --wait SECONDS   how long check waits for an answer, 0 to ask once (default ${DEFAULT_WAIT_SECONDS})
+  --version        print the version
+  --help           print this
 
 Model keys come from ANTHROPIC_API_KEY and OPENAI_API_KEY, the log level from LOG_LEVEL.
 When both listeners answer, one JSON line {"msg":"listening","port":N,"socket":"PATH"} is written to stdout.
 `;
 
 export interface Arguments {
+  command: 'serve' | 'check';
   configPath: string;
   stateDir: string;
   socket: string | undefined;
   port: string | undefined;
+  graceMs: number;
+  waitMs: number;
   version: boolean;
   help: boolean;
 }
@@ -31,22 +42,28 @@ export interface Arguments {
 /** Reads the command line (without executable and script). Throws `invalid_request` on what it doesn't know. */
 export function parseArguments(argv: string[]): Arguments {
   try {
-    const { values } = parseArgs({
+    const { values, positionals } = parseArgs({
       args: argv,
+      allowPositionals: true,
       options: {
         config: { type: 'string', default: DEFAULT_CONFIG_PATH },
         state: { type: 'string', default: DEFAULT_STATE_DIR },
         socket: { type: 'string' },
         port: { type: 'string' },
+        grace: { type: 'string', default: String(DEFAULT_GRACE_SECONDS) },
+        wait: { type: 'string', default: String(DEFAULT_WAIT_SECONDS) },
         version: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     });
     return {
+      command: readCommand(positionals),
       configPath: values.config,
       stateDir: values.state,
       socket: values.socket,
       port: values.port,
+      graceMs: readSeconds('--grace', values.grace),
+      waitMs: readSeconds('--wait', values.wait),
       version: values.version,
       help: values.help,
     };
@@ -59,4 +76,18 @@ export function parseArguments(argv: string[]): Arguments {
       cause: error,
     });
   }
+}
+
+function readCommand(positionals: string[]): Arguments['command'] {
+  const [command, ...others] = positionals;
+  if (command === undefined) return 'serve';
+  if (command === 'check' && others.length === 0) return 'check';
+  throw new Error(`There is no command '${positionals.join(' ')}'`);
+}
+
+/** Milliseconds. An hour at most: more is a slip. */
+function readSeconds(flag: string, text: string): number {
+  const seconds = Number(text);
+  if (/^\d{1,4}$/.test(text) && seconds <= 3600) return seconds * 1000;
+  throw new Error(`${flag} must be a number of seconds from 0 to 3600`);
 }

@@ -240,6 +240,19 @@ describe('POST /api/ask', () => {
     expect(() => running.begin()).to.throw('32 questions are being answered already.');
   });
 
+  it('says in its status that the model cannot be reached, until it is', async () => {
+    await start({ limits: { retryPolicy: { retries: 0, backoffMs: 1, waitBudgetMs: 1 } } });
+    const listUnreachable = async (): Promise<unknown> =>
+      (await send(conductor.local, { path: '/api/status' })).json as { unreachable: unknown };
+    const { port } = new URL(model.url);
+    await model.close();
+    await askAll(conductor.local, { question: 'Why?' });
+    expect(await listUnreachable()).to.have.nested.property('unreachable[0].service', 'model');
+    model = await startModelServer(Number(port));
+    await askAll(conductor.local, { question: 'Why?' });
+    expect(await listUnreachable()).to.deep.include({ unreachable: [] });
+  });
+
   it('answers 503 without a model key', async () => {
     await start({ model: { apiKey: undefined } });
     const answer = await send(conductor.local, { method: 'POST', path: '/api/ask', body: { question: 'Why?' } });
@@ -263,15 +276,25 @@ describe('POST /api/ask', () => {
     const stream = await openAsk(conductor.local, { question: 'Why?' });
     await stream.next();
     await stream.next();
-    const stopping = conductor.stop(10);
-    const refused = await send(conductor.local, { method: 'POST', path: '/api/ask', body: { question: 'Why?' } });
-    expect(refused.json).to.deep.include({ status: 503, code: 'not_ready' });
+    const stopping = conductor.stop(200);
+    for (const path of ['/api/ask', '/api/status', '/health']) {
+      const body = path === '/api/ask' ? { question: 'Why?' } : undefined;
+      const refused = await send(conductor.local, { method: body === undefined ? 'GET' : 'POST', path, body });
+      expect(refused.json).to.deep.include({ status: 503, code: 'box_restarting' });
+      expect(refused.headers).to.include({
+        'retry-after': '5',
+        connection: 'close',
+        'content-type': 'application/problem+json',
+      });
+    }
+    // Who has no token learns no more than before.
+    expect((await send(conductor.remote, { path: '/api/status' })).status).to.equal(403);
     expect((await stream.next())?.data).to.deep.equal({
       type: 'error',
-      code: 'not_ready',
-      title: 'The service is not ready',
+      code: 'box_restarting',
+      title: 'The box is restarting',
       detail: 'The conductor of the box is stopping or restarting.',
-      next_step: 'Try again in a few seconds.',
+      next_step: 'Ask again in a few seconds.',
       retry_after_seconds: 5,
     });
     expect(await stream.next()).to.equal(undefined);

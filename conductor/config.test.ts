@@ -14,7 +14,7 @@ const GOOD = `${AUTH}jwks_url = "https://spoq.dev/.well-known/jwks.json"\n`;
 
 function readFaults(sources: Partial<ConfigSources>): { field: string; message: string }[] {
   try {
-    loadConfig({ toml: GOOD, env: {}, ...sources });
+    loadConfig({ toml: GOOD, path: 'config.toml', env: {}, ...sources });
   } catch (error) {
     if (error instanceof SpoqError) return error.faults;
     throw error;
@@ -24,7 +24,7 @@ function readFaults(sources: Partial<ConfigSources>): { field: string; message: 
 
 describe('configuration', () => {
   it('has defaults for everything but who the box belongs to', () => {
-    expect(loadConfig({ toml: GOOD, env: {} })).to.deep.equal({
+    expect(loadConfig({ toml: GOOD, path: 'config.toml', env: {} })).to.deep.equal({
       port: 8080,
       socket: '/run/conductor/remote.sock',
       ownerId: OWNER,
@@ -60,7 +60,7 @@ anthropic_base_url = "https://not-this.test"
 openai_base_url = "https://models.test/v1"
 `;
     const env = { OPENAI_API_KEY: 'sk-o', ANTHROPIC_API_KEY: 'sk-a', LOG_LEVEL: 'warn' };
-    expect(loadConfig({ toml, port: '0', socket: '/tmp/x.sock', env })).to.deep.equal({
+    expect(loadConfig({ toml, path: 'config.toml', port: '0', socket: '/tmp/x.sock', env })).to.deep.equal({
       port: 0,
       socket: '/tmp/x.sock',
       ownerId: OWNER,

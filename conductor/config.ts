@@ -1,4 +1,4 @@
-import { parse } from 'smol-toml';
+import { parse, TomlError } from 'smol-toml';
 import { SpoqError } from '../contract/errors.ts';
 import type { Fault } from '../contract/errors.ts';
 import { ConductorConfig } from '../contract/files.ts';
@@ -33,6 +33,8 @@ export interface Config {
 export interface ConfigSources {
   /** The text of config.toml. */
   toml: string;
+  /** Where that text came from, for who has to correct it. */
+  path: string;
   /** `--port` and `--socket`, which override the file. */
   port?: string | undefined;
   socket?: string | undefined;
@@ -50,7 +52,11 @@ export function loadConfig(sources: ConfigSources): Config {
   const file = readFileText(sources.toml, faults);
   const keys = file === undefined ? undefined : readTokenKeys(file.auth, faults);
   if (file === undefined || keys === undefined || faults.length > 0) {
-    throw new SpoqError('invalid_request', { detail: 'The configuration is not valid.', next: START_AGAIN, faults });
+    throw new SpoqError('invalid_request', {
+      detail: `The configuration in ${sources.path} is not valid.`,
+      next: START_AGAIN,
+      faults,
+    });
   }
   return {
     port: port ?? file.server.port,
@@ -70,7 +76,8 @@ function readFileText(toml: string, faults: Fault[]): ConductorConfig | undefine
     raw = parse(toml);
   } catch (error) {
     // smol-toml shows the line it stumbled over, which may hold jwt_secret: only its first line is told.
-    const message = error instanceof Error ? error.message.split('\n', 1).join('') : 'not TOML';
+    const [first = 'not TOML'] = error instanceof Error ? error.message.split('\n', 1) : [];
+    const message = error instanceof TomlError ? `${first} (line ${error.line})` : first;
     faults.push({ field: 'file', message });
     return undefined;
   }

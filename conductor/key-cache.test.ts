@@ -6,6 +6,8 @@ import { createKeyCache } from './key-cache.ts';
 import type { KeyCache } from './key-cache.ts';
 import { createKeyStore } from './key-file.ts';
 import { fetchDirect } from './reach.ts';
+import { createReachability } from './reachability.ts';
+import type { Reachability } from './reachability.ts';
 import { startControlPlane } from './testing/control-plane.ts';
 import type { TestControlPlane } from './testing/control-plane.ts';
 import { createTestLog } from './testing/start-conductor.ts';
@@ -17,6 +19,7 @@ describe('key cache', () => {
   let plane: TestControlPlane;
   let logs: Record<string, unknown>[];
   let clock: number;
+  let reachability: Reachability;
   let caches: KeyCache[];
 
   beforeEach(async () => {
@@ -25,6 +28,7 @@ describe('key cache', () => {
     logs = [];
     clock = Date.parse('2026-11-01T12:00:00Z');
     caches = [];
+    reachability = createReachability(() => clock);
   });
   afterEach(async () => {
     for (const cache of caches) await cache.stop();
@@ -34,7 +38,14 @@ describe('key cache', () => {
 
   function createCache(jwksUrl = plane.jwksUrl): KeyCache {
     const log = createTestLog(logs);
-    const cache = createKeyCache({ jwksUrl, store: createKeyStore(dir), fetch: fetchDirect, log, now: () => clock });
+    const cache = createKeyCache({
+      jwksUrl,
+      store: createKeyStore(dir),
+      fetch: fetchDirect,
+      log,
+      reachability,
+      now: () => clock,
+    });
     caches.push(cache);
     return cache;
   }
@@ -91,6 +102,8 @@ describe('key cache', () => {
     await plane.close();
     await cache.refresh();
     expect(await findAll(cache, 'first')).to.deep.equal([true]);
+    const [told] = reachability.list();
+    expect([told?.service, told?.since]).to.deep.equal(['control_plane', '2026-11-01T12:00:00.000Z']);
     expect(logs.map(({ msg, kept }) => ({ msg, kept }))).to.deep.equal(
       Array.from({ length: 6 }, () => ({ msg: 'keys could not be fetched', kept: 1 })),
     );
@@ -152,6 +165,7 @@ describe('key cache', () => {
       store,
       fetch: fetchDirect,
       log,
+      reachability,
       now: () => clock,
       intervals,
     });
@@ -204,7 +218,14 @@ describe('key cache', () => {
     await writeFile(join(dir, 'file'), '');
     const log = createTestLog(logs);
     const store = createKeyStore(join(dir, 'file', 'state'));
-    const cache = createKeyCache({ jwksUrl: plane.jwksUrl, store, fetch: fetchDirect, log, now: () => clock });
+    const cache = createKeyCache({
+      jwksUrl: plane.jwksUrl,
+      store,
+      fetch: fetchDirect,
+      log,
+      reachability,
+      now: () => clock,
+    });
     caches.push(cache);
     await cache.start();
     expect(await findAll(cache, 'first')).to.deep.equal([true]);

@@ -3,12 +3,14 @@ import type { CryptoKey } from 'jose';
 import type { Logger } from 'pino';
 import { Jwks } from '../contract/auth.ts';
 import type { KeyStore } from './key-file.ts';
+import type { Reachability } from './reachability.ts';
 
 export interface KeyCacheDeps {
   jwksUrl: string;
   store: KeyStore;
   fetch: typeof fetch;
   log: Logger;
+  reachability: Reachability;
   /** Milliseconds since the epoch. */
   now: () => number;
   /** Milliseconds between two refreshes, and from a failed one to the next. */
@@ -59,6 +61,7 @@ export function createKeyCache(deps: KeyCacheDeps): KeyCache {
   async function fetchKeys(): Promise<void> {
     try {
       const jwks = await fetchJwks(deps, stopping.signal);
+      deps.reachability.worked('control_plane');
       const fetched = await importKeys(jwks, deps.log);
       // Kept before they are used: a box that let somebody in once can do so after a kill, without the control plane.
       await saveKeys(jwks);
@@ -69,7 +72,9 @@ export function createKeyCache(deps: KeyCacheDeps): KeyCache {
       if (stopping.signal.aborted) return;
       failures += 1;
       nextAllowedAt = deps.now() + retryMs;
-      deps.log.warn({ url: deps.jwksUrl, reason: describe(error), kept: keys.size }, 'keys could not be fetched');
+      const reason = describe(error);
+      deps.reachability.failed('control_plane', reason);
+      deps.log.warn({ url: deps.jwksUrl, reason, kept: keys.size }, 'keys could not be fetched');
     }
   }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -52,8 +52,8 @@ describe('the compiled conductor', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  async function start(): Promise<ConductorProcess> {
-    const config = formatConfig({ jwksUrl: plane.jwksUrl, modelUrl: model.url });
+  async function start(modelUrl = model.url): Promise<ConductorProcess> {
+    const config = formatConfig({ jwksUrl: plane.jwksUrl, modelUrl });
     conductor = await runConductor([executable], config, { ANTHROPIC_API_KEY: TEST_API_KEY }, dir);
     return conductor;
   }
@@ -84,22 +84,33 @@ describe('the compiled conductor', () => {
     expect(await runToEnd(['--config', join(dir, 'bad.toml'), '--port', 'x'])).to.deep.equal({
       code: 64,
       stdout: '',
-      stderr: `conductor: The configuration is not valid. Correct what is named and start again.
-  --port: must be a number from 0 to 65535
-  auth.owner_id: Invalid UUID
-  auth.issuer: Invalid input: expected string, received undefined
-`,
+      stderr:
+        `conductor: The configuration in ${join(dir, 'bad.toml')} is not valid: --port: must be a number from 0 to 65535; ` +
+        'auth.owner_id: Invalid UUID; auth.issuer: Invalid input: expected string, received undefined. ' +
+        'Correct what is named and start again.\n',
     });
   });
 
   it('says which file it cannot read and which flag it does not know', async () => {
     const missing = await runToEnd(['--config', join(dir, 'none.toml')]);
     expect([missing.code, missing.stdout]).to.deep.equal([64, '']);
-    expect(missing.stderr).to.match(/^conductor: The configuration cannot be read\..*\n {2}--config: .*none\.toml/);
+    expect(missing.stderr).to.match(/^conductor: The configuration cannot be read: --config: .*none\.toml.*\n$/);
+    for (const [args, said] of [
+      [['fly'], "There is no command 'fly'"],
+      [['check', 'me'], "There is no command 'check me'"],
+      [['--grace', '1.5'], '--grace must be a number of seconds from 0 to 3600'],
+      [['check', '--wait', '9999'], '--wait must be a number of seconds from 0 to 3600'],
+    ] as const) {
+      expect(await runToEnd([...args])).to.deep.equal({
+        code: 64,
+        stdout: '',
+        stderr: `conductor: The arguments are not valid: arguments: ${said}. See conductor --help.\n`,
+      });
+    }
     const unknown = await runToEnd(['--verbose']);
     expect([unknown.code, unknown.stdout]).to.deep.equal([64, '']);
     expect(unknown.stderr).to.match(
-      /^conductor: The arguments are not valid\. See conductor --help\.\n {2}arguments: .*--verbose/,
+      /^conductor: The arguments are not valid: arguments: .*--verbose.* See conductor --help\.\n$/s,
     );
   });
 
@@ -178,6 +189,19 @@ describe('the compiled conductor', () => {
     model = await startModelServer();
   });
 
+  it('says which services it cannot reach, until it does', async () => {
+    const { local } = await start('http://models.invalid');
+    const unreachable = async (): Promise<unknown> =>
+      BoxStatus.parse((await send(local, { path: '/api/status' })).json).unreachable;
+    expect(await unreachable()).to.deep.equal([]);
+    const reason = 'The model provider could not be reached: its name could not be looked up.';
+    expect((await askAll(local, { question: 'Why?' })).at(-1)).to.deep.include({
+      code: 'model_failed',
+      detail: reason,
+    });
+    expect(await unreachable()).to.have.nested.property('[0].reason', reason);
+  });
+
   it('refuses a body that is too large, and takes the largest', async () => {
     const { local } = await start();
     const ask = { method: 'POST', path: '/api/ask' };
@@ -206,6 +230,76 @@ describe('the compiled conductor', () => {
     expect((await send(remote, { path: '/health' })).status).to.equal(200);
   });
 
+  it('refuses what comes while an answer ends, on both ways in', async () => {
+    const { promise: enough, resolve: go } = Promise.withResolvers<void>();
+    model.speak = async (res) => {
+      await enough;
+      sayAnthropic(res, ['Hello']);
+    };
+    const { local, remote, stop, stderr } = await start();
+    const stream = await openAsk(remote, { question: 'Why?' }, await authorize());
+    await stream.next();
+    const ended = stop();
+    await waitUntil('it is stopping', () => stderr().includes('"stopping"'));
+    const ask = { method: 'POST', path: '/api/ask', body: { question: 'Why?' } };
+    for (const refused of [await send(local, ask), await send(remote, { ...ask, headers: await authorize() })]) {
+      expect(refused.status).to.equal(503);
+      expect(refused.headers['retry-after']).to.equal('5');
+      expect(refused.json).to.deep.include({ code: 'box_restarting' });
+    }
+    expect((await send(remote, ask)).status).to.equal(403);
+    go();
+    expect((await stream.next())?.data).to.deep.equal({ type: 'text', text: 'Hello' });
+    expect((await stream.next())?.event).to.equal('done');
+    expect(await ended).to.equal(0);
+  });
+
+  describe('check', () => {
+    const check = (socketPath: string, port: number, ...more: string[]): Promise<Ended> =>
+      runToEnd([
+        'check',
+        '--config',
+        join(dir, 'config.toml'),
+        '--socket',
+        socketPath,
+        '--port',
+        String(port),
+        ...more,
+      ]);
+
+    it('says which version answers, on both ways in', async () => {
+      const { local, remote } = await start();
+      expect(await check(remote.socketPath, local.port)).to.deep.equal({
+        code: 0,
+        stdout: `conductor ${VERSION} answers on 127.0.0.1:${local.port} and ${remote.socketPath}\n`,
+        stderr: '',
+      });
+    });
+
+    it('fails when one of them does not answer, or something else does', async () => {
+      const { local, remote } = await start();
+      const gone = join(dir, 'gone.sock');
+      const next = 'Its log says why: journalctl -u conductor';
+      expect(await check(gone, local.port, '--wait', '0')).to.deep.equal({
+        code: 69,
+        stdout: '',
+        stderr: `conductor: The conductor does not answer: ${gone}: ENOENT. ${next}\n`,
+      });
+      const { port } = new URL(plane.jwksUrl);
+      expect((await check(remote.socketPath, Number(port), '--wait', '0')).stderr).to.equal(
+        `conductor: The conductor does not answer: 127.0.0.1:${port}: something else answers there. ${next}\n`,
+      );
+    });
+
+    it('waits for one that is still starting', async () => {
+      const { local, remote } = await start();
+      const late = join(dir, 'late.sock');
+      const waiting = check(late, local.port);
+      await symlink(remote.socketPath, late);
+      expect((await waiting).code).to.equal(0);
+    });
+  });
+
   it('lets an answer end when told to stop', async () => {
     const { promise: enough, resolve: go } = Promise.withResolvers<void>();
     model.speak = async (res) => {
@@ -230,7 +324,7 @@ describe('the compiled conductor', () => {
     await stream.next();
     const started = performance.now();
     const ended = stop();
-    expect((await stream.next())?.data).to.deep.include({ type: 'error', code: 'not_ready' });
+    expect((await stream.next())?.data).to.deep.include({ type: 'error', code: 'box_restarting' });
     expect(await stream.next()).to.equal(undefined);
     expect(await ended).to.equal(0);
     expect(performance.now() - started).to.be.below(10_000);

@@ -7,6 +7,7 @@ import { SpoqError } from '../contract/errors.ts';
 import { createConductor } from './app.ts';
 import { HELP, parseArguments } from './arguments.ts';
 import type { Arguments } from './arguments.ts';
+import { checkConductor } from './check.ts';
 import { loadConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { createKeyCache } from './key-cache.ts';
@@ -15,12 +16,14 @@ import { openListeners } from './listeners.ts';
 import { createModel } from './model/create-model.ts';
 import { describeBug } from './problems.ts';
 import { fetchDirect } from './reach.ts';
+import { createReachability } from './reachability.ts';
+import type { Reachability } from './reachability.ts';
 import { createTokenVerifier } from './token-verifier.ts';
 import type { VerifierKeys } from './token-verifier.ts';
 import { VERSION } from './version.ts';
 
-/** Answers get this long to end by themselves; systemd, the sandbox and people expect an end within 10 s. */
-const GRACE_MS = 8_000;
+/** What an answer needs to say that it was cut, and a connection to end; then it ends whatever still hangs. */
+const LAST_WORDS_MS = 1_500;
 const LAST_CONNECTIONS_MS = 500;
 
 async function main(): Promise<void> {
@@ -28,11 +31,28 @@ async function main(): Promise<void> {
   if (args.help) return void process.stdout.write(HELP);
   if (args.version) return void process.stdout.write(`conductor ${VERSION}\n`);
   const config = await readConfig(args);
+  if (args.command === 'check') return check(config, args.waitMs);
   // Synchronous and without a worker thread: nothing is lost at exit, and the compiled executable has no worker file.
   const log = pino({ level: config.logLevel, base: { name: 'conductor' } }, pino.destination({ fd: 2, sync: true }));
   // The AI SDK would print warnings as plain text between the log lines.
   Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
-  await run(config, resolve(args.stateDir), log);
+  await run(config, args, log);
+}
+
+/** systemd gives MAINPID to the check that it runs after a start: there is nothing to wait for once that process has ended. */
+async function check(config: Config, waitMs: number): Promise<void> {
+  const pid = Number(process.env['MAINPID']);
+  const isAlive = (): boolean => !(pid > 0) || isRunning(pid);
+  const version = await checkConductor({ port: config.port, socket: config.socket, waitMs, isAlive });
+  process.stdout.write(`conductor ${version} answers on 127.0.0.1:${config.port} and ${config.socket}\n`);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 async function readConfig(args: Arguments): Promise<Config> {
@@ -44,42 +64,63 @@ async function readConfig(args: Arguments): Promise<Config> {
       cause: error,
     });
   });
-  return loadConfig({ toml, port: args.port, socket: args.socket, env: process.env });
+  return loadConfig({ toml, path: args.configPath, port: args.port, socket: args.socket, env: process.env });
 }
 
-async function run(config: Config, stateDir: string, log: Logger): Promise<void> {
-  const keys = await openKeys(config, stateDir, log);
+async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger): Promise<void> {
+  const reachability = createReachability(Date.now);
+  const keys = await openKeys(config, resolve(stateDir), log, reachability);
   const model = createModel(config.model, fetchDirect);
   const verifyToken = createTokenVerifier({ ...config, keys });
-  const conductor = createConductor({ hostname: config.hostname, version: VERSION, verifyToken, model, log });
+  const conductor = createConductor({
+    hostname: config.hostname,
+    version: VERSION,
+    verifyToken,
+    model,
+    log,
+    reachability,
+  });
   const listeners = await openListeners(conductor, config);
   log.info({ version: VERSION, port: listeners.port, socket: listeners.socket, model: model?.id ?? null }, 'listening');
-  closeWithGrace({ delay: GRACE_MS + 1500, logger: false }, async ({ signal, err }) => {
+  closeWithGrace({ delay: graceMs + LAST_WORDS_MS, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) log.fatal(describeBug(err), 'stopping after a bug');
     else log.info({ signal }, 'stopping');
     if (keys.algorithm === 'RS256') await keys.cache.stop();
-    const closed = listeners.close(GRACE_MS + LAST_CONNECTIONS_MS);
-    await conductor.stop(err === undefined ? GRACE_MS : 0);
-    await closed;
+    // It listens to the end of the last answer: who comes meanwhile hears that it restarts, instead of nothing.
+    await conductor.stop(err === undefined ? graceMs : 0);
+    await listeners.close(LAST_CONNECTIONS_MS);
     log.info('stopped');
   });
   process.stdout.write(`${JSON.stringify({ msg: 'listening', port: listeners.port, socket: listeners.socket })}\n`);
 }
 
-async function openKeys(config: Config, stateDir: string, log: Logger): Promise<VerifierKeys> {
+async function openKeys(
+  config: Config,
+  stateDir: string,
+  log: Logger,
+  reachability: Reachability,
+): Promise<VerifierKeys> {
   if (config.keys.algorithm === 'HS256') return config.keys;
   const store = createKeyStore(stateDir);
-  const cache = createKeyCache({ jwksUrl: config.keys.jwksUrl, store, fetch: fetchDirect, log, now: Date.now });
+  const cache = createKeyCache({
+    jwksUrl: config.keys.jwksUrl,
+    store,
+    fetch: fetchDirect,
+    log,
+    reachability,
+    now: Date.now,
+  });
   await cache.start();
   return { algorithm: 'RS256', cache };
 }
 
-/** What a person or the journal reads when it doesn't start: every fault on a line of its own. */
+/** What a person or the journal reads when it doesn't start: one line, with every fault. */
 function explain(error: unknown): string {
   if (!(error instanceof SpoqError))
     return `conductor: it could not start: ${error instanceof Error ? error.message : String(error)}\n`;
-  const faults = error.faults.map(({ field, message }) => `  ${field}: ${message}\n`).join('');
-  return `conductor: ${error.detail ?? `${error.title}.`} ${error.next}\n${faults}`;
+  const said = (error.detail ?? error.title).replace(/\.$/, '');
+  const faults = error.faults.map(({ field, message }) => `${field}: ${message}`).join('; ');
+  return `conductor: ${said}${faults === '' ? '' : `: ${faults}`}. ${error.next}\n`;
 }
 
 try {

@@ -3,7 +3,7 @@ import { SpoqError } from '../contract/errors.ts';
 /** Answers being streamed now, with a bound on how many. */
 export interface RunningAsks {
   readonly size: number;
-  /** Takes a place, or throws `too_many_requests` or, while stopping, `not_ready`. `end` must be called in every case. */
+  /** Takes a place, or throws `too_many_requests` or, while stopping, `box_restarting`. `end` must be called in every case. */
   begin(): { controller: AbortController; end: () => void };
   /** Takes no more, waits up to `graceMs` for those that run, then tells the rest and ends them. */
   stop(graceMs: number): Promise<void>;
@@ -53,10 +53,11 @@ export function createRunningAsks(limit = MAX_RUNNING): RunningAsks {
   };
 }
 
-function restarting(): SpoqError {
-  return new SpoqError('not_ready', {
+/** For those whose answer is cut, and for those who come while it stops. */
+export function restarting(): SpoqError {
+  return new SpoqError('box_restarting', {
     detail: 'The conductor of the box is stopping or restarting.',
-    retryAfterSeconds: 5,
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
   });
 }
 

@@ -16,9 +16,10 @@ describe('token verifier', () => {
     key = await createSigningKey('first');
   });
 
-  function verify(keys: VerifierKeys, token: string): Promise<unknown> {
-    return createTokenVerifier({ issuer: ISSUER, hostname: HOSTNAME, ownerId: OWNER_ID, keys })(token).catch(
-      (error: unknown) => (error instanceof SpoqError ? { code: error.code, detail: error.detail } : error),
+  function verify(keys: VerifierKeys, token: string, now: number = Date.now()): Promise<unknown> {
+    const deps = { issuer: ISSUER, hostname: HOSTNAME, ownerId: OWNER_ID, keys, now: () => now };
+    return createTokenVerifier(deps)(token).catch((error: unknown) =>
+      error instanceof SpoqError ? { code: error.code, detail: error.detail } : error,
     );
   }
 
@@ -87,10 +88,26 @@ describe('token verifier', () => {
       const past = await signToken(key, { shift: -3605 });
       expect(await verify({ algorithm: 'RS256', cache: known }, past)).to.have.property('user_id', OWNER_ID);
       const longPast = await signToken(key, { shift: -3660 });
-      expect(await verify({ algorithm: 'RS256', cache: known }, longPast)).to.deep.equal({
-        code: 'token_invalid',
-        detail: 'The token has expired.',
-      });
+      expect(await verify({ algorithm: 'RS256', cache: known }, longPast)).to.have.property('code', 'token_invalid');
+    });
+
+    it('tells the time of the box when its clock is off', async () => {
+      const keys: VerifierKeys = { algorithm: 'RS256', cache: { ...cache, find: async () => await importPublic(key) } };
+      const token = await signToken(key);
+      const now = Date.now();
+      for (const [hours, words] of [
+        [-2, 'The token is not valid yet.'],
+        [2, 'The token has expired.'],
+      ] as const) {
+        const clock = now + hours * 3_600_000;
+        const time = new Date(clock).toISOString().replace(/\.\d+/, '');
+        expect(await verify(keys, token, clock)).to.deep.equal({
+          code: 'token_invalid',
+          detail: `${words} This box's clock says ${time}.`,
+        });
+      }
+      const forged = await signToken(await createSigningKey('first'), { shift: -7200 });
+      expect(await verify(keys, forged)).to.have.property('detail', 'The signature of the token is not right.');
     });
   });
 });

@@ -12,6 +12,8 @@ export interface VerifierDeps {
   hostname: string;
   ownerId: string;
   keys: VerifierKeys;
+  /** Milliseconds since the epoch, of this box. */
+  now?: () => number;
 }
 
 /** Says whose token it is, or throws `token_invalid`. */
@@ -40,13 +42,14 @@ export function createTokenVerifier(deps: VerifierDeps): VerifyToken {
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
   };
   const findKey = createKeyFinder(deps.keys);
+  const now = deps.now ?? Date.now;
 
   return async (token) => {
     if (token.length > MAX_TOKEN_BYTES) throw refuse('The token is too long.');
-    const payload = await jwtVerify(token, findKey, options).then(
+    const payload = await jwtVerify(token, findKey, { ...options, currentDate: new Date(now()) }).then(
       (result) => result.payload,
       (error: unknown) => {
-        throw error instanceof SpoqError ? error : refuse(explain(error), error);
+        throw error instanceof SpoqError ? error : refuse(explain(error, now()), error);
       },
     );
     const claims = AccessTokenClaims.safeParse(payload);
@@ -76,11 +79,26 @@ function refuse(detail: string, cause?: unknown): SpoqError {
   return new SpoqError('token_invalid', { detail, cause });
 }
 
-/** One sentence per kind of fault; nothing of the token is repeated. */
-function explain(error: unknown): string {
-  if (error instanceof errors.JWTExpired) return 'The token has expired.';
+/**
+ * One sentence per kind of fault; nothing of the token is repeated. Who holds a token of ours that is refused for its
+ * times is told what time it is here: a clock that is off is otherwise hard to find.
+ */
+function explain(error: unknown, nowMs: number): string {
+  const clock = `This box's clock says ${formatTime(nowMs)}.`;
+  if (error instanceof errors.JWTExpired) return `The token has expired. ${clock}`;
+  if (isAhead(error)) return `The token is not valid yet. ${clock}`;
   if (error instanceof errors.JWTClaimValidationFailed) return `The claim ${error.claim} of the token is not right.`;
   if (error instanceof errors.JWSSignatureVerificationFailed) return 'The signature of the token is not right.';
   if (error instanceof errors.JOSEAlgNotAllowed) return 'The token is signed with an algorithm that is not allowed.';
   return 'The token is not a signed JSON Web Token.';
+}
+
+/** `nbf` or `iat` lies in the future. They are there: required claims are checked before times. */
+function isAhead(error: unknown): boolean {
+  const isTime = error instanceof errors.JWTClaimValidationFailed && ['nbf', 'iat'].includes(error.claim);
+  return isTime && error.reason === 'check_failed';
+}
+
+function formatTime(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }

@@ -45,6 +45,10 @@ export const BoxStatus = z.object({
   memory: z.object({ total_bytes: z.number(), free_bytes: z.number() }),
   disk: z.object({ total_bytes: z.number(), free_bytes: z.number() }),
   running: z.number().int().describe('Answers being streamed now'),
+  unreachable: z
+    .array(z.object({ service: z.enum(['control_plane', 'model']), since: z.string(), reason: z.string() }))
+    .default([])
+    .describe('What the box could not reach when it last tried'),
 });
 export type BoxStatus = z.infer<typeof BoxStatus>;
 

@@ -53,6 +53,12 @@ export const ERRORS = {
     next: 'Contact support with the request id.',
   },
   not_ready: { status: 503, title: 'The service is not ready', exit: 69, next: 'Try again in a few seconds.' },
+  box_restarting: {
+    status: 503,
+    title: 'The box is restarting',
+    exit: 69,
+    next: 'Ask again in a few seconds.',
+  },
   stack_busy: {
     status: 409,
     title: 'The box is being changed already',

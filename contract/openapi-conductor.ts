@@ -4,6 +4,7 @@ import { buildOpenApi, type JsonObject, type Operation } from './openapi.ts';
 import { Problem } from './problem.ts';
 
 const REFUSED = problemOnly('No token, a token that is not accepted, or a request that is not of this machine');
+const RESTARTING = { ...problemOnly('The box is restarting'), headers: RETRY_AFTER };
 const OTHERWISE = problemOnly('Any other failure');
 
 const OPERATIONS: Operation[] = [
@@ -13,7 +14,7 @@ const OPERATIONS: Operation[] = [
     id: 'showHealth',
     tag: 'box',
     summary: 'That the conductor answers',
-    responses: { 200: json('It does', 'BoxHealth'), default: OTHERWISE },
+    responses: { 200: json('It does', 'BoxHealth'), 503: RESTARTING, default: OTHERWISE },
   },
   {
     method: 'get',
@@ -22,7 +23,12 @@ const OPERATIONS: Operation[] = [
     tag: 'box',
     summary: 'How the box is doing',
     security: ['token'],
-    responses: { 200: json('Load, memory, disk, answers in progress', 'BoxStatus'), 403: REFUSED, default: OTHERWISE },
+    responses: {
+      200: json('Load, memory, disk, answers in progress', 'BoxStatus'),
+      403: REFUSED,
+      503: RESTARTING,
+      default: OTHERWISE,
+    },
   },
   {
     method: 'post',
@@ -41,7 +47,7 @@ const OPERATIONS: Operation[] = [
       413: problemOnly('More than 4 MiB'),
       415: problemOnly('Not JSON'),
       429: { ...problemOnly('The box is answering as much as it can'), headers: RETRY_AFTER },
-      503: problemOnly('The box has no model key, or is restarting'),
+      503: { ...problemOnly('The box has no model key, or is restarting'), headers: RETRY_AFTER },
       default: OTHERWISE,
     },
   },

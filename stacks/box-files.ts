@@ -34,6 +34,12 @@ export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates)
     { path: '/etc/caddy/Caddyfile', mode: '0644', content: fill(templates['Caddyfile']) },
     ...listAcmeFiles(spec),
     { path: '/etc/systemd/system/conductor.service', mode: '0644', content: fill(templates['conductor.service']) },
+    { path: '/etc/systemd/system/conductor-retry.timer', mode: '0644', content: templates['conductor-retry.timer'] },
+    {
+      path: '/etc/systemd/system/caddy.service.d/10-spoq.conf',
+      mode: '0644',
+      content: templates['caddy-restart.conf'],
+    },
     { path: '/etc/motd', mode: '0644', content: fill(templates['motd']) },
     { path: '/etc/apt/apt.conf.d/20spoq-upgrades', mode: '0644', content: fill(templates['20spoq-upgrades']) },
     { path: '/etc/ssh/sshd_config.d/10-spoq.conf', mode: '0644', content: fill(templates['sshd.conf']) },

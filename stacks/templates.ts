@@ -6,6 +6,8 @@ export type Templates = Record<TemplateName, string>;
 export const TEMPLATE_NAMES = [
   'Caddyfile',
   'conductor.service',
+  'conductor-retry.timer',
+  'caddy-restart.conf',
   'sshd.conf',
   'motd',
   '20spoq-upgrades',

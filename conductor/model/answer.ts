@@ -3,6 +3,7 @@ import { streamText } from 'ai';
 import type { TextStreamPart, ToolSet } from 'ai';
 import type { AskEvent } from '../../contract/conductor.ts';
 import { SpoqError } from '../../contract/errors.ts';
+import type { Reachability } from '../reachability.ts';
 import type { Model } from './create-model.ts';
 import { describeFailure } from './failures.ts';
 import { formatQuestion, INSTRUCTIONS } from './question-text.ts';
@@ -19,6 +20,11 @@ export interface RetryPolicy {
 
 const RETRY_POLICY: RetryPolicy = { retries: 2, backoffMs: 500, waitBudgetMs: 8_000 };
 
+export interface AnswerDeps {
+  reachability: Reachability;
+  policy?: RetryPolicy | undefined;
+}
+
 export type AnswerEvent = Extract<AskEvent, { type: 'text' | 'done' }>;
 
 /**
@@ -29,20 +35,22 @@ export async function* answerQuestion(
   model: Model,
   question: Question,
   signal: AbortSignal,
-  policy: RetryPolicy = RETRY_POLICY,
+  { reachability, policy = RETRY_POLICY }: AnswerDeps,
 ): AsyncGenerator<AnswerEvent> {
   let waitedMs = 0;
   for (let attempt = 0; ; attempt += 1) {
     let spoke = false;
     try {
       for await (const event of callModel(model, question, signal)) {
+        if (!spoke) reachability.worked('model');
         spoke = true;
         yield event;
       }
       return;
     } catch (thrown) {
       if (signal.aborted) throw signal.reason;
-      const { error, retryable } = describeFailure(thrown, model);
+      const { error, retryable, unreached = false } = describeFailure(thrown, model);
+      if (unreached) reachability.failed('model', error.message);
       const named = error.retryAfterSeconds;
       const waitMs = named === undefined ? policy.backoffMs * 2 ** attempt : named * 1000;
       const affordable = attempt < policy.retries && waitedMs + waitMs <= policy.waitBudgetMs;

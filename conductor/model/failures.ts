@@ -6,6 +6,8 @@ import type { Model } from './create-model.ts';
 export interface ModelFailure {
   error: SpoqError;
   retryable: boolean;
+  /** No answer of the provider at all: the network, or its name, is gone. */
+  unreached?: boolean;
 }
 
 /** What providers say about a failure, before or within a stream. */
@@ -17,6 +19,8 @@ interface Upstream {
 }
 
 const MAX_MESSAGE = 300;
+/** Of getaddrinfo. bun throws them as they are, and the AI SDK doesn't take them for failures of the network. */
+const NAME_FAILURES = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'ENODATA', 'ESERVFAIL']);
 
 /**
  * Turns whatever a model call threw into one failure. An error that we made ourselves (a time-out, a stop) passes as it
@@ -27,11 +31,13 @@ export function describeFailure(error: unknown, model: Model): ModelFailure {
   const upstream = readUpstream(error);
   const { status } = upstream;
   if (status === undefined) {
-    const unreached = APICallError.isInstance(error) && error.statusCode === undefined;
+    const nameless = NAME_FAILURES.has(asText(asRecord(error)['code']));
+    const unreached = nameless || (APICallError.isInstance(error) && error.statusCode === undefined);
+    const why = nameless ? ': its name could not be looked up' : '';
     const detail = unreached
-      ? 'The model provider could not be reached.'
+      ? `The model provider could not be reached${why}.`
       : 'The answer of the model provider broke off.';
-    return { error: new SpoqError('model_failed', { detail }), retryable: true };
+    return { error: new SpoqError('model_failed', { detail }), retryable: true, unreached };
   }
   if (/insufficient_quota|billing/.test(upstream.code)) {
     const detail = 'The account of the model key has no credit left.';

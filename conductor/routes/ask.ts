@@ -10,6 +10,7 @@ import type { AnswerEvent } from '../model/answer.ts';
 import type { RetryPolicy } from '../model/answer.ts';
 import type { Model } from '../model/create-model.ts';
 import type { Question } from '../model/question-text.ts';
+import type { Reachability } from '../reachability.ts';
 import type { RunningAsks } from '../running-asks.ts';
 import type { Context, Middleware } from '../web.ts';
 
@@ -17,6 +18,7 @@ export interface AskDeps {
   /** Undefined when the box has no model key. */
   model: Model | undefined;
   running: RunningAsks;
+  reachability: Reachability;
   reportBug: (error: unknown, requestId: string) => void;
   retryPolicy?: RetryPolicy | undefined;
   heartbeatMs?: number | undefined;
@@ -48,7 +50,10 @@ export function streamAnswer(deps: AskDeps): Middleware {
       end();
     });
     noteQuestion(ctx, question);
-    const answer = answerQuestion(model, question, controller.signal, deps.retryPolicy);
+    const answer = answerQuestion(model, question, controller.signal, {
+      reachability: deps.reachability,
+      policy: deps.retryPolicy,
+    });
     const events = tellAnswer(ctx, deps, model, answer);
     ctx.set({ 'x-accel-buffering': 'no', 'cache-control': 'no-store, no-transform' });
     ctx.type = 'text/event-stream; charset=utf-8';

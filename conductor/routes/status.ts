@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { freemem, loadavg, totalmem, uptime } from 'node:os';
 import type { BoxStatus } from '../../contract/conductor.ts';
+import type { Reachability } from '../reachability.ts';
 import type { Middleware } from '../web.ts';
 
 export interface StatusDeps {
@@ -9,6 +10,7 @@ export interface StatusDeps {
   /** The model that answers; null when the box has no model key. */
   model: string | null;
   countRunning: () => number;
+  reachability: Reachability;
 }
 
 /** GET /api/status: how the box is doing. Memory and disk as a user of the box can have them. */
@@ -25,6 +27,7 @@ export function showStatus(deps: StatusDeps): Middleware {
       memory: { total_bytes: totalmem(), free_bytes: freemem() },
       disk: { total_bytes: disk.blocks * disk.bsize, free_bytes: disk.bavail * disk.bsize },
       running: deps.countRunning(),
+      unreachable: deps.reachability.list(),
     } satisfies BoxStatus;
   };
 }

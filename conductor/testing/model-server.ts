@@ -22,8 +22,8 @@ export interface TestModelServer {
 }
 
 /** A model provider of which the test decides every byte. */
-export async function startModelServer(): Promise<TestModelServer> {
-  const server = await serve((req, res) => void answer(req, res));
+export async function startModelServer(port?: number): Promise<TestModelServer> {
+  const server = await serve((req, res) => void answer(req, res), port);
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const body = (await json(req)) as Record<string, unknown>;
     const call: ModelCall = { path: req.url ?? '', headers: req.headers, body, dropped: false };

@@ -8,10 +8,10 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-/** A real HTTP server on a free port of 127.0.0.1. */
-export async function serve(handle: RequestListener): Promise<TestServer> {
+/** A real HTTP server on 127.0.0.1, on a free port unless one is named. */
+export async function serve(handle: RequestListener, port = 0): Promise<TestServer> {
   const server = createServer(handle);
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   if (typeof address !== 'object' || address === null) throw new Error('no address');

@@ -12,6 +12,7 @@ import { openListeners } from '../listeners.ts';
 import { createModel } from '../model/create-model.ts';
 import type { ModelConfig } from '../config.ts';
 import { fetchDirect } from '../reach.ts';
+import { createReachability } from '../reachability.ts';
 import { createTokenVerifier } from '../token-verifier.ts';
 import type { Target } from './client.ts';
 import type { TestControlPlane } from './control-plane.ts';
@@ -48,11 +49,13 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
   const dir = await mkdtemp(join(tmpdir(), 'conductor-'));
   const logs: Record<string, unknown>[] = [];
   const log = createTestLog(logs);
+  const reachability = createReachability(Date.now);
   const cache = createKeyCache({
     jwksUrl: options.plane.jwksUrl,
     store: createKeyStore(dir),
     fetch: fetchDirect,
     log,
+    reachability,
     now: Date.now,
   });
   await cache.start();
@@ -63,6 +66,7 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     verifyToken: createTokenVerifier({ issuer: ISSUER, hostname: HOSTNAME, ownerId: OWNER_ID, keys }),
     model: createModel(createModelConfig(options.model), fetchDirect),
     log,
+    reachability,
     limits: { retryPolicy: { retries: 2, backoffMs: 1, waitBudgetMs: 3000 }, ...options.limits },
   });
   const listeners = await openListeners(conductor, { port: 0, socket: join(dir, 'remote.sock') });

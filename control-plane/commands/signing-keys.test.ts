@@ -6,6 +6,7 @@ import { calculateJwkThumbprint, decodeProtectedHeader, jwtVerify } from 'jose';
 import { AccessTokenClaims, type Jwks } from '../../contract/auth.ts';
 import { createKeyCache } from '../../conductor/key-cache.ts';
 import { createKeyStore } from '../../conductor/key-file.ts';
+import { createReachability } from '../../conductor/reachability.ts';
 import { createTokenVerifier } from '../../conductor/token-verifier.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/harness/database.ts';
 import { unsealJwtSecret } from '../jwt-secret.ts';
@@ -107,6 +108,7 @@ describe('signing keys', () => {
       store: createKeyStore(folder),
       fetch,
       log: plane.deps.log,
+      reachability: createReachability(Date.now),
       now: () => plane.deps.now().getTime(),
     });
     try {
