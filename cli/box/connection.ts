@@ -3,10 +3,13 @@ import { isLoopbackName } from '../../contract/loopback.ts';
 import { getCredentials } from '../auth/session.ts';
 import type { CliDeps } from '../deps.ts';
 import type { HttpResponse } from '../http/client.ts';
-import { asUnreachable } from '../http/failure.ts';
+import { asUnreachable, isRefusal } from '../http/failure.ts';
 import { readProblem } from '../http/problem.ts';
 import { joinUrl, parseServiceUrl } from '../http/url.ts';
+import { explainClock } from './clock.ts';
 import { loadMarker } from './marker.ts';
+import { callPatiently } from './patience.ts';
+import type { Absence, Failed, OnWait } from './patience.ts';
 
 /** How this process reaches the box: on the box itself by its marker and without a token, elsewhere by the sign-in. */
 export interface BoxAccess {
@@ -39,48 +42,61 @@ export async function findBox(deps: CliDeps, rejectedToken?: string): Promise<Bo
 }
 
 /**
- * Sends a request to the box and returns its 2xx answer. A token that the box doesn't accept is refreshed once: it may have
- * been signed with a key that is gone. Throws `box_unreachable` or what the box answered.
+ * Sends a request to the box and returns its 2xx answer. Waits while the box restarts, as long as nothing has been begun;
+ * `onWait` is told. A token that the box doesn't accept is refreshed once: it may have been signed with a key that is gone.
+ * Throws `box_unreachable` or what the box answered.
  */
-export async function callBox(deps: CliDeps, box: BoxAccess, request: BoxRequest): Promise<HttpResponse> {
-  const first = await send(deps, box, request);
-  if (isSuccess(first)) return first;
-  const problem = await readFailure(first, box);
-  if (problem.code !== 'token_invalid' || box.token === undefined) throw problem;
+export async function callBox(
+  deps: CliDeps,
+  box: BoxAccess,
+  request: BoxRequest,
+  onWait: OnWait,
+): Promise<HttpResponse> {
+  const first = await callPatiently<HttpResponse, Refusal>(deps, () => attempt(deps, box, request), onWait);
+  if (!('error' in first)) return first;
+  if (first.error.code !== 'token_invalid' || box.token === undefined) throw first.error;
   const renewed = await findBox(deps, box.token);
-  const second = await send(deps, renewed, request);
-  if (isSuccess(second)) return second;
-  throw await readFailure(second, renewed);
+  const second = await callPatiently<HttpResponse, Refusal>(deps, () => attempt(deps, renewed, request), onWait);
+  if (!('error' in second)) return second;
+  throw explainClock(second.error, second.date, deps.now(), renewed.url.hostname);
 }
 
-async function send(deps: CliDeps, box: BoxAccess, request: BoxRequest): Promise<HttpResponse> {
+interface Refusal extends Failed {
+  /** What time it was there. */
+  date: string | undefined;
+}
+
+async function attempt(deps: CliDeps, box: BoxAccess, request: BoxRequest): Promise<HttpResponse | Refusal> {
   try {
-    return await deps.http({
-      method: request.method,
-      url: joinUrl(box.url, request.path),
-      headers: {
-        accept: request.accept,
-        ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(box.token === undefined ? {} : { authorization: `Bearer ${box.token}` }),
-      },
-      ...(request.body === undefined ? {} : { body: request.body }),
-      signal: deps.signal,
-    });
+    const response = await send(deps, box, request);
+    if (response.status >= 200 && response.status < 300) return response;
+    const error = await readProblem(response, 'box_unreachable', box.url.hostname);
+    return { error, date: response.header('date'), absence: readAbsence(response.status, error) };
   } catch (error) {
-    throw asUnreachable('box_unreachable', error);
+    const failure = asUnreachable('box_unreachable', error);
+    if (!(failure instanceof SpoqError) || !isRefusal(error)) throw failure;
+    return { error: failure, date: undefined, absence: 'gone' };
   }
 }
 
-async function readFailure(response: HttpResponse, box: BoxAccess): Promise<SpoqError> {
-  try {
-    return await readProblem(response, 'box_unreachable', box.url.hostname);
-  } catch (error) {
-    throw asUnreachable('box_unreachable', error);
-  }
+/** The front door answers 502 or 503 with words of its own while no conductor listens behind it. */
+function readAbsence(status: number, error: SpoqError): Absence | undefined {
+  if (error.code === 'box_restarting') return 'restarting';
+  return error.code === 'box_unreachable' && (status === 502 || status === 503) ? 'gone' : undefined;
 }
 
-function isSuccess(response: HttpResponse): boolean {
-  return response.status >= 200 && response.status < 300;
+function send(deps: CliDeps, box: BoxAccess, request: BoxRequest): Promise<HttpResponse> {
+  return deps.http({
+    method: request.method,
+    url: joinUrl(box.url, request.path),
+    headers: {
+      accept: request.accept,
+      ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(box.token === undefined ? {} : { authorization: `Bearer ${box.token}` }),
+    },
+    ...(request.body === undefined ? {} : { body: request.body }),
+    signal: deps.signal,
+  });
 }
 
 /** Without a token the conductor answers only on this machine; a marker that points elsewhere was tampered with. */

@@ -176,12 +176,89 @@ Would stay here:
       sendJson(res, 200, createTokens({ access_token: 'access-2', vps_hostname: home.url }));
     await withBox({ 'POST /api/ask': refuse, 'POST /auth/refresh': renew }, async ({ server, ask }) => {
       home.url = `http://alice.spoq.localhost:${server.port}`;
-      const { code, err } = await ask(['?']);
+      const { code, err } = await ask(['?'], { now: Date.now });
       expect([code, server.requests.length]).to.deep.equal([4, 3]);
       expect(err).to.contain(
         '✗ The token was not accepted.\n  Signed by nobody.\n  Run `spoq init` to sign in again.\n',
       );
     });
+  });
+
+  it('says whose clock is off when the box does not accept a fresh token', async () => {
+    const home = { url: '' };
+    const refuse: Handler = (_, res) =>
+      sendJson(
+        res,
+        403,
+        { type: 'x', title: 'T', status: 403, code: 'token_invalid', detail: 'The token has expired.', next_step: 'N' },
+        { date: new Date(Date.parse('2026-01-02T05:04:05Z')).toUTCString() },
+      );
+    const renew: Handler = (_, res) =>
+      sendJson(res, 200, createTokens({ access_token: 'access-2', vps_hostname: home.url }));
+    await withBox({ 'POST /api/ask': refuse, 'POST /auth/refresh': renew }, async ({ server, ask }) => {
+      home.url = `http://alice.spoq.localhost:${server.port}`;
+      expect((await ask(['?'])).err).to.contain(
+        "✗ The token was not accepted.\n  The token has expired.\n  The clock of alice.spoq.localhost is 2 h 0 min ahead of this computer's.\n" +
+          '  Correct the clock that is wrong (on the box: `timedatectl` shows it), then try again.\n',
+      );
+    });
+  });
+
+  const BUSY = { type: 'x', title: 'T', status: 503, code: 'box_restarting', next_step: 'N' };
+  const ABSENCES: [string, Handler, string][] = [
+    [
+      'restarts',
+      (_, res) => sendJson(res, 503, BUSY, { 'retry-after': '5' }),
+      'The box is restarting; trying again for up to 45 s.',
+    ],
+    [
+      'has no conductor behind its front door',
+      (_, res) => void res.writeHead(502).end(),
+      'alice.spoq.localhost answered 502, and not as Spoq does. The box may be restarting; trying again for up to 10 s.',
+    ],
+  ];
+  for (const [name, absent, words] of ABSENCES) {
+    it(`waits while the box ${name}, and says so once`, async () => {
+      let tries = 0;
+      const handler: Handler = (request, response) =>
+        ++tries < 4 ? absent(request, response) : answerWith('back')(request, response);
+      await withBox({ 'POST /api/ask': handler }, async ({ ask }) => {
+        expect(await ask(['?'])).to.deep.equal({
+          code: 0,
+          out: 'back\n',
+          err: `2 files, 32 B, 2 withheld\n${words}\n`,
+        });
+        tries = 0;
+        const { err } = await ask(['--json', '?']);
+        expect(JSON.parse(err.split('\n')[1] ?? '')).to.deep.equal({ type: 'waiting', message: words });
+      });
+    });
+  }
+
+  it('asks only once where the box says why it cannot answer, or has begun to', async () => {
+    const wrong = { type: 'x', title: 'T', status: 503, code: 'model_not_configured', next_step: 'N' };
+    const handlers: Handler[] = [
+      (_, res) => sendJson(res, 503, wrong),
+      (_, res) => {
+        beginStream(res)({
+          type: 'error',
+          code: 'box_restarting',
+          title: 'The box is restarting',
+          next_step: 'Ask again.',
+        });
+        res.end();
+      },
+      (_, res) => {
+        beginStream(res)({ type: 'text', text: 'half' });
+        res.socket?.destroy();
+      },
+    ];
+    for (const handler of handlers) {
+      await withBox({ 'POST /api/ask': handler }, async ({ server, ask }) => {
+        expect((await ask(['?'])).code).to.be.oneOf([1, 69]);
+        expect(server.requests).to.have.length(1);
+      });
+    }
   });
 
   it('says when the answer was cut at the most tokens', () =>
@@ -229,6 +306,7 @@ Would stay here:
       69,
       '✗ The model provider limits the rate.\n  Wait 30 s.\n  Do this.\n',
     ],
+    ['box_restarting', { retry_after_seconds: 5 }, 69, '✗ The box is restarting.\n  Wait 5 s.\n  Do this.\n'],
     ['model_not_configured', {}, 1, '✗ No model is configured on the box.\n  Do this.\n'],
     ['from_the_future', {}, 69, '✗ The model provider failed.\n  New title\n  Do this.\n'],
   ];
@@ -259,9 +337,13 @@ Would stay here:
         createCredentials({ vps_hostname: 'http://alice.spoq.localhost:1' }),
       );
       const { code, err } = await ask(['?']);
-      expect([code, err.split('\n').slice(1, 3)]).to.deep.equal([
+      expect([code, err.split('\n').slice(1, 4)]).to.deep.equal([
         69,
-        ['✗ The box cannot be reached.', '  alice.spoq.localhost:1 refused the connection.'],
+        [
+          'alice.spoq.localhost:1 refused the connection. The box may be restarting; trying again for up to 10 s.',
+          '✗ The box cannot be reached.',
+          '  alice.spoq.localhost:1 refused the connection.',
+        ],
       ]);
     }));
 

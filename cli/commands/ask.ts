@@ -63,7 +63,9 @@ async function streamAnswer(
   const printer = createAnswerPrinter(deps, options);
   try {
     const request = { method: 'POST', path: '/api/ask', accept: 'text/event-stream', body: prepared.body } as const;
-    const response = await callBox(deps, box, request);
+    const response = await callBox(deps, box, request, (message) =>
+      options.json ? deps.stderr.write(`${JSON.stringify({ type: 'waiting', message })}\n`) : spinner.say(message),
+    );
     for await (const event of readAnswer(response, host)) {
       if (event.type !== 'start') await spinner.stop();
       await printer.print(event);

@@ -18,6 +18,7 @@ const STATUS: BoxStatus = {
   memory: { total_bytes: 8e9, free_bytes: 5.2e9 },
   disk: { total_bytes: 1e11, free_bytes: 8.1e10 },
   running: 1,
+  unreachable: [],
 };
 
 interface Result {
@@ -86,6 +87,26 @@ Kept in     ~/.spoq/credentials
       },
     ));
 
+  it('says what the box cannot reach', () =>
+    withBox(
+      (_, res) =>
+        sendJson(res, 200, {
+          ...STATUS,
+          unreachable: [{ service: 'control_plane', since: '2026-01-02T03:00:05Z', reason: 'no such name' }],
+        }),
+      async ({ run }) => {
+        expect((await run()).out).to.contain('\nUnreached   Spoq, for 4 min: no such name\n');
+      },
+    ));
+
+  it('understands a box that does not tell what it can reach', () =>
+    withBox(
+      (_, res) => sendJson(res, 200, { ...STATUS, unreachable: undefined }),
+      async ({ run }) => {
+        expect((await run()).code).to.equal(0);
+      },
+    ));
+
   it('uses no token on a box', () =>
     withBox(
       (_, res) => sendJson(res, 200, STATUS),
@@ -114,13 +135,14 @@ Kept in     ~/.spoq/credentials
         expect([code, out.split('\n').slice(0, 2), err]).to.deep.equal([
           69,
           ['Box         alice.spoq.localhost', 'State       no answer'],
-          '✗ The box cannot be reached.\n  alice.spoq.localhost answered 502, and not as Spoq does.\n  Check your connection, then `spoq status`.\n',
+          'alice.spoq.localhost answered 502, and not as Spoq does. The box may be restarting; trying again for up to 10 s.\n' +
+            '✗ The box cannot be reached.\n  alice.spoq.localhost answered 502, and not as Spoq does.\n  Check your connection, then `spoq status`.\n',
         ]);
         const json = await run(['--json']);
         expect([
           json.code,
           (JSON.parse(json.out) as { box: unknown }).box,
-          (JSON.parse(json.err) as { code: string }).code,
+          (JSON.parse(json.err.split('\n')[1] ?? '') as { code: string }).code,
         ]).to.deep.equal([69, null, 'box_unreachable']);
       },
     ));

@@ -3,6 +3,7 @@ import { SpoqError } from '../../contract/errors.ts';
 import { findCredentialsPath, showPath } from '../auth/credentials.ts';
 import { callBox, findBox } from '../box/connection.ts';
 import type { BoxAccess } from '../box/connection.ts';
+import type { OnWait } from '../box/patience.ts';
 import type { CliDeps } from '../deps.ts';
 import { parseJson } from '../http/problem.ts';
 import { asUnreachable } from '../http/failure.ts';
@@ -20,7 +21,9 @@ export interface StatusOptions {
 export async function runStatus(deps: CliDeps, options: StatusOptions): Promise<void> {
   const box = await findBox(deps);
   const spinner = options.json ? undefined : startSpinner(deps, `Asking ${box.url.hostname}…`);
-  const answer = await fetchStatus(deps, box)
+  const onWait: OnWait = async (message) =>
+    spinner?.say(message) ?? deps.stderr.write(`${JSON.stringify({ type: 'waiting', message })}\n`);
+  const answer = await fetchStatus(deps, box, onWait)
     .catch((error: unknown) => {
       if (error instanceof SpoqError && error.code !== 'cancelled') return error;
       throw error;
@@ -31,8 +34,9 @@ export async function runStatus(deps: CliDeps, options: StatusOptions): Promise<
   if (answer instanceof SpoqError) throw answer;
 }
 
-async function fetchStatus(deps: CliDeps, box: BoxAccess): Promise<BoxStatus> {
-  const response = await callBox(deps, box, { method: 'GET', path: '/api/status', accept: 'application/json' });
+async function fetchStatus(deps: CliDeps, box: BoxAccess, onWait: OnWait): Promise<BoxStatus> {
+  const request = { method: 'GET', path: '/api/status', accept: 'application/json' } as const;
+  const response = await callBox(deps, box, request, onWait);
   const text = await response.text().catch((error: unknown) => {
     throw asUnreachable('box_unreachable', error);
   });
@@ -55,11 +59,11 @@ function describeJson(deps: CliDeps, box: BoxAccess, status: BoxStatus | null): 
 
 function describeTable(deps: CliDeps, box: BoxAccess, status: BoxStatus | null, options: StatusOptions): string {
   const style = createStyle(canStyle(deps.stdout, deps.env, options.noColor));
-  const rows = [...describeBox(box, status), ...describeSignIn(deps, box)];
+  const rows = [...describeBox(box, status, deps.now()), ...describeSignIn(deps, box)];
   return rows.map(([name, value]) => `${style.dim(name.padEnd(11))} ${sanitizeLine(value)}\n`).join('');
 }
 
-function describeBox(box: BoxAccess, status: BoxStatus | null): [string, string][] {
+function describeBox(box: BoxAccess, status: BoxStatus | null, now: number): [string, string][] {
   const host = box.on_box ? `this machine (${status?.hostname ?? box.url.host})` : box.url.hostname;
   if (status === null)
     return [
@@ -78,6 +82,10 @@ function describeBox(box: BoxAccess, status: BoxStatus | null): [string, string]
     ['Memory', `${formatBytes(memory.free_bytes)} free of ${formatBytes(memory.total_bytes)}`],
     ['Disk', `${formatBytes(disk.free_bytes)} free of ${formatBytes(disk.total_bytes)}`],
     ['Version', status.version],
+    ...status.unreachable.map(({ service, since, reason }): [string, string] => {
+      const name = service === 'control_plane' ? 'Spoq' : 'the model provider';
+      return ['Unreached', `${name}, for ${formatSeconds((now - Date.parse(since)) / 1000)}: ${reason}`];
+    }),
   ];
 }
 

@@ -86,7 +86,7 @@ describe('createHttpClient', () => {
       (socket) => void socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf'),
     );
     const response = await http(get(server.url));
-    expect(await failure(response.text())).to.include({ reason: 'did not answer within 0 s' });
+    expect(await failure(response.text())).to.include({ reason: 'was silent for 0 s' });
   });
 
   it('notices an answer that was cut', async () => {

@@ -27,11 +27,13 @@ export type HttpClient = (request: HttpRequest) => Promise<HttpResponse>;
 export interface HttpTimeouts {
   /** Until the connection stands. */
   connectMs: number;
-  /** Without a byte. Boxes send a heartbeat every 15 s. */
+  /** Without a byte. Boxes send a heartbeat every 15 s: after three that don't come, the line is dead. */
   idleMs: number;
 }
 
-const DEFAULT_TIMEOUTS: HttpTimeouts = { connectMs: 10_000, idleMs: 60_000 };
+const DEFAULT_TIMEOUTS: HttpTimeouts = { connectMs: 10_000, idleMs: 45_000 };
+/** Of a line that worked before: a phone that changed its network, a laptop that slept. */
+const SILENT = 'was silent for';
 const TEXT_LIMIT_BYTES = 1024 * 1024;
 /** The slowest upload that is waited for: 32 bytes a millisecond, a bad mobile connection. */
 const SLOWEST_UPLOAD_BYTES_PER_MS = 32;
@@ -92,8 +94,8 @@ function exchange(
 }
 
 interface ConnectionWatch {
-  /** Something must happen within so many milliseconds from now. */
-  expect(ms: number): void;
+  /** Something must happen within so many milliseconds from now; else it is told that the host `verb` that time. */
+  expect(ms: number, verb?: string): void;
   /** Why we closed the connection ourselves. */
   reason(): Error | undefined;
   end(): void;
@@ -110,12 +112,9 @@ function watchConnection(outgoing: ClientRequest, host: string, signal: AbortSig
   const onAbort = (): void => close(new SpoqError('cancelled'));
   signal.addEventListener('abort', onAbort, { once: true });
   return {
-    expect(ms) {
+    expect(ms, verb = 'did not answer within') {
       clearTimeout(timer);
-      timer = setTimeout(
-        () => close(new ConnectionFailure(host, `did not answer within ${Math.round(ms / 1000)} s`)),
-        ms,
-      );
+      timer = setTimeout(() => close(new ConnectionFailure(host, `${verb} ${Math.round(ms / 1000)} s`)), ms);
     },
     reason: () => why,
     end() {
@@ -131,10 +130,10 @@ async function* readChunks(
   watch: ConnectionWatch,
   idleMs: number,
 ): AsyncGenerator<Uint8Array> {
-  watch.expect(idleMs);
+  watch.expect(idleMs, SILENT);
   try {
     for await (const chunk of incoming) {
-      watch.expect(idleMs);
+      watch.expect(idleMs, SILENT);
       yield chunk as Uint8Array;
     }
     const why = watch.reason();

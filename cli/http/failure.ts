@@ -42,6 +42,11 @@ export function asUnreachable(code: ErrorCode, error: unknown): unknown {
   return new SpoqError(code, { detail: `${error.host} ${error.reason}.`, cause: error });
 }
 
+/** Nobody listened: nothing of the request was heard. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof ConnectionFailure && readErrorCode(error.cause) === 'ECONNREFUSED';
+}
+
 function readErrorCode(error: unknown): string {
   if (typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string')
     return error.code;
