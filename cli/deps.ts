@@ -4,8 +4,8 @@ import type { HttpClient } from './http/client.ts';
 export interface Output {
   write(text: string): Promise<void>;
   isTTY: boolean;
-  /** Width in characters; 80 where it isn't a terminal. */
-  columns: number;
+  /** Width in characters at this moment; 80 where it isn't a terminal. */
+  readonly columns: number;
 }
 
 /** Where text comes from. `piped` says that it is a pipe, a socket or a file, so that reading it makes sense. */

@@ -48,7 +48,13 @@ async function run(): Promise<number> {
   const code = await runCli(
     {
       stdout,
-      stderr: { ...stderr, write: (text) => (isReaderGone ? Promise.resolve() : stderr.write(text)) },
+      stderr: {
+        isTTY: stderr.isTTY,
+        get columns() {
+          return stderr.columns;
+        },
+        write: (text) => (isReaderGone ? Promise.resolve() : stderr.write(text)),
+      },
       stdin: streams.createInput(process.stdin),
       env: process.env,
       platform: process.platform,

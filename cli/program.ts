@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { SpoqError } from '../contract/errors.ts';
 import type { CliDeps } from './deps.ts';
+import { fitOutputs } from './terminal/fit.ts';
 import { reportError } from './terminal/report-error.ts';
 import { VERSION } from './version.ts';
 
@@ -50,11 +51,12 @@ Exit codes: 0 done, 1 failed, 4 not signed in, 64 wrong usage, 69 box or service
 74 a file here cannot be used, 77 not allowed, 130 stopped by Ctrl-C`;
 
 /** Runs one command line (without the program's own name). Returns the exit code; everything else happens through `deps`. */
-export async function runCli(deps: CliDeps, args: string[]): Promise<number> {
+export async function runCli(outside: CliDeps, args: string[]): Promise<number> {
   const options = { json: args.includes('--json'), noColor: args.includes('--no-color') };
+  const deps = options.json ? outside : fitOutputs(outside);
   let output = '';
   try {
-    const program = createProgram(deps, (text) => (output += text));
+    const program = createProgram(deps, outside, (text) => (output += text));
     await program.parseAsync(args.length === 0 ? ['--help'] : args, { from: 'user' });
     return 0;
   } catch (error) {
@@ -75,7 +77,8 @@ function describeUsage(error: CommanderError): SpoqError {
   });
 }
 
-function createProgram(deps: CliDeps, print: (text: string) => void): Command {
+/** `outside`: the outputs as they are, for an answer, which is fitted while it is written. */
+function createProgram(deps: CliDeps, outside: CliDeps, print: (text: string) => void): Command {
   const program = new Command('spoq')
     .description('A Linux box of your own with an AI agent on it')
     .version(VERSION, '-V, --version', 'print the version')
@@ -86,7 +89,7 @@ function createProgram(deps: CliDeps, print: (text: string) => void): Command {
     .addHelpText('before', EXAMPLES.spoq)
     .addHelpText('after', ENVIRONMENT);
   addInit(deps, program);
-  addAsk(deps, program);
+  addAsk({ ...deps, stdout: outside.stdout }, program);
   addStatus(deps, program);
   addLogout(deps, program);
   return program;

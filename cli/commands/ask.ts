@@ -8,6 +8,7 @@ import type { CliDeps } from '../deps.ts';
 import { isErrorCode } from '../http/problem.ts';
 import { createAnswerPrinter } from '../terminal/answer-printer.ts';
 import type { AnswerPrinter } from '../terminal/answer-printer.ts';
+import { fitOutput } from '../terminal/fit.ts';
 import { describeDryRun, describeManifest, describeWarnings } from '../terminal/manifest.ts';
 import { startSpinner } from '../terminal/spinner.ts';
 import { canStyle, createStyle } from '../terminal/style.ts';
@@ -33,7 +34,8 @@ export async function runAsk(deps: CliDeps, words: string[], options: AskOptions
   });
   if (options.dryRun) {
     const { manifest } = prepared;
-    return deps.stdout.write(options.json ? `${JSON.stringify(manifest)}\n` : describeDryRun(manifest));
+    if (options.json) return deps.stdout.write(`${JSON.stringify(manifest)}\n`);
+    return fitOutput(deps.stdout).write(describeDryRun(manifest));
   }
   const box = await findBox(deps);
   await announce(deps, prepared.manifest, options);

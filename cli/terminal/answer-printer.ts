@@ -27,7 +27,7 @@ export function createAnswerPrinter(
   }
   const sanitizer = createSanitizer();
   const renderer = canStyle(deps.stdout, deps.env, options.noColor)
-    ? createMarkdownRenderer(deps.stdout.columns)
+    ? createMarkdownRenderer(() => deps.stdout.columns)
     : undefined;
   let isLineOpen = false;
   const write = async (text: string): Promise<void> => {

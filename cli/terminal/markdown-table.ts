@@ -1,7 +1,8 @@
 import { closeEmphasis, createEmphasis, renderWord } from './emphasis.ts';
+import { fitText } from './fit.ts';
 import { measureWidth } from './width.ts';
 
-/** Renders the rows of a markdown table in aligned columns; as they are where they don't fit. */
+/** Renders the rows of a markdown table in aligned columns; where those don't fit, each row as a list of `heading: cell`. */
 export function renderTable(rows: string[], columns: number): string {
   const asTheyAre = `${rows.join('\n')}\n`;
   if (!/^[\s|:-]+$/.test(rows[1] ?? '') || !rows[1]?.includes('-')) return asTheyAre;
@@ -11,7 +12,7 @@ export function renderTable(rows: string[], columns: number): string {
     for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, measureWidth(cell.plain));
   }
   const total = widths.reduce((sum, width) => sum + width, 0) + 3 * (widths.length - 1);
-  if (total > columns) return asTheyAre;
+  if (total > columns) return renderRecords(cells, columns);
   const lines = cells.map((row) =>
     widths
       .map((width, index) => `${row[index]?.text ?? ''}${' '.repeat(width - measureWidth(row[index]?.plain ?? ''))}`)
@@ -22,6 +23,17 @@ export function renderTable(rows: string[], columns: number): string {
   return `${[`\u001b[1m${lines[0] ?? ''}\u001b[22m`, rule, ...lines.slice(1)].join('\n')}\n`;
 }
 
+function renderRecords([head = [], ...rows]: Cell[][], columns: number): string {
+  const record = (row: Cell[]): string =>
+    row
+      .map(({ text }, index) => {
+        const heading = head[index]?.text ?? '';
+        return fitText(heading === '' ? text : `\u001b[1m${heading}:\u001b[22m ${text}`, columns);
+      })
+      .join('\n');
+  return `${(rows.length === 0 ? [head] : rows).map(record).join('\n\n')}\n`;
+}
+
 function splitCells(row: string): string[] {
   const inner = row
     .trim()
@@ -30,7 +42,12 @@ function splitCells(row: string): string[] {
   return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('\\|', '|'));
 }
 
-function renderCell(cell: string): { text: string; plain: string } {
+interface Cell {
+  text: string;
+  plain: string;
+}
+
+function renderCell(cell: string): Cell {
   const open = createEmphasis();
   const rendered = renderWord(cell, open, '', '');
   return { text: rendered.text + closeEmphasis(open), plain: rendered.plain };

@@ -5,7 +5,7 @@ import { createMarkdownRenderer } from './markdown.ts';
 import { measureWidth } from './width.ts';
 
 function render(markdown: string, columns = 40, pieces: string[] = [markdown]): string {
-  const renderer = createMarkdownRenderer(columns);
+  const renderer = createMarkdownRenderer(() => columns);
   return pieces.map((piece) => renderer.push(piece)).join('') + renderer.end();
 }
 
@@ -39,7 +39,12 @@ const CASES: [string, string, string][] = [
     '| a | b |\n|---|:-:|\n| `1` | two |\nend\n',
     `${B[0]}a │ b${B[1]}\n──┼────\n${C[0]}1${C[1]} │ two\nend\n`.replace('a │ b', 'a │ b'),
   ],
-  ['a table that does not fit', `| a | ${'b'.repeat(40)} |\n|---|---|\n`, `| a | ${'b'.repeat(40)} |\n|---|---|\n`],
+  [
+    'a table that does not fit',
+    '| name | what it is for |\n|---|---|\n| one | a text that is longer than a phone is wide |\n| two | `code` |\n',
+    `${B[0]}name:${B[1]} one\n${B[0]}what it is for:${B[1]} a text that is longer\nthan a phone is wide\n\n` +
+      `${B[0]}name:${B[1]} two\n${B[0]}what it is for:${B[1]} ${C[0]}code${C[1]}\n`,
+  ],
   [
     'words that begin like blocks',
     '#tag\n--flag\n**bold** start\n1998 was\n',
@@ -63,13 +68,13 @@ describe('createMarkdownRenderer', () => {
   });
 
   it('shows a word as soon as it is complete', () => {
-    const renderer = createMarkdownRenderer(40);
+    const renderer = createMarkdownRenderer(() => 40);
     expect(renderer.push('The first')).to.equal('The');
     expect(renderer.push(' word is ')).to.equal(' first word is');
   });
 
   it('shows code line by line while it comes', () => {
-    const renderer = createMarkdownRenderer(40);
+    const renderer = createMarkdownRenderer(() => 40);
     renderer.push('```\n');
     expect(renderer.push('const a')).to.equal(`${C[0]}const a`);
   });

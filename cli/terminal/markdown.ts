@@ -26,9 +26,9 @@ const UNDECIDED = /^\s*(`{0,2}|~{0,2}|#{0,6}|[-+]|[-*_]{0,80}|\d{1,9}[.)]?|>)$/;
 const WHOLE_LINE = /^\s*(```|~~~|\|)/;
 const BLOCK = /^(\s*)(?:(#{1,6}) |([-*+]) |(\d{1,9}[.)]) |(> ?))/;
 
-/** Makes a renderer for a terminal of so many columns. */
-export function createMarkdownRenderer(columns: number): MarkdownRenderer {
-  const width = Math.max(20, Math.min(columns, MAX_COLUMNS));
+/** Makes a renderer for a terminal that has `columns()` columns at that moment. */
+export function createMarkdownRenderer(columns: () => number): MarkdownRenderer {
+  const width = (): number => Math.max(20, Math.min(columns(), MAX_COLUMNS));
   const emphasis = createEmphasis();
   let mode: Mode = 'start';
   let held = '';
@@ -54,7 +54,7 @@ export function createMarkdownRenderer(columns: number): MarkdownRenderer {
     const { text, plain } = renderWord(word, emphasis, before, after);
     const size = measureWidth(plain);
     const hangWidth = measureWidth(hang);
-    if (column + spaces.length + size > width && column > hangWidth) {
+    if (column + spaces.length + size > width() && column > hangWidth) {
       out += `\n${hang}`;
       column = hangWidth;
     } else {
@@ -98,7 +98,7 @@ export function createMarkdownRenderer(columns: number): MarkdownRenderer {
   };
 
   const flushTable = (): void => {
-    if (table.length > 0) out += renderTable(table, width);
+    if (table.length > 0) out += renderTable(table, width());
     table = [];
   };
 
@@ -117,7 +117,7 @@ export function createMarkdownRenderer(columns: number): MarkdownRenderer {
       mode = 'code';
       out += `${DIM[0]}${line}${DIM[1]}\n`;
     } else if (/^ {0,3}([-*_])(\s*\1){2,}\s*$/.test(line)) {
-      out += `${DIM[0]}${'─'.repeat(Math.min(width, 40))}${DIM[1]}\n`;
+      out += `${DIM[0]}${'─'.repeat(Math.min(width(), 40))}${DIM[1]}\n`;
     } else if (line.trim() === '') {
       out += '\n';
     } else {

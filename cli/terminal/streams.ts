@@ -12,7 +12,10 @@ export function createOutput(stream: NodeJS.WriteStream, onGone: () => void): Ou
     // The reader's absence arrives as an event; whoever writes isn't bothered with it.
     write: (text) => new Promise((resolve) => stream.write(text, () => resolve())),
     isTTY: stream.isTTY === true,
-    columns: stream.columns ?? 80,
+    // Asked for each time: a window may be resized while an answer is written.
+    get columns() {
+      return stream.columns ?? 80;
+    },
   };
 }
 

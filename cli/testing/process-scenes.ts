@@ -135,7 +135,7 @@ export function describeProcess(getProgram: () => string[]): void {
       const command = `${getProgram()
         .map((word) => `'${word}'`)
         .join(' ')} ask hi 2>err.txt </dev/null | head -1; echo "$\{PIPESTATUS[0]}"; cat err.txt`;
-      const all = { PATH: process.env.PATH ?? '', SPOQ_VPS_MARKER: '/nonexistent', ...env };
+      const all = { PATH: process.env.PATH ?? '', SPOQ_VPS_MARKER: '/nonexistent/vps.marker', ...env };
       const { stdout } = await run('bash', ['-c', command], { cwd, env: all });
       expect(stdout).to.match(/^a line\n0\n\d files, \d+ B, 2 withheld\n$/);
       await server.requests[0]?.closed;
