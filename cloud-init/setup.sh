@@ -71,15 +71,15 @@ on_exit() {
   set +e
   [ -z "$fetching" ] || kill -- "-$fetching" 2>/dev/null
   if [ "$status" -ne 0 ]; then
-    say "failed: ${current:-before the first step} (exit status $status)"
     # All that was said has to be in the log before its last lines are read: tee ends when nobody writes to it any more.
     exec >&3 2>&4 3>&- 4>&-
     timeout 5 tail --pid="$tee" -f /dev/null
-    [ -z "$current" ] || report "$current" failed "$(tail -n "+$((begin + 1))" "$log" | tail -n 15)"
+    [ -z "$current" ] || report "$current" failed "$(tail -n "+$((begin + 1))" "$log" | tail -n 15 | sed 's/^spoq-setup: [^ ]* //')"
+    say "failed: ${current:-before the first step} (exit status $status)" | tee -a "$log"
   fi
   finish_reports
   [ "$status" -ne 0 ] || rm -f "$state/boot-token"
-  rm -rf "$queue" "$queue.lock"
+  rm -rf "$queue" "$queue.lock" "$queue.fetch"
   exit "$status"
 }
 trap on_exit EXIT
@@ -103,6 +103,7 @@ step_account() {
   if is_first; then clear_vendor_accounts; fi
   local label=${SPOQ_HOSTNAME%%.*}
   put /etc/hostname <<<"$label"
+  [ "$(stat -c %a /etc/hostname)" = 644 ] || chmod 0644 /etc/hostname
   [ "$(uname -n)" = "$label" ] || hostname "$label"
   { grep -v '^127\.0\.1\.1[[:space:]]' /etc/hosts || :; echo "127.0.1.1 $SPOQ_HOSTNAME $label"; } | put /etc/hosts
   getent group spoq >/dev/null || groupadd spoq
@@ -135,9 +136,13 @@ step_sshd() {
   mkdir -p /run/sshd
   sshd -t
   # Whatever else the image's own configuration says: these hold, or nothing goes on.
-  grep -x 'passwordauthentication no' <<<"$(sshd -T -C user=root,host=x,addr=192.0.2.1)"
-  grep -x 'passwordauthentication yes' <<<"$(sshd -T -C user=spoq,host=x,addr=192.0.2.1)"
-  local inputs
+  local answer inputs
+  for answer in 'root no' 'spoq yes'; do
+    grep -qx "passwordauthentication ${answer#* }" <<<"$(sshd -T -C "user=${answer% *},host=x,addr=192.0.2.1")" || {
+      say "sshd does not heed 10-spoq.conf: passwords of ${answer% *} should be: ${answer#* }"
+      return 1
+    }
+  done
   inputs=$(sha256sum /etc/ssh/sshd_config.d/10-spoq.conf /etc/ssh/spoq_host_ed25519_key.pub)
   [ "$(cat "$state/ssh.started" 2>/dev/null)" != "$inputs" ] || return 0
   # Ubuntu 24.04 listens by ssh.socket, where the service may not run yet: this starts it.
@@ -208,15 +213,17 @@ step_firewall() {
 
 start_fetching() {
   set -m # A process group of its own, so that what it has started ends with it.
-  fetch_programs &
+  fetch_programs >"$queue.fetch" 2>&1 &
   fetching=$!
   set +m
 }
 step_programs() {
   [ -n "$fetching" ] || start_fetching
-  local pid=$fetching
+  local pid=$fetching status=0
+  wait "$pid" || status=$?
   fetching=''
-  wait "$pid"
+  cat "$queue.fetch"
+  return "$status"
 }
 fetch_programs() {
   local arch sums name digest
@@ -254,7 +261,7 @@ step_conductor() {
 
 step_caddy() {
   is_member caddy conductor || usermod --append --groups conductor caddy
-  settle caddy "$(sha256sum /etc/caddy/* /etc/systemd/system/caddy.service.d/* 2>/dev/null; id -nG caddy)" \
+  settle caddy "$(find /etc/caddy /etc/systemd/system/caddy.service.d -type f -exec sha256sum {} + 2>/dev/null | sort; id -nG caddy)" \
     runuser -u caddy -- caddy validate --adapter caddyfile --config /etc/caddy/Caddyfile
 }
 

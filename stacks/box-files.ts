@@ -70,8 +70,7 @@ function listAcmeFiles({ acme }: BoxSpec): BoxFile[] {
 }
 
 /** For cloud-init, wherever the image has it: names are setup.sh's, and stay. */
-const LATER_BOOTS =
-  '#cloud-config\n{"preserve_hostname": true, "manage_etc_hosts": false, "ssh_pwauth": "unchanged"}\n';
+const LATER_BOOTS = '#cloud-config\n{"preserve_hostname": true, "manage_etc_hosts": false}\n';
 
 function describeSetup({ hostname, releases, report }: BoxSpec): string {
   const values = {

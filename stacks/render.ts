@@ -38,14 +38,12 @@ function renderPostInstall(files: BoxFile[]): string {
   return `#!/bin/bash
 set -euo pipefail
 umask 077
-trap 'rm -f /post_install' EXIT
+new=$(mktemp)
+trap 'rm -f "$new" /post_install' EXIT
 write_file() {
   (umask 022; mkdir -p "$(dirname "$3")")
-  base64 -d | gunzip > "$3.new"
-  if cmp -s "$3.new" "$3"; then rm "$3.new"; return; fi
-  chown "$2" "$3.new"
-  chmod "$1" "$3.new"
-  mv "$3.new" "$3"
+  base64 -d | gunzip > "$new"
+  cmp -s "$new" "$3" || install -m "$1" -o "\${2%:*}" -g "\${2#*:}" "$new" "$3"
 }
 ${files.map(renderFile).join('\n')}
 bash ${SETUP_PATH}

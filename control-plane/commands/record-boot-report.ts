@@ -39,7 +39,7 @@ export async function recordBootReport(deps: ReportDeps, boxId: string, report: 
       const redact = createRedact({}, buildBoxSpec(deps, box));
       const lines = trimLog(redact(report.log));
       const last = lines.at(-1);
-      failure = `Your machine could not set itself up (${doing.toLowerCase()})${last === undefined ? '.' : `: ${last}`}`;
+      failure = `Your machine could not set itself up (${doing.charAt(0).toLowerCase()}${doing.slice(1)})${last === undefined ? '.' : `: ${last}`}`;
       message = lines.join('\n') || failure;
       deps.log.warn({ box_id: boxId, step, lines }, "a step of a box's set-up failed");
     }

@@ -179,6 +179,7 @@ describe('the pages of the sign-up', function () {
       'fiona.spoq.localhost',
       '<code>spoq</code>',
       'what you just created',
+      '<dt>If the name is not found yet</dt><dd><code>127.0.1.7</code></dd>',
       'SHA256:0123456789abcdefghijklmnopqrstuvwxyzABCDEFG',
       'spoq init',
       'Portsmouth, United Kingdom',

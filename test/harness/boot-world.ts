@@ -1,0 +1,130 @@
+import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { BOOT_REPORTS_PATH, BootReport } from '../../contract/boot.ts';
+import type { ProviderName } from '../../contract/vps.ts';
+import { createSandbox, type Sandbox } from '../../sandbox/index.ts';
+import type { BoxKeys } from '../../stacks/box-files.ts';
+import { renderUserData } from '../../stacks/render.ts';
+import type { BoxSpec } from '../../stacks/spec.ts';
+import { loadTemplates } from '../../stacks/templates.ts';
+import { createSpec } from '../../stacks/testing/specs.ts';
+import type { Inside } from './box-tree.ts';
+import { closeServer, listenOnFreePort } from './listen.ts';
+import { bootedMachines, execInside } from './machines.ts';
+import { waitFor } from './wait.ts';
+
+const RELEASES = path.join(import.meta.dirname, '..', '..', 'dist', 'release');
+const SET_UP_MS = 120_000;
+
+/** A machine that was given a box's document. */
+export interface BootedBox extends Inside {
+  address: string;
+  token: string;
+  document: string;
+  /** What it has reported, `step state`, as far as it was taken. */
+  reports: string[];
+  /** The last lines that came with a step that failed. */
+  log(): string;
+  /** Resolves when setup.sh has ended. */
+  untilSetUp(): Promise<void>;
+}
+
+export interface BootWorld {
+  sandbox: Sandbox;
+  boot(provider: ProviderName, keys: BoxKeys, changes?: Partial<BoxSpec>): Promise<BootedBox>;
+  close(): Promise<void>;
+}
+
+/**
+ * Machines that boot with the document that a stack would give them, and a stand-in for the control plane: it serves the
+ * executables of this clone and takes reports. The first two reports of each machine are refused: it must send them again.
+ */
+export async function createBootWorld(): Promise<BootWorld> {
+  const boxes = new Map<string, { reports: string[]; logs: string[]; refused: number }>();
+  const server = createServer((request, response) => void answer(request, response, boxes));
+  const { url } = await listenOnFreePort(server);
+  const folder = mkdtempSync(path.join(tmpdir(), 'spoq-boot-'));
+  const { tree } = bootedMachines();
+  const pebble = path.join(tree.tools, 'usr/bin/pebble');
+  const machines = { tree: tree.root, pebble, limit: 6, controlPlane: url, outside: [] };
+  const sandbox = await createSandbox({ stateDir: folder, machines }).catch(async (error: unknown) => {
+    await closeServer(server);
+    throw error;
+  });
+  let count = 0;
+  return {
+    sandbox,
+    async boot(provider, keys, changes = {}) {
+      count += 1;
+      const token = `spoq_boot_${String(count).padStart(43, '0')}`;
+      const controlPlane = sandbox.credentials['BOX_CONTROL_PLANE_URL'] ?? '';
+      const spec = createSpec({
+        provider,
+        hostname: 'alice.spoq.localhost',
+        url: 'https://alice.spoq.localhost',
+        releases: { base_url: `${controlPlane}/releases`, sha256: readDigests() },
+        report: { url: controlPlane + BOOT_REPORTS_PATH, token },
+        ...changes,
+      });
+      const document = renderUserData(spec, keys, loadTemplates());
+      const heard = { reports: [] as string[], logs: [] as string[], refused: 0 };
+      boxes.set(`Bearer ${token}`, heard);
+      const id = `${provider}-${count}`;
+      const { ipv4: address } = sandbox.machines.create(id, provider, spec.stack);
+      sandbox.machines.reinstall(id, { kind: provider === 'contabo' ? 'user-data' : 'post-install', text: document });
+      sandbox.machines.power(id, true);
+      await waitFor(`${id} to boot`, () => sandbox.machines.findLeader(id), SET_UP_MS);
+      const exec: Inside['exec'] = async (script) => execInside(sandbox.machines.findLeader(id) ?? 0, script);
+      const said = async (): Promise<string> => (await exec('cat /var/log/spoq-setup.log')).stdout;
+      const untilSetUp = async (): Promise<void> => {
+        const hasEnded = async () => /^spoq-setup: \S+ (done$|failed: )/m.test(await said());
+        await waitFor(`${id} to be set up`, hasEnded, SET_UP_MS).catch(async (cause: unknown) => {
+          const console = sandbox.machines.list().find((machine) => machine.id === id)?.console ?? [];
+          throw new Error(`${id} was not set up: ${[...console, await said()].slice(-25).join('\n')}`, { cause });
+        });
+        const isIdle = async () => (await exec('flock -n /run/spoq-setup.lock true')).code === 0;
+        await waitFor(`${id} to have reported`, isIdle, SET_UP_MS);
+      };
+      return { exec, address, token, document, reports: heard.reports, log: () => heard.logs.join('\n'), untilSetUp };
+    },
+    async close() {
+      await sandbox.close();
+      await closeServer(server);
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+function readDigests(): Record<string, string> {
+  const lines = readFileSync(path.join(RELEASES, 'SHA256SUMS'), 'utf8').trim().split('\n');
+  return Object.fromEntries(lines.map((line) => line.split(/\s+/).toReversed() as [string, string]));
+}
+
+type Heard = Map<string, { reports: string[]; logs: string[]; refused: number }>;
+
+async function answer(request: IncomingMessage, response: ServerResponse, boxes: Heard): Promise<void> {
+  if (request.method === 'GET') {
+    createReadStream(path.join(RELEASES, path.basename(request.url ?? '')))
+      .on('error', () => response.writeHead(404).end())
+      .pipe(response);
+    return;
+  }
+  let body = '';
+  for await (const chunk of request) body += String(chunk);
+  const box = boxes.get(request.headers.authorization ?? '');
+  if (box === undefined || request.url !== BOOT_REPORTS_PATH) {
+    response.writeHead(403).end();
+    return;
+  }
+  if (box.refused < 2) {
+    box.refused += 1;
+    response.writeHead(503).end();
+    return;
+  }
+  const report = BootReport.parse(Object.fromEntries(new URLSearchParams(body)));
+  box.reports.push(`${report.step} ${report.state}`);
+  if (report.log !== '') box.logs.push(report.log);
+  response.writeHead(204).end();
+}
