@@ -105,6 +105,7 @@ describe('operator', function () {
     expect(await database.db('pgboss.job').select('name', 'state', 'data')).to.deep.equal([
       { name: 'bill', state: 'created', data: { user_vps_id: id } },
     ]);
+    expect(await database.db('boot_tokens'), 'what it reported with').to.deep.equal([]);
     expect((await operator(['destroy', 'frank', '--yes'])).code).to.equal(0);
   });
 

@@ -4,6 +4,7 @@ import { waitFor } from '../../test/harness/wait.ts';
 import { openBootToken } from '../commands/open-boot-token.ts';
 import { deleteBootToken } from '../db/boot-tokens.ts';
 import type { BoxSpec } from '../engine/engine.ts';
+import { expireRecords } from '../jobs/expire.ts';
 import { QUEUES, sendBoxJob } from '../jobs/queues.ts';
 import { createBoxWorld, type BoxWorld } from '../testing/box-world.ts';
 import { makeBox } from '../testing/scripted-engine.ts';
@@ -92,6 +93,9 @@ describe('a box that reports its own set-up', function () {
     expect(await codeOf(report(next, { step: 'sshd', state: 'done' }))).to.equal('token_invalid');
     expect(await openBootToken(world.cp.deps, box), 'it is given another while').to.equal(next);
     expect(await statusOf(report(next, { step: 'sshd', state: 'done' }))).to.equal(204);
+    world.cp.advance(2 * world.cp.deps.config.PROVISION_DEADLINE_SECONDS);
+    await expireRecords(world.cp.deps);
+    expect(await world.database.db('boot_tokens').where('user_vps_id', id), 'it is forgotten').to.deep.equal([]);
   });
 
   it('shows its steps on the page and in the stream, and its token dies when it is ready', async () => {
