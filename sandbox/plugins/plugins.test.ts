@@ -8,6 +8,7 @@ import { createCloudflareVendor } from '../cloudflare/vendor.ts';
 import { runVendor, type RunningVendor } from '../run-vendor.ts';
 import { waitFor } from '../../test/harness/wait.ts';
 import { createCloudflarePlugin } from './cloudflare/dns-record.ts';
+import { createCommandPlugin } from './command/command-plugin.ts';
 import { createLocalCommandPlugin } from './command/local-command.ts';
 
 const COMMAND = 'urn:pulumi:s::spoq::spoq:infra:Box$command:local:Command::check';
@@ -73,8 +74,11 @@ describe('stand-in for local.Command', () => {
   });
 
   it('refuses other resources', async () => {
-    const { failures } = (await plugin.check?.(COMMAND.replace('local:Command', 'remote:Command'), {}, {})) ?? {};
-    expect(failures).to.deep.equal([{ property: '', reason: 'the stand-in knows only command:local:Command' }]);
+    const { plugin: both } = createCommandPlugin({}, () => {});
+    const { failures } = (await both.check?.(COMMAND.replace('local:Command', 'remote:CopyFile'), {}, {})) ?? {};
+    expect(failures).to.deep.equal([
+      { property: '', reason: 'the stand-in knows only command:local:Command and command:remote:Command' },
+    ]);
   });
 });
 

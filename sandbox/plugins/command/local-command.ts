@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import type { Provider } from '@pulumi/pulumi/provider/index.js';
 import { z } from 'zod';
 import type { Say } from '../serve-plugin.ts';
-import { listChanges, typeOf, unwrapBag } from '../values.ts';
+import { listChanges, unwrapBag } from '../values.ts';
+import { makeId } from './make-id.ts';
 
-const LOCAL_COMMAND = 'command:local:Command';
+export const LOCAL_COMMAND = 'command:local:Command';
 const UPDATED = ['create', 'update', 'delete', 'dir', 'environment', 'interpreter', 'stdin', 'logging'] as const;
 
 const Inputs = z.looseObject({
@@ -79,10 +79,7 @@ export function createLocalCommandPlugin(env: NodeJS.ProcessEnv, say: Say): Loca
 
   const plugin: Provider = {
     version: '1.2.1',
-    check: async (urn, _olds, news) => {
-      if (typeOf(urn) === LOCAL_COMMAND) return { inputs: news, failures: [] };
-      return { inputs: news, failures: [{ property: '', reason: `the stand-in knows only ${LOCAL_COMMAND}` }] };
-    },
+    check: async (_urn, _olds, news) => ({ inputs: news, failures: [] }),
     diff: async (_id, _urn, olds, news) => {
       const replaces = listChanges(olds, news, ['triggers']);
       return { changes: replaces.length > 0 || listChanges(olds, news, UPDATED).length > 0, replaces };
@@ -90,10 +87,7 @@ export function createLocalCommandPlugin(env: NodeJS.ProcessEnv, say: Say): Loca
     create: async (urn, news) => {
       const inputs = Inputs.parse(unwrapBag(news));
       const output = inputs.create === undefined ? { stdout: '', stderr: '' } : await run(urn, inputs.create, inputs);
-      return {
-        id: `${urn.split('::').at(-1)}${randomBytes(6).toString('hex')}`,
-        outs: { ...unwrapBag(news), ...output },
-      };
+      return { id: makeId(urn), outs: { ...unwrapBag(news), ...output } };
     },
     update: async (_id, urn, olds, news) => {
       const inputs = Inputs.parse(unwrapBag(news));

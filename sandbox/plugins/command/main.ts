@@ -1,13 +1,13 @@
 import { servePlugin } from '../serve-plugin.ts';
-import { createLocalCommandPlugin } from './local-command.ts';
+import { createCommandPlugin } from './command-plugin.ts';
 
-let killAll = (): void => {};
+let endAll = (): void => {};
 await servePlugin(
   process.argv.slice(2),
   (say) => {
-    const created = createLocalCommandPlugin(process.env, say);
-    killAll = created.killAll;
+    const created = createCommandPlugin(process.env, say);
+    endAll = created.endAll;
     return created.plugin;
   },
-  () => killAll(),
+  () => endAll(),
 );
