@@ -71,6 +71,7 @@ const Environment = z.object({
   BOX_URL_TEMPLATE: text
     .refine((value) => value.includes('{hostname}'), 'has no {hostname}')
     .default('https://{hostname}'),
+  BOX_CONVERGE: z.enum(['ssh', 'none'], 'is neither ssh nor none').default('ssh'),
   ENCRYPTION_KEY: text
     .refine((value) => Buffer.from(value, 'base64').length === 32, 'is not 32 bytes in base64')
     .transform((v) => new Secret(v)),

@@ -69,6 +69,7 @@ export async function createBootedInternet(options: BootedOptions): Promise<Inte
           ...variables,
           BOX_DOMAIN: zone,
           BOX_URL_TEMPLATE: `https://{hostname}:${edge.port}`,
+          BOX_CONVERGE: 'ssh',
           BOX_CONTROL_PLANE_URL: await forward(controlPlane),
           ACME_DIRECTORY_URL: acme.directoryUrl,
           ACME_CA_FILE: acme.serverCaFile,

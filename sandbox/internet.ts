@@ -36,7 +36,13 @@ export function createProcessInternet(conductor: readonly string[]): Internet {
     async connect({ zone, openEdge, host, onClose, ...deps }) {
       const edge = await openEdge((port) => createEdge(deps, { host, port }));
       onClose(edge.close);
-      return { edge, variables: { BOX_DOMAIN: zone, BOX_URL_TEMPLATE: `http://{hostname}:${edge.port}` } };
+      const variables = {
+        BOX_DOMAIN: zone,
+        BOX_URL_TEMPLATE: `http://{hostname}:${edge.port}`,
+        // A machine that is a process has no sshd.
+        BOX_CONVERGE: 'none',
+      };
+      return { edge, variables };
     },
     close: async () => {},
   };

@@ -39,6 +39,7 @@ describe('the sandbox', function () {
       CONTABO_AUTH_URL: `${urls['contabo']}/auth/realms/contabo/protocol/openid-connect/token`,
       HOSTINGER_API_URL: urls['hostinger'],
       CLOUDFLARE_API_URL: `${urls['cloudflare']}/client/v4`,
+      BOX_CONVERGE: 'none',
       BOX_DOMAIN: 'spoq.localhost',
       BOX_URL_TEMPLATE: `http://{hostname}:${new URL(urls['edge'] ?? '').port}`,
     });

@@ -1,13 +1,14 @@
 import { DnsRecord } from '@pulumi/cloudflare/dnsRecord.js';
 import { Command } from '@pulumi/command/local/command.js';
 import { all, ComponentResource, type ComponentResourceOptions, type Output, secret } from '@pulumi/pulumi';
+import { createConverge } from './converge.ts';
 import { renderUserData } from './render.ts';
 import { Instance, SshKey } from './resources.ts';
 import type { BoxSpec } from './spec.ts';
 import type { Templates } from './templates.ts';
 
 /**
- * One user's box: keys, machine, name, and the wait until it answers. Vendors' credentials are not here: every plugin takes its
+ * One user's box: keys, machine, name, the wait until it answers, and what changes it while it lives. Vendors' credentials are not here: every plugin takes its
  * own from the environment, so that none is in any state and a new one needs no change of stacks.
  */
 export class Box extends ComponentResource {
@@ -57,7 +58,7 @@ export class Box extends ComponentResource {
       { parent: this, replaceOnChanges: ['content'], deleteBeforeReplace: true },
     );
 
-    void new Command(
+    const check = new Command(
       `${name}-check`,
       {
         create: 'exec spoq-check-box',
@@ -66,6 +67,20 @@ export class Box extends ComponentResource {
       },
       { parent: this, dependsOn: [record] },
     );
+
+    if (spec.converge === 'ssh')
+      createConverge(
+        `${name}-converge`,
+        {
+          spec,
+          templates,
+          machineId: instance.id,
+          host: instance.ipAddress,
+          privateKey: controlKey.privateKey,
+          hostKey: hostKey.publicKey,
+        },
+        { parent: this, dependsOn: [check] },
+      );
 
     this.outputs = {
       ip_address: instance.ipAddress,

@@ -12,3 +12,8 @@ export function createProgram(spec: BoxSpec): () => Promise<Record<string, unkno
     return { ...outputs };
   };
 }
+
+/** Names the resource by which a living box is changed: an update can be told to touch it alone. */
+export function toConvergeUrn(stack: string): string {
+  return `urn:pulumi:${stack}::${PROJECT_NAME}::spoq:infra:Box$command:remote:Command::box-converge`;
+}

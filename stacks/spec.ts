@@ -76,6 +76,10 @@ export const BoxSpec = z.object({
     .regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, 'is not a time of day')
     .default('04:00')
     .describe('When security updates may reboot the box, in UTC: at night where it stands'),
+  converge: z
+    .enum(['ssh', 'none'])
+    .default('ssh')
+    .describe('How a box that lives is changed; none for machines without an SSH server'),
   dns: z.object({
     zone_id: z.string().regex(/^[0-9a-f]{32}$/, 'is not a zone id'),
     ttl_seconds: z.number().int().min(60).max(86_400).default(60),

@@ -12,6 +12,7 @@ export const TEMPLATE_NAMES = [
   'motd',
   '20spoq-upgrades',
   'setup.sh',
+  'converge.sh',
 ] as const;
 export type TemplateName = (typeof TEMPLATE_NAMES)[number];
 

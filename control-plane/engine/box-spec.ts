@@ -70,6 +70,7 @@ export function buildBoxSpec(
         ? undefined
         : { url: `${config.BOX_CONTROL_PLANE_URL}${BOOT_REPORTS_PATH}`, token: bootToken },
     reboot_time: findRebootTime(row),
+    converge: config.BOX_CONVERGE,
     dns: { zone_id: config.CLOUDFLARE_ZONE_ID },
   });
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SpoqError } from '../../contract/errors.ts';
 import type { ProviderName } from '../../contract/vps.ts';
 import { parseBoxOutputs } from '../../stacks/outputs.ts';
-import { createProgram } from '../../stacks/program.ts';
+import { createProgram, toConvergeUrn } from '../../stacks/program.ts';
 import { loadVendors } from '../../stacks/provider/config.ts';
 import type { BoxSpec } from '../../stacks/spec.ts';
 import type { Vendor } from '../../stacks/vendors/vendor.ts';
@@ -54,6 +54,14 @@ export function createEngine({ env }: { env: Record<string, string> }): Engine {
           });
         await getVendor(spec.provider).tidy(spec.stack, { signal: options.signal });
         return outputs;
+      }),
+
+    converge: (spec, options = {}) =>
+      withPulumi(here, async (pulumi) => {
+        if (spec.converge === 'none')
+          throw new SpoqError('engine_failed', { detail: 'This machine has no SSH server to change it by.' });
+        const run = await openRun({ pulumi, env, name: spec.stack, program: createProgram(spec), spec, options });
+        await run.attempt(() => run.stack.up({ ...run.watch, target: [toConvergeUrn(spec.stack)] }));
       }),
 
     preview: async (spec, options = {}) => {

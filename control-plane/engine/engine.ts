@@ -77,6 +77,11 @@ export interface VendorMachine {
 export interface Engine {
   /** Makes or changes a box, taking up whatever an earlier run left behind. */
   up(spec: BoxSpec, options?: UpOptions): Promise<BoxOutputs>;
+  /**
+   * Brings the software and the password of a living box to what the spec says, and touches nothing else of its stack, whatever else
+   * would have changed. `box_unreachable` when its SSH server isn't there: then nothing was changed.
+   */
+  converge(spec: BoxSpec, options?: EngineOptions): Promise<void>;
   /** What `up` would do. Changes nothing. */
   preview(spec: BoxSpec, options?: EngineOptions): Promise<Preview>;
   /** What `destroy` would do. Changes nothing. */

@@ -38,6 +38,9 @@ const SENTENCES: Partial<Record<StepName, (message: string) => string>> = {
   box: (message) => message.split('\n').findLast((line) => line.trim() !== '') ?? message,
 };
 
+/** How the command plugin tells that it never got in. */
+const UNREACHABLE = /^after \d+ failed attempts: ([^\n]*)/;
+
 export interface FailureContext {
   failures: ResourceFailure[];
   signal?: AbortSignal;
@@ -61,6 +64,13 @@ export function toEngineError(error: unknown, { failures, signal, redact }: Fail
   if (error.result.code < 0) return new Error('The engine was killed', { cause: new Error(said) });
   if (failure === undefined)
     return new Error('The engine failed before it came to a resource', { cause: new Error(said) });
+  const unreachable = failure.step === 'box' ? UNREACHABLE.exec(failure.message)?.[1] : undefined;
+  if (unreachable !== undefined)
+    return new SpoqError('box_unreachable', {
+      detail: redact(`The box could not be reached over SSH (${unreachable.trim()}). Nothing was changed on it.`),
+      next: 'See whether the machine runs, then try again.',
+      cause: new Error(said),
+    });
   const sentence =
     (failure.step === undefined ? undefined : SENTENCES[failure.step])?.(failure.message) ?? failure.message;
   return new SpoqError('engine_failed', { detail: redact(sentence), cause: new Error(said) });

@@ -1,6 +1,6 @@
 import type { EngineEvent as PulumiEvent } from '@pulumi/pulumi/automation/index.js';
 import { STEPS, type StepName } from '../../contract/vps.ts';
-import type { EngineEvent } from './engine.ts';
+import type { BoxSpec, EngineEvent } from './engine.ts';
 import type { Redact } from './redact.ts';
 
 /** Which step of the customer's page a resource belongs to, by its type. */
@@ -9,10 +9,13 @@ const STEP_OF_TYPE: Record<string, StepName> = {
   'spoq:index:Instance': 'machine',
   'cloudflare:index/dnsRecord:DnsRecord': 'address',
   'command:local:Command': 'box',
+  'command:remote:Command': 'box',
 };
 
 /** How many resources a step has. */
-const RESOURCES: Partial<Record<StepName, number>> = { keys: 2, machine: 1, address: 1, box: 1 };
+function countResources(spec: Pick<BoxSpec, 'converge'> | undefined): Partial<Record<StepName, number>> {
+  return { keys: 2, machine: 1, address: 1, box: spec?.converge === 'ssh' ? 2 : 1 };
+}
 
 const REMOVING: Partial<Record<StepName, string>> = {
   keys: 'Forgetting the keys',
@@ -47,7 +50,12 @@ export interface EventLog {
 export type StepMetadata = NonNullable<PulumiEvent['resourcePreEvent']>['metadata'];
 
 /** Folds the engine's events into progress for the customer and what the caller must know afterwards. */
-export function createEventLog(onEvent: (event: EngineEvent) => void, redact: Redact): EventLog {
+export function createEventLog(
+  onEvent: (event: EngineEvent) => void,
+  redact: Redact,
+  spec?: Pick<BoxSpec, 'converge'>,
+): EventLog {
+  const resources = countResources(spec);
   const steps: StepMetadata[] = [];
   const failures: ResourceFailure[] = [];
   const started = new Set<StepName>();
@@ -63,7 +71,7 @@ export function createEventLog(onEvent: (event: EngineEvent) => void, redact: Re
   };
   const finish = (step: StepName, message: string): void => {
     finished.set(step, (finished.get(step) ?? 0) + 1);
-    if (finished.get(step) === RESOURCES[step] && !failed.has(step)) onEvent({ step, state: 'done', message });
+    if (finished.get(step) === resources[step] && !failed.has(step)) onEvent({ step, state: 'done', message });
   };
   const fail = (step: StepName | undefined, message: string): void => {
     failures.push({ step, message });

@@ -7,6 +7,7 @@ const NAMES: Record<string, string> = {
   'spoq:index:Instance': 'machine',
   'cloudflare:index/dnsRecord:DnsRecord': 'DNS record',
   'command:local:Command': 'check that the box answers',
+  'command:remote:Command': 'software and password of the box',
 };
 
 /** What is lost when one of these goes away. */

@@ -34,7 +34,7 @@ export interface EngineRunOptions {
 export async function openRun({ pulumi, env, name, program, spec, options }: EngineRunOptions): Promise<EngineRun> {
   const { signal, takeOver } = options;
   const redact = createRedact(env, spec);
-  const start = (): EventLog => createEventLog(options.onEvent ?? (() => {}), redact);
+  const start = (): EventLog => createEventLog(options.onEvent ?? (() => {}), redact, spec);
   let log = start();
   const stack = await pulumi.selectStack(name, program, (report) => log.handle(toDiagnostic(report)));
   const removeLock = async (): Promise<void> => void (await pulumi.run(['cancel', '--yes', '--stack', name], signal));

@@ -4,11 +4,15 @@ import type { BoxOutputs, BoxSpec, Engine, EngineOptions, VendorMachine } from '
 export type UpScript = (spec: BoxSpec, options: EngineOptions) => Promise<BoxOutputs>;
 
 export interface ScriptedEngine extends Engine {
-  /** Every call, as `up box-…` or `destroy box-…`. */
+  /** Every call, as `up box-…`, `converge box-…` or `destroy box-…`. */
   calls: string[];
   /** What the vendor bills for. */
   machines: VendorMachine[];
-  script: { up: UpScript[]; destroy?: (stack: string) => Promise<void> };
+  script: {
+    up: UpScript[];
+    destroy?: (stack: string) => Promise<void>;
+    converge?: (spec: BoxSpec, options: EngineOptions) => Promise<void>;
+  };
 }
 
 /** An engine that makes boxes out of nothing, so that jobs can be tested without one: it tells steps, and keeps an inventory. */
@@ -28,6 +32,10 @@ export function createScriptedEngine(): ScriptedEngine {
       const next = script.up.length > 1 ? script.up.shift() : script.up[0];
       if (next === undefined) throw new Error('the script is empty');
       return next(spec, options);
+    },
+    async converge(spec, options = {}) {
+      calls.push(`converge ${spec.stack}`);
+      await engine.script.converge?.(spec, options);
     },
     async destroy(stack) {
       calls.push(`destroy ${stack}`);

@@ -98,6 +98,7 @@ export async function createEngineBench(extra: Record<string, string> = {}): Pro
         ai: { provider: 'anthropic' },
         model_keys: { anthropic: SECRETS.anthropic },
         releases: { base_url: 'http://127.0.0.1:9/releases', sha256: {} },
+        converge: 'none',
         dns: { zone_id: CLOUDFLARE_ZONE_ID },
         ...changes,
       });

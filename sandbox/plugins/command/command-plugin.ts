@@ -7,7 +7,7 @@ import { createRemoteCommandPlugin, REMOTE_COMMAND } from './remote-command.ts';
 /** Both kinds of command in one plugin, as the official one has them. `endAll` ends whatever runs. */
 export function createCommandPlugin(env: NodeJS.ProcessEnv, say: Say): { plugin: Provider; endAll(): void } {
   const local = createLocalCommandPlugin(env, say);
-  const remote = createRemoteCommandPlugin(say);
+  const remote = createRemoteCommandPlugin(say, parseAddress(env['SPOQ_SANDBOX_SSH']));
   const plugins: Record<string, Provider> = { [LOCAL_COMMAND]: local.plugin, [REMOTE_COMMAND]: remote.plugin };
   const of = (urn: string): Provider => plugins[typeOf(urn)] ?? UNKNOWN;
   const endAll = (): void => {
@@ -26,6 +26,12 @@ export function createCommandPlugin(env: NodeJS.ProcessEnv, say: Say): { plugin:
     },
     endAll,
   };
+}
+
+/** `host:port` */
+function parseAddress(text: string | undefined): { host: string; port: number } | undefined {
+  const [, host = '', port] = /^(.+):(\d+)$/.exec(text ?? '') ?? [];
+  return port === undefined ? undefined : { host, port: Number(port) };
 }
 
 const UNKNOWN: Provider = {

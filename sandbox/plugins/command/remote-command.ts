@@ -41,8 +41,11 @@ export interface RemoteCommandPlugin {
   cutAll(): void;
 }
 
-/** `command.remote.Command` of the official plugin 1.2.1: a command over SSH when a resource is made, changed or removed. No bastions. */
-export function createRemoteCommandPlugin(say: Say): RemoteCommandPlugin {
+/**
+ * `command.remote.Command` of the official plugin 1.2.1: a command over SSH when a resource is made, changed or removed. No bastions.
+ * @param dialAt dialled whatever the connection says: for machines whose address is only a name
+ */
+export function createRemoteCommandPlugin(say: Say, dialAt?: { host: string; port: number }): RemoteCommandPlugin {
   const running = new Set<AbortController>();
 
   async function run(urn: string, line: string, inputs: Inputs, before: Partial<Output>): Promise<Output> {
@@ -50,7 +53,7 @@ export function createRemoteCommandPlugin(say: Say): RemoteCommandPlugin {
     running.add(cut);
     const tell = (text: string): void => say(urn, text);
     try {
-      const client = await dialRemote(inputs.connection, tell, cut.signal);
+      const client = await dialRemote({ ...inputs.connection, ...dialAt }, tell, cut.signal);
       try {
         const former = {
           ...(before.stdout ? { PULUMI_COMMAND_STDOUT: before.stdout } : {}),

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
+import type { Client, ConnectConfig, ServerHostKeyAlgorithm, utils } from 'ssh2';
 import { z } from 'zod';
 
 /** As the official plugin's `remote.Connection`, without bastions, agents and encrypted keys: Spoq has none. */
@@ -65,7 +65,7 @@ function createConfig(connection: RemoteConnection, parseKey: ParseKey): Connect
   };
 }
 
-type ParseKey = (typeof import('ssh2'))['utils']['parseKey'];
+type ParseKey = typeof utils.parseKey;
 
 function parseHostKey(line: string, parseKey: ParseKey): { type: ServerHostKeyAlgorithm; blob: Buffer } {
   const parsed = parseKey(line);
