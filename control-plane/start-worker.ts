@@ -1,13 +1,15 @@
 import Koa from 'koa';
+import { chooseBoxRelease } from './box-release.ts';
 import type { Config } from './config.ts';
 import { createDeps, migrateDatabase } from './create-deps.ts';
+import type { UserVpsRow } from './db/user-vps.ts';
 import { buildBoxSpec } from './engine/box-spec.ts';
 import type { Engine } from './engine/engine.ts';
 import { refreshGauges } from './jobs/refresh-gauges.ts';
 import { startWorker, type Worker } from './jobs/worker.ts';
+import type { BuildSpecOptions } from './jobs/worker-deps.ts';
 import { createProblemMiddleware } from './middleware/problem.ts';
 import { createRequestMiddleware } from './middleware/request.ts';
-import { loadReleaseDigests } from './releases.ts';
 import { createHealthRoutes } from './routes/health.ts';
 import { serve, type Listening } from './serve.ts';
 
@@ -22,8 +24,8 @@ export async function startWorkerProcess(config: Config, engine: Engine): Promis
   const deps = {
     ...createDeps(config, 'worker'),
     engine,
-    buildSpec: (box: Parameters<typeof buildBoxSpec>[1], bootToken?: string) =>
-      buildBoxSpec(deps, box, { digests: loadReleaseDigests(config.RELEASES_DIR), bootToken }),
+    buildSpec: (box: UserVpsRow, { bootToken, version }: BuildSpecOptions = {}) =>
+      buildBoxSpec(deps, box, { release: chooseBoxRelease(config.RELEASES_DIR, box, version), bootToken }),
   };
   let worker: Worker | undefined;
   let listening: Listening | undefined;

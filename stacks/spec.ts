@@ -49,6 +49,7 @@ export const BoxSpec = z.object({
     .describe('Secret'),
   releases: z.object({
     base_url: httpUrl.describe('Where <name>-linux-<arch> and SHA256SUMS are'),
+    version: text.optional().describe('Of the release that is there, where that is known'),
     sha256: z.record(z.string().regex(/^[a-z0-9-]+$/), z.string().regex(/^[0-9a-f]{64}$/)).default({}),
   }),
   acme: z

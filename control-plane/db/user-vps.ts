@@ -23,6 +23,9 @@ export interface UserVpsRow {
   jwt_secret: string;
   /** Why it failed. While the status is still `provisioning`: why it is being taken down again. */
   failure: string | null;
+  /** The release that it was last seen to run well. */
+  release_version: string | null;
+  released_at: Date | null;
   /** Postgres' bigint, as text. */
   fence: string;
   created_at: Date;
@@ -79,6 +82,8 @@ export async function insertBox(
     | 'ready_at'
     | 'terminated_at'
     | 'ssh_username'
+    | 'release_version'
+    | 'released_at'
   >,
 ): Promise<UserVpsRow> {
   const [created] = await db<UserVpsRow>('user_vps').insert(row).returning('*');

@@ -2,6 +2,7 @@ import { PLANS } from '../../contract/billing.ts';
 import { BOOT_REPORTS_PATH } from '../../contract/boot.ts';
 import { type BoxSpec, parseBoxSpec } from '../../stacks/spec.ts';
 import type { Cipher } from '../cipher.ts';
+import type { BoxRelease } from '../box-release.ts';
 import type { Config } from '../config.ts';
 import { toStackName, type UserVpsRow } from '../db/user-vps.ts';
 import { unsealJwtSecret } from '../jwt-secret.ts';
@@ -16,8 +17,8 @@ export type BoxRow = Pick<
 
 /** What a specification holds beyond a row and the configuration. */
 export interface BoxSpecOptions {
-  /** SHA-256 of executables by name. */
-  digests?: Record<string, string>;
+  /** What it is to run; without one its first boot asks for what is newest then. */
+  release?: BoxRelease;
   /** With it the box reports its first boot. Not part of what a box is: a preview needs none. */
   bootToken?: string;
 }
@@ -32,7 +33,7 @@ const REBOOT_HOUR = 4;
 export function buildBoxSpec(
   deps: { config: Config; cipher: Cipher },
   row: BoxRow,
-  { digests = {}, bootToken }: BoxSpecOptions = {},
+  { release, bootToken }: BoxSpecOptions = {},
 ): BoxSpec {
   const { config, cipher } = deps;
   const plan = PLANS[row.plan];
@@ -60,7 +61,7 @@ export function buildBoxSpec(
       openai_base_url: config.OPENAI_BASE_URL,
     },
     model_keys: { anthropic: config.ANTHROPIC_API_KEY?.reveal(), openai: config.OPENAI_API_KEY?.reveal() },
-    releases: { base_url: `${config.BOX_CONTROL_PLANE_URL}/releases`, sha256: digests },
+    releases: describeRelease(`${config.BOX_CONTROL_PLANE_URL}/releases`, release),
     acme:
       config.ACME_DIRECTORY_URL === undefined
         ? undefined
@@ -78,4 +79,11 @@ export function buildBoxSpec(
 function findRebootTime({ provider, region }: Pick<BoxRow, 'provider' | 'region'>): string {
   const eastOfGreenwich = Math.round((findRegion(provider, region)?.longitude ?? 0) / 15);
   return `${String((REBOOT_HOUR - eastOfGreenwich + 24) % 24).padStart(2, '0')}:00`;
+}
+
+/** Files of a version lie below its name and never change there. */
+function describeRelease(url: string, release: BoxRelease | undefined) {
+  if (release === undefined) return { base_url: url };
+  const { version, sha256 } = release;
+  return { base_url: version === undefined ? url : `${url}/${version}`, version, sha256 };
 }

@@ -29,10 +29,13 @@ export async function runProvisionJob(deps: WorkerDeps, attempt: Attempt): Promi
   const bootToken = await openBootToken(deps, box);
   const boot = watchBoot(deps, box.id);
   let outputs: BoxOutputs;
+  let version: string | undefined;
   try {
     const signal = AbortSignal.any([run.signal, boot.failed]);
     const options = { onEvent: run.progress.tell, signal, takeOver: true, isFirst: box.fence === '1' };
-    outputs = await deps.engine.up(deps.buildSpec(box, bootToken), options);
+    const spec = deps.buildSpec(box, { bootToken });
+    version = spec.releases.version;
+    outputs = await deps.engine.up(spec, options);
     await run.progress.flush();
   } catch (error) {
     if (run.signal.aborted) throw error;
@@ -50,7 +53,7 @@ export async function runProvisionJob(deps: WorkerDeps, attempt: Attempt): Promi
   } finally {
     boot.stop();
   }
-  await settleReady(deps, run, outputs);
+  await settleReady(deps, run, outputs, version);
 }
 
 /** The last resort, when no attempt has come to an end: nothing is left at the vendor, and the customer is told. */
@@ -71,10 +74,16 @@ function beginRun(deps: WorkerDeps, box: UserVpsRow, attempt: Attempt): Run {
   return { ...attempt, box, signal, progress: createProgress(deps, box, (error) => lost.abort(error)) };
 }
 
-async function settleReady(deps: WorkerDeps, { box, askedAt, settle }: Run, outputs: BoxOutputs): Promise<void> {
+async function settleReady(
+  deps: WorkerDeps,
+  { box, askedAt, settle }: Run,
+  outputs: BoxOutputs,
+  version: string | undefined,
+): Promise<void> {
   const now = deps.now();
+  const release = version === undefined ? {} : { release_version: version, released_at: now };
   await deps.db.transaction(async (tx) => {
-    await writeBox(tx, box, { ...toBoxColumns(outputs), status: 'ready', ready_at: now, failure: null });
+    await writeBox(tx, box, { ...toBoxColumns(outputs), ...release, status: 'ready', ready_at: now, failure: null });
     await ownMachine(tx, box, outputs, now);
     await deleteBootToken(tx, box.id);
     await appendVpsEvent(tx, box.id, { step: 'ready', state: 'done', message: 'Your box is ready.', at: now });

@@ -7,10 +7,12 @@ export interface BoxJob {
   user_vps_id: string;
 }
 
-/** Names of the queues. `provision-dead` gets what could not be provisioned however often it was tried. */
+/** Names of the queues. `provision-dead` gets what could not be provisioned however often it was tried; `converge-dead`, likewise. */
 export const QUEUES = {
   provision: 'provision',
   provisionDead: 'provision-dead',
+  converge: 'converge',
+  convergeDead: 'converge-dead',
   destroy: 'destroy',
   bill: 'bill',
   reconcile: 'reconcile-machines',
@@ -63,6 +65,8 @@ export async function installQueues(databaseUrl: string): Promise<void> {
     const lease = { heartbeatSeconds: HEARTBEAT_SECONDS, expireInSeconds: 6 * 3600 };
     await ensureQueue(boss, QUEUES.provisionDead, { ...retries, ...lease });
     await ensureQueue(boss, QUEUES.provision, { ...retries, ...lease, deadLetter: QUEUES.provisionDead });
+    await ensureQueue(boss, QUEUES.convergeDead, { ...retries, ...lease });
+    await ensureQueue(boss, QUEUES.converge, { ...retries, ...lease, deadLetter: QUEUES.convergeDead });
     await ensureQueue(boss, QUEUES.destroy, { ...retries, ...lease, retryLimit: 100, retryDelayMax: 600 });
     // For ten days. `standard`: what changes while a job waits or runs needs another one, which must never be left out.
     const patience = { retryLimit: 250, retryDelay: 1, retryBackoff: true, retryDelayMax: 3600, notify: true };
@@ -93,7 +97,7 @@ async function ensureQueue(
 export async function sendBoxJob(
   boss: PgBoss,
   tx: Db,
-  queue: typeof QUEUES.provision | typeof QUEUES.destroy | typeof QUEUES.bill,
+  queue: 'provision' | 'converge' | 'destroy' | 'bill',
   box: { id: string; user_id: string },
 ): Promise<void> {
   const job: BoxJob = { user_vps_id: box.id };

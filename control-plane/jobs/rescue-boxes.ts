@@ -9,16 +9,16 @@ import { QUEUES, sendBoxJob, type BoxJob } from './queues.ts';
  */
 export async function rescueBoxes(deps: Pick<Deps, 'db' | 'boss' | 'log'>): Promise<void> {
   for (const box of await listBoxesBeingMade(deps.db)) {
-    if (await hasJob(deps, box.id)) continue;
+    if (await hasJob(deps, box.id, [QUEUES.provision, QUEUES.provisionDead])) continue;
     deps.log.error({ box_id: box.id, status: box.status }, 'a box that no job works on is taken up again');
     await deps.db.transaction((tx) => sendBoxJob(deps.boss, tx, QUEUES.provision, box));
   }
 }
 
-async function hasJob({ boss }: Pick<Deps, 'boss'>, boxId: string): Promise<boolean> {
+/** Whether a job of one of `queues` waits for this box or works on it. */
+export async function hasJob({ boss }: Pick<Deps, 'boss'>, boxId: string, queues: string[]): Promise<boolean> {
   const data: BoxJob = { user_vps_id: boxId };
   const isOpen = ({ state }: Pick<JobWithMetadata, 'state'>) => ['created', 'retry', 'active'].includes(state);
-  for (const queue of [QUEUES.provision, QUEUES.provisionDead])
-    if ((await boss.findJobs(queue, { data })).some(isOpen)) return true;
+  for (const queue of queues) if ((await boss.findJobs(queue, { data })).some(isOpen)) return true;
   return false;
 }

@@ -5,8 +5,15 @@ import type { BoxSpec, Engine } from '../engine/engine.ts';
 /** What jobs are given. */
 export interface WorkerDeps extends Deps {
   engine: Engine;
-  /** Everything that the stack of a box must know; with a boot token where it is about to boot for the first time. */
-  buildSpec: (box: UserVpsRow, bootToken?: string) => BoxSpec;
+  /** Everything that the stack of a box must know. */
+  buildSpec: (box: UserVpsRow, options?: BuildSpecOptions) => BoxSpec;
+}
+
+export interface BuildSpecOptions {
+  /** For a box that is about to boot for the first time. */
+  bootToken?: string;
+  /** Another release than the one that the box has. */
+  version?: string;
 }
 
 /** One attempt at a job. */

@@ -1,12 +1,14 @@
 import { fromKnex, type JobWithMetadata } from 'pg-boss';
 import { settleCollection } from '../commands/settle-collection.ts';
 import { requestContext } from '../log.ts';
+import { runConvergeDeadJob, runConvergeJob } from './converge-job.ts';
 import { runDestroyJob } from './destroy-job.ts';
 import { expireRecords } from './expire.ts';
 import { runProvisionDeadJob, runProvisionJob } from './provision-job.ts';
 import { QUEUES, type BoxJob } from './queues.ts';
 import { reconcileMachines } from './reconcile-machines.ts';
 import { rescueBoxes } from './rescue-boxes.ts';
+import { rescueRollout } from './rescue-rollout.ts';
 import type { Attempt, WorkerDeps } from './worker-deps.ts';
 
 /** Jobs of others that were handed back or left by a dead worker wake nobody, so they are looked for. */
@@ -55,6 +57,8 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
   const concurrency = deps.config.WORKER_CONCURRENCY;
   await work(QUEUES.provision, concurrency, onBox(QUEUES.provision, runProvisionJob));
   await work(QUEUES.provisionDead, 1, onBox(QUEUES.provisionDead, runProvisionDeadJob));
+  await work(QUEUES.converge, concurrency, onBox(QUEUES.converge, runConvergeJob));
+  await work(QUEUES.convergeDead, 1, onBox(QUEUES.convergeDead, runConvergeDeadJob));
   await work(QUEUES.destroy, concurrency, onBox(QUEUES.destroy, runDestroyJob));
   await work(QUEUES.bill, concurrency, (job) =>
     settleCollection(deps, job.data.user_vps_id, `${job.id}-${job.retryCount}`),
@@ -62,6 +66,7 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
   await work(QUEUES.reconcile, 1, (_job, signal) => reconcileMachines(deps, signal));
   await work(QUEUES.expire, 1, async () => {
     await rescueBoxes(deps);
+    await rescueRollout(deps);
     await expireRecords(deps);
   });
   await boss.schedule(QUEUES.reconcile, '17 * * * *');

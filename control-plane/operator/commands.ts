@@ -40,13 +40,16 @@ export async function upBox(deps: WorkerDeps, who: string, options: CommandOptio
   if (hadFailed) await deps.boss.start();
   // A box that had failed has no machine: what is made now boots for the first time.
   const bootToken = hadFailed ? await openBootToken(deps, box) : undefined;
-  const outputs = await deps.engine.up(deps.buildSpec(box, bootToken), options);
+  const spec = deps.buildSpec(box, { bootToken });
+  const outputs = await deps.engine.up(spec, options);
+  const { version } = spec.releases;
   await deps.db.transaction(async (tx) => {
     if (!(await lockFence(tx, box.id, box.fence)))
       throw new SpoqError('stack_busy', { detail: 'A worker has taken this box over; its record is left to that.' });
     const now = deps.now();
     await updateBox(tx, box.id, {
       ...toBoxColumns(outputs),
+      ...(version === undefined ? {} : { release_version: version, released_at: now }),
       status: 'ready',
       ready_at: box.ready_at ?? now,
       failure: null,

@@ -3,7 +3,7 @@ import type { EngineEvent, Preview, VendorMachine } from '../engine/engine.ts';
 import type { BoxOfUser } from './find-box.ts';
 
 /** Rows under a head, in columns as wide as they must be. */
-function printTable(head: string[], rows: string[][]): string {
+export function printTable(head: string[], rows: string[][]): string {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   return [head, ...rows]
     .map((row) =>
@@ -19,7 +19,21 @@ function printTable(head: string[], rows: string[][]): string {
 export function presentBox(box: BoxOfUser): Record<string, unknown> {
   const { id, username, user_id, provider, provider_instance_id, hostname, ip_address, region, plan, status, failure } =
     box;
-  return { id, username, user_id, provider, provider_instance_id, hostname, ip_address, region, plan, status, failure };
+  const { release_version } = box;
+  return {
+    id,
+    username,
+    user_id,
+    provider,
+    provider_instance_id,
+    hostname,
+    ip_address,
+    region,
+    plan,
+    status,
+    failure,
+    release_version,
+  };
 }
 
 export function printBoxes(boxes: BoxOfUser[]): string {

@@ -1,12 +1,15 @@
 import { dirname, delimiter } from 'node:path';
-import { Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError } from 'commander';
 import { SpoqError } from '../../contract/errors.ts';
+import { DEFAULT_WAVES } from '../commands/plan-waves.ts';
 import { ConfigError, loadConfig } from '../config.ts';
 import { createEngineEnvironment } from '../engine/environment.ts';
 import type { WorkerDeps } from '../jobs/worker-deps.ts';
 import { destroyBox, loadBoxSpec, previewBox, readOutputs, refreshBox, upBox } from './commands.ts';
 import { listBoxes } from './find-box.ts';
 import { createOperatorDeps } from './operator-deps.ts';
+import { printRollout } from './print-rollout.ts';
+import { ROLLOUT_ACTIONS, runRollout, type RolloutAction, type RolloutFlags } from './rollout.ts';
 import { presentBox, printBoxes, printEvent, printExports, printMachines, printPreview } from './print.ts';
 
 export interface OperatorIo {
@@ -107,6 +110,18 @@ function createProgram(io: OperatorIo): Command {
       show(flags.json, outputs, () => printLines(outputs));
     }),
   );
+  add('rollout', 'bring a release to every box, in waves; see how that goes; stop it')
+    .addArgument(new Argument('<action>').choices(ROLLOUT_ACTIONS))
+    .option('--version <version>', 'with start: which release (the newest)')
+    .option('--wave <sizes>', `with start: how many boxes have it after each wave (${DEFAULT_WAVES.join(',')}, all)`)
+    .option('--max-failures <number>', 'with start: so many boxes that fail stop it (1)')
+    .option('--yes', 'without asking')
+    .action((action: RolloutAction, flags: Flags & RolloutFlags) =>
+      withDeps(async (deps) => {
+        const rollout = await runRollout(deps, action, flags, (preview) => confirm(flags, async () => preview));
+        show(flags.json, rollout, () => printRollout(rollout));
+      }),
+    );
   program
     .command('env')
     .description(
@@ -121,13 +136,17 @@ function createProgram(io: OperatorIo): Command {
 
   /** No change without having been read: by a person, or by --yes in a script. */
   async function agree(deps: WorkerDeps, user: string, flags: Flags, destroy: boolean): Promise<void> {
+    await confirm(flags, async () => printPreview(await previewBox(deps, user, { ...watch, destroy })));
+  }
+
+  async function confirm(flags: Flags, preview: () => Promise<string>): Promise<void> {
     if (flags.yes) return;
     if (io.confirm === undefined)
       throw new SpoqError('invalid_request', {
         detail: 'There is no terminal to ask on.',
         next: 'Look at the preview, then add --yes.',
       });
-    io.say(printPreview(await previewBox(deps, user, { ...watch, destroy })));
+    io.say(await preview());
     if (!(await io.confirm('Go ahead?'))) throw new SpoqError('cancelled', { detail: 'Nothing was changed.' });
   }
 }

@@ -5,6 +5,8 @@ import { createStripeVendor } from '../../sandbox/stripe/vendor.ts';
 import { buildBoxSpec } from '../engine/box-spec.ts';
 import { createBoss, installQueues } from '../jobs/queues.ts';
 import { startWorker, type Worker } from '../jobs/worker.ts';
+import type { BuildSpecOptions } from '../jobs/worker-deps.ts';
+import type { UserVpsRow } from '../db/user-vps.ts';
 import { Browser } from './browser.ts';
 import { createTestControlPlane, type TestControlPlane } from './control-plane.ts';
 import { createGithubServer, type GithubServer } from './github-server.ts';
@@ -60,8 +62,8 @@ export async function createBoxWorld(env: Record<string, string> = {}): Promise<
         ...cp.deps,
         boss: createBoss(cp.deps.config, 'worker'),
         engine,
-        buildSpec: (box: Parameters<typeof buildBoxSpec>[1], bootToken?: string) =>
-          buildBoxSpec(cp.deps, box, { bootToken }),
+        buildSpec: (box: UserVpsRow, { bootToken, version }: BuildSpecOptions = {}) =>
+          buildBoxSpec(cp.deps, box, { bootToken, ...(version ? { release: { version, sha256: {} } } : {}) }),
       };
       const worker = await startWorker(deps);
       workers.add(worker);
