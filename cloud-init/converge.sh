@@ -8,7 +8,8 @@ set -euo pipefail
 trap '' HUP PIPE
 
 BIN=/usr/local/bin
-STATE=/var/lib/spoq
+LIB=/usr/local/lib/spoq
+STATE=/var/lib/spoq/converge
 PREVIOUS=$BIN/.conductor.previous # there while a new conductor has not proved itself
 QUIET_SECONDS=${SPOQ_QUIET_SECONDS:-960} # the conductor ends an answer after 15 minutes
 HEALTH_SECONDS=${SPOQ_HEALTH_SECONDS:-30}
@@ -22,7 +23,7 @@ fail() {
 main() {
   mkdir -p "$STATE"
   chmod 0700 "$STATE"
-  exec 9>"$STATE/converge.lock"
+  exec 9>/run/spoq-converge.lock
   flock --wait 1200 9 || fail 'Another change of this box does not end. Nothing was changed.'
   [ -z "${SPOQ_PASSWORD_CRYPT:-}" ] || set_password
   [ -z "${SPOQ_RELEASE_URL:-}" ] || install_release
@@ -49,6 +50,17 @@ install_release() {
   fetch spoq "spoq-linux-$arch"
   install_conductor
   if [ -e "$BIN/.spoq.new" ]; then mv -f "$BIN/.spoq.new" "$BIN/spoq"; fi
+  remember_release
+}
+
+# What first boot installed from: run again, it must not bring back what it installed then.
+remember_release() {
+  local sums=$LIB/SHA256SUMS conf=$LIB/setup.conf
+  [ "$(sort "$sums" 2>/dev/null)" != "$(printf '%s\n' "$SPOQ_DIGESTS" | sort)" ] || return 0
+  { grep -v '^SPOQ_RELEASES_URL=' "$conf" || :; printf 'SPOQ_RELEASES_URL=%q\n' "$SPOQ_RELEASE_URL"; } >"$conf.new"
+  printf '%s\n' "$SPOQ_DIGESTS" >"$sums.new"
+  mv -f "$conf.new" "$conf"
+  mv -f "$sums.new" "$sums"
 }
 
 # fetch <program> <file>: leaves <file> of the release at $BIN/.<program>.new, unless that is what is installed.
