@@ -136,7 +136,7 @@ function readFile(bench: EngineBench, path: string): string {
 }
 const readHostKey = (bench: EngineBench): string => readFile(bench, '/etc/ssh/spoq_host_ed25519_key');
 const readControlKey = (bench: EngineBench): string =>
-  readFile(bench, '/etc/ssh/spoq_control_keys').split(' ')[1] ?? '';
+  /AAAA\S+/.exec(readFile(bench, '/etc/ssh/spoq_control_keys'))?.[0] ?? '';
 
 /** The stack's state as the engine writes it down. */
 async function exportState(bench: EngineBench, { stack }: BoxSpec): Promise<string> {
