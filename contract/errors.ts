@@ -107,6 +107,12 @@ export const ERRORS = {
     next: 'Check your connection and try again.',
   },
   answer_incomplete: { status: 502, title: 'The answer is incomplete', exit: 69, next: 'Ask again.' },
+  release_invalid: {
+    status: 502,
+    title: 'The release cannot be trusted',
+    exit: 1,
+    next: 'Nothing was changed. Try again later, and tell us if it stays so.',
+  },
   file_unusable: {
     status: 500,
     title: 'A file on this computer cannot be used',

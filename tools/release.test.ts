@@ -4,9 +4,12 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, s
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buildRelease, hostTarget, releaseName } from './build-release.ts';
-import type { BuiltFile, Target } from './build-release.ts';
+import type { BuiltFile, Release, Target } from './build-release.ts';
+import { parsePublicKey, verifySignature } from '../contract/minisign.ts';
+import { ReleaseManifest } from '../contract/release.ts';
 import { getPlugins } from './plugins.ts';
 import { runCommand } from './run-command.ts';
+import { keepVersion } from './seal-release.ts';
 import { describeRun } from './summary.ts';
 import { createTerminal } from './terminal.ts';
 import { writeWrappers } from './wrappers.ts';
@@ -22,16 +25,20 @@ describe('a release', () => {
     writeFileSync(file, script);
     chmodSync(file, 0o755);
   }
-  const build = (...targets: Target[]): Promise<BuiltFile[]> =>
-    buildRelease(out, targets, { root, env: { PATH: '/usr/bin:/bin' }, onProgress: () => {} });
+  const release = (...targets: Target[]): Promise<Release> => {
+    const env = { PATH: '/usr/bin:/bin', SPOQ_CACHE_DIR: path.join(root, 'cache'), SOURCE_DATE_EPOCH: '1700000000' };
+    return buildRelease(out, targets, { root, env, onProgress: () => {} });
+  };
+  const build = (...targets: Target[]): Promise<BuiltFile[]> => release(...targets).then(({ files }) => files);
 
   beforeEach(() => {
     root = mkdtempSync(path.join(tmpdir(), 'spoq-release-'));
     out = path.join(root, 'out');
     for (const folder of ['cli', 'conductor', 'contract', 'node_modules/.bin', 'out'])
       mkdirSync(path.join(root, folder), { recursive: true });
-    for (const file of ['cli/main.ts', 'conductor/main.ts', 'contract/a.ts', 'package.json', 'package-lock.json'])
+    for (const file of ['cli/main.ts', 'conductor/main.ts', 'contract/a.ts', 'package-lock.json'])
       writeFileSync(path.join(root, file), file);
+    writeFileSync(path.join(root, 'package.json'), '{"version": "1.2.3"}');
     writeBun('#!/bin/sh\nfor word; do [ "$last" = --outfile ] && out=$word; last=$word; done\necho "$@" > "$out"\n');
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
@@ -44,12 +51,67 @@ describe('a release', () => {
     ).to.deep.equal(names.map((name) => ({ name, built: true })));
     const asked = readFileSync(path.join(out, 'spoq-linux-amd64'), 'utf8');
     expect(asked).to.match(
-      /^build --compile --minify --bytecode [^/]*--target=bun-linux-x64-baseline --outfile \S+ \S+cli\/main\.ts\n$/,
+      /^build --compile --minify --bytecode .*--target=bun-linux-x64-baseline .*--define SPOQ_RELEASE_PUBLIC_KEY="RW\S+" --outfile \S+ \S+cli\/main\.ts\n$/,
     );
     const sum = createHash('sha256')
       .update(readFileSync(path.join(out, 'spoq-darwin-arm64')))
       .digest('hex');
     expect(readFileSync(path.join(out, 'SHA256SUMS'), 'utf8')).to.contain(`${sum}  spoq-darwin-arm64\n`);
+    for (const dir of [out, path.join(root, 'dist')])
+      expect(readdirSync(dir).filter((name) => name.startsWith('.new-'))).to.deep.equal([]);
+  });
+
+  it('lists in a signed manifest what is made of the present sources, and nothing older', async () => {
+    await build('linux-x64', 'linux-arm64');
+    writeFileSync(path.join(root, 'cli', 'main.ts'), 'changed');
+    const { manifest } = await release('linux-x64');
+    const text = readFileSync(path.join(out, 'manifest.json'));
+    const key = parsePublicKey(readFileSync(path.join(out, 'minisign.pub'), 'utf8'));
+    const signature = readFileSync(path.join(out, 'manifest.json.minisig'), 'utf8');
+    expect(verifySignature('it', text, signature, key)).to.equal(
+      'timestamp:1700000000\tfile:manifest.json\tversion:1.2.3\thashed',
+    );
+    expect(ReleaseManifest.parse(JSON.parse(text.toString()))).to.deep.equal(manifest);
+    expect({ ...manifest, files: manifest.files.map(({ name }) => name) }).to.deep.equal({
+      version: '1.2.3',
+      built_at: '2023-11-14T22:13:20Z',
+      files: ['conductor-linux-amd64', 'conductor-linux-arm64', 'spoq-linux-amd64'],
+    });
+    const spoq = readFileSync(path.join(out, 'spoq-linux-amd64'));
+    expect(manifest.files[2]).to.deep.equal({
+      name: 'spoq-linux-amd64',
+      program: 'spoq',
+      os: 'linux',
+      arch: 'amd64',
+      size: spoq.length,
+      sha256: createHash('sha256').update(spoq).digest('hex'),
+    });
+    expect(readdirSync(out).filter((name) => name.endsWith('.key'))).to.deep.equal([]);
+  });
+
+  it('keeps each version as it was, unless it is told otherwise', async () => {
+    const first = await release('linux-x64');
+    const folder = keepVersion(out, first.manifest);
+    expect(keepVersion(out, first.manifest)).to.equal(folder);
+    expect(readdirSync(folder).sort()).to.deep.equal(
+      ['SHA256SUMS', 'SHA256SUMS.minisig', 'conductor-linux-amd64', 'manifest.json', 'manifest.json.minisig'].concat([
+        'minisign.pub',
+        'spoq-linux-amd64',
+      ]),
+    );
+    expect(statSync(folder).mode & 0o777).to.equal(0o755);
+    const before = readFileSync(path.join(folder, 'SHA256SUMS'), 'utf8');
+    writeFileSync(path.join(root, 'cli', 'main.ts'), 'changed');
+    writeBun(
+      '#!/bin/sh\nfor word; do [ "$last" = --outfile ] && out=$word; last=$word; done\necho new "$@" > "$out"\n',
+    );
+    const second = await release('linux-x64');
+    expect(() => keepVersion(out, second.manifest)).to.throw('1.2.3 has been released with other bytes');
+    expect(readFileSync(path.join(folder, 'SHA256SUMS'), 'utf8')).to.equal(before);
+    keepVersion(out, second.manifest, { replace: true });
+    expect(readFileSync(path.join(folder, 'SHA256SUMS'), 'utf8')).to.equal(
+      readFileSync(path.join(out, 'SHA256SUMS'), 'utf8'),
+    );
     expect(readdirSync(out).filter((name) => name.startsWith('.new-'))).to.deep.equal([]);
   });
 
