@@ -180,32 +180,6 @@ export const BOX_OPERATIONS: Operation[] = [
       default: OTHERWISE,
     },
   },
-  {
-    method: 'get',
-    path: '/install.sh',
-    id: 'getInstaller',
-    tag: 'service',
-    summary: 'A script that downloads `spoq`, compares its digest and installs it',
-    responses: { 200: { description: 'For sh', content: { 'text/plain': TEXT } }, default: OTHERWISE },
-  },
-  {
-    method: 'get',
-    path: '/releases/{file}',
-    id: 'getRelease',
-    tag: 'service',
-    summary: 'An executable, or SHA256SUMS',
-    parameters: [{ in: 'path', name: 'file', description: 'Such as spoq-linux-amd64' }],
-    responses: {
-      200: {
-        description: 'The file',
-        content: { 'application/octet-stream': TEXT, 'text/plain': TEXT },
-        headers: { ETag: 'Of this file' },
-      },
-      304: { description: 'Nothing has changed' },
-      404: problem('No such release'),
-      default: OTHERWISE,
-    },
-  },
 ];
 
 /** What of an event of Stripe's is read; the rest is asked of Stripe. */

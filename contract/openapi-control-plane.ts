@@ -12,10 +12,12 @@ import {
 import { BootReport } from './boot.ts';
 import { BOX_OPERATIONS, StripeEvent } from './openapi-boxes.ts';
 import { IDENTITY_OPERATIONS, Nothing } from './openapi-identity.ts';
+import { RELEASE_OPERATIONS } from './openapi-releases.ts';
 import { Health, OpenApiDocument, Readiness, SERVICE_OPERATIONS } from './openapi-service.ts';
 import { buildOpenApi, type JsonObject, type NamedSchema } from './openapi.ts';
 import { CreateSubscriptionRequest, CreateSubscriptionResponse, StripeEventReceipt } from './billing.ts';
 import { Problem } from './problem.ts';
+import { ReleaseManifest } from './release.ts';
 import { ProvisionRequest, SetPasswordRequest, VpsEvent, VpsResource } from './vps.ts';
 
 const input = (schema: NamedSchema['schema']): NamedSchema => ({ schema, io: 'input' });
@@ -63,6 +65,7 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
       ProvisionRequest: input(ProvisionRequest),
       Readiness: output(Readiness),
       RefreshRequest: input(RefreshRequest),
+      ReleaseManifest: output(ReleaseManifest),
       RevokeRequest: input(RevokeRequest),
       SetPasswordRequest: input(SetPasswordRequest),
       StripeEvent: input(StripeEvent),
@@ -71,6 +74,6 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
       VpsEvent: output(VpsEvent),
       VpsResource: output(VpsResource),
     },
-    operations: [...IDENTITY_OPERATIONS, ...BOX_OPERATIONS, ...SERVICE_OPERATIONS],
+    operations: [...IDENTITY_OPERATIONS, ...BOX_OPERATIONS, ...RELEASE_OPERATIONS, ...SERVICE_OPERATIONS],
   });
 }

@@ -20,6 +20,7 @@ const complete = {
   CLOUDFLARE_ZONE_ID: '0123456789abcdef0123456789abcdef',
   ANTHROPIC_API_KEY: 'anthropic-secret',
   PULUMI_CONFIG_PASSPHRASE: 'passphrase-secret',
+  RELEASES_PUBLIC_KEY: 'RWQSpxsCSKdZs8qlVx1A4CNrvjllNy99yWQeQnhZTvwGi3gniGuovIXb',
   SPOQ_ENV: 'production',
 };
 
@@ -105,6 +106,17 @@ describe('loadConfig', () => {
       BOX_URL_TEMPLATE: 'is not https, and SPOQ_ENV is production',
       GITHUB_URL: 'is not https, and SPOQ_ENV is production',
       STRIPE_API_URL: 'points to this machine, and SPOQ_ENV is production',
+    });
+  });
+
+  it('wants to know in production whose releases count, and a key that is one everywhere', () => {
+    expect(faultsOf({ ...complete, RELEASES_PUBLIC_KEY: undefined })).to.deep.equal({
+      RELEASES_PUBLIC_KEY: 'is not set, and SPOQ_ENV is production',
+    });
+    const unset = { ...complete, SPOQ_ENV: 'sandbox', RELEASES_PUBLIC_KEY: undefined };
+    expect(faultsOf(unset)).to.deep.equal({});
+    expect(faultsOf({ ...unset, RELEASES_PUBLIC_KEY: 'RWQ=' })).to.deep.equal({
+      RELEASES_PUBLIC_KEY: 'is not a public key of minisign',
     });
   });
 

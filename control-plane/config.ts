@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { parsePublicKey } from '../contract/minisign.ts';
 import { isLocalhostName, isLoopbackName } from '../contract/loopback.ts';
 import { PROVIDERS } from '../contract/vps.ts';
 
@@ -55,6 +56,14 @@ const pemFile = text.transform((file, context) => {
   }
 });
 
+function isPublicKey(value: string): boolean {
+  try {
+    return parsePublicKey(value).text === value;
+  } catch {
+    return false;
+  }
+}
+
 const Environment = z.object({
   SPOQ_ENV: z.enum(['sandbox', 'production']).default('sandbox'),
   DATABASE_URL: text
@@ -77,6 +86,7 @@ const Environment = z.object({
     .transform((v) => new Secret(v)),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   RELEASES_DIR: text.default('dist/release'),
+  RELEASES_PUBLIC_KEY: text.refine(isPublicKey, 'is not a public key of minisign').optional(),
   GITHUB_CLIENT_ID: text,
   GITHUB_CLIENT_SECRET: secret,
   GITHUB_REDIRECT_URI: url.optional(),
@@ -199,5 +209,7 @@ function productionFaults(given: Record<string, string | undefined>): { name: st
     faults.push({ name: 'BOX_URL_TEMPLATE', message: 'is not https, and SPOQ_ENV is production' });
   if (given['BOX_DOMAIN'] !== undefined && isLocalhostName(given['BOX_DOMAIN']))
     faults.push({ name: 'BOX_DOMAIN', message: 'is a .localhost name, and SPOQ_ENV is production' });
+  if (given['RELEASES_PUBLIC_KEY'] === undefined)
+    faults.push({ name: 'RELEASES_PUBLIC_KEY', message: 'is not set, and SPOQ_ENV is production' });
   return faults;
 }

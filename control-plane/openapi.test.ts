@@ -7,13 +7,15 @@ import { createRouters } from './app.ts';
 import { createBoxWorld, type BoxWorld } from './testing/box-world.ts';
 import { Browser } from './testing/browser.ts';
 import { createConformance, listOperations, type DocumentedOperation } from './testing/conformance.ts';
-import { BOX_CALLS, makeReleases } from './testing/openapi-box-calls.ts';
+import { BOX_CALLS } from './testing/openapi-box-calls.ts';
 import { IDENTITY_CALLS } from './testing/openapi-identity-calls.ts';
+import { RELEASE_CALLS } from './testing/openapi-release-calls.ts';
 import { SERVICE_CALLS } from './testing/openapi-service-calls.ts';
 import type { Calls, CallContext, Send } from './testing/openapi-calls.ts';
+import { makeReleases } from './testing/releases.ts';
 
 const DOCUMENT = buildControlPlaneDocument('http://127.0.0.1', '0.0.0');
-const CALLS: Calls = { ...IDENTITY_CALLS, ...BOX_CALLS, ...SERVICE_CALLS };
+const CALLS: Calls = { ...IDENTITY_CALLS, ...BOX_CALLS, ...RELEASE_CALLS, ...SERVICE_CALLS };
 
 describe('OpenAPI', () => {
   let world: BoxWorld;
@@ -23,7 +25,7 @@ describe('OpenAPI', () => {
 
   before(async function () {
     this.timeout(60_000);
-    releases = makeReleases();
+    releases = await makeReleases();
     world = await createBoxWorld({ METRICS_TOKEN: 'metrics-token', RELEASES_DIR: releases });
     const browser = await world.cp.signIn();
     const { id: userId } = await world.database.db('users').first('id');

@@ -25,7 +25,7 @@ export async function startWorkerProcess(config: Config, engine: Engine): Promis
     ...createDeps(config, 'worker'),
     engine,
     buildSpec: (box: UserVpsRow, { bootToken, version }: BuildSpecOptions = {}) =>
-      buildBoxSpec(deps, box, { release: chooseBoxRelease(config.RELEASES_DIR, box, version), bootToken }),
+      buildBoxSpec(deps, box, { release: chooseBoxRelease(config, box, version), bootToken }),
   };
   let worker: Worker | undefined;
   let listening: Listening | undefined;

@@ -83,7 +83,5 @@ function findRebootTime({ provider, region }: Pick<BoxRow, 'provider' | 'region'
 
 /** Files of a version lie below its name and never change there. */
 function describeRelease(url: string, release: BoxRelease | undefined) {
-  if (release === undefined) return { base_url: url };
-  const { version, sha256 } = release;
-  return { base_url: version === undefined ? url : `${url}/${version}`, version, sha256 };
+  return release === undefined ? { base_url: url } : { base_url: `${url}/${release.version}`, ...release };
 }

@@ -12,7 +12,7 @@ export function createOperatorDeps(config: Config, env: Record<string, string | 
     ...createDeps(config, 'web'),
     engine: createEngine({ env: createEngineEnvironment(config, env) }),
     buildSpec: (box, { bootToken, version } = {}) =>
-      buildBoxSpec(deps, box, { release: chooseBoxRelease(config.RELEASES_DIR, box, version), bootToken }),
+      buildBoxSpec(deps, box, { release: chooseBoxRelease(config, box, version), bootToken }),
   };
   return deps;
 }

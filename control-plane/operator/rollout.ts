@@ -50,11 +50,11 @@ async function loadView({ db }: WorkerDeps): Promise<RolloutView> {
 }
 
 function readRequest({ config }: WorkerDeps, flags: RolloutFlags): RolloutRequest {
-  const release = findBoxRelease(config.RELEASES_DIR, flags.version);
+  const release = findBoxRelease(config, flags.version);
   const version = release?.version;
   if (version === undefined)
     throw new SpoqError('not_found', {
-      detail: `RELEASES_DIR has no release${flags.version === undefined ? ' with a version' : ` ${flags.version}`}.`,
+      detail: `RELEASES_DIR has no release${flags.version === undefined ? '' : ` ${flags.version}`}.`,
       next: 'Make one with `npm run release`, or name one that is there.',
     });
   if (!Object.keys(release?.sha256 ?? {}).some((name) => name.startsWith('conductor-linux-')))

@@ -1,6 +1,3 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Stripe } from 'stripe';
 import { openBootToken } from '../commands/open-boot-token.ts';
 import { GOOD_PASSWORD } from './box-world.ts';
@@ -10,14 +7,6 @@ import { exhaust, OWN_PAGE, type CallContext, type Calls, type Send } from './op
 const form = (fields: Record<string, string>) => new URLSearchParams(fields);
 const JSON_PAGE = { 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' };
 const STREAM = { accept: 'text/event-stream' };
-
-/** A folder with one release in it. */
-export function makeReleases(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'spoq-releases-'));
-  writeFileSync(join(folder, 'spoq-linux-amd64'), Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0xff]));
-  writeFileSync(join(folder, 'SHA256SUMS'), `${'0'.repeat(64)}  spoq-linux-amd64\n`);
-  return folder;
-}
 
 /** What every form of a page is refused for: another site, another content type, a field that is missing, too often. */
 async function sendFaults(
@@ -147,18 +136,5 @@ export const BOX_CALLS: Calls = {
     await send({ body: 'x', headers: { ...headers, 'content-type': 'text/plain' } });
     await exhaust(database, 'boot-report:127.0.0.1');
     await send({ body: form({}), headers });
-  },
-  async getInstaller(send) {
-    await send();
-  },
-  async getRelease(send) {
-    await send({ path: '/releases/SHA256SUMS' });
-    const path = '/releases/spoq-linux-amd64';
-    const answer = await send({ path });
-    // fetch would add `Cache-Control: no-cache` to a question for changes.
-    const known = { 'if-none-match': answer.headers.get('etag') ?? '', 'cache-control': 'max-age=0' };
-    await send({ path, headers: known });
-    await send({ path: '/releases/..%2Fpackage.json' });
-    await send({ path: '/releases/nothing' });
   },
 };
