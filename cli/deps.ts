@@ -17,6 +17,13 @@ export interface Input {
   close(): void;
 }
 
+/** This very program as a file. */
+export interface Executable {
+  path: string;
+  /** The key whose releases it trusts, which was compiled into it. */
+  publicKey: string;
+}
+
 /** Everything that a command may touch outside of itself. */
 export interface CliDeps {
   stdout: Output;
@@ -24,6 +31,10 @@ export interface CliDeps {
   stdin: Input;
   env: Readonly<Record<string, string | undefined>>;
   platform: string;
+  /** The processor, as Node calls it: x64, arm64. */
+  arch: string;
+  /** This program where it was compiled; nothing where its sources are run. */
+  executable?: Executable;
   /** Name of this computer, shown on the verify page. */
   hostname: string;
   cwd: string;

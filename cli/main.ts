@@ -1,4 +1,8 @@
+import type { Executable } from './deps.ts';
 import { VERSION } from './version.ts';
+
+/** Put in its place when the program is compiled (tools/build-release.ts). */
+declare const SPOQ_RELEASE_PUBLIC_KEY: string;
 
 const SIGNAL_EXITS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type StopSignal = keyof typeof SIGNAL_EXITS;
@@ -58,6 +62,8 @@ async function run(): Promise<number> {
       stdin: streams.createInput(process.stdin),
       env: process.env,
       platform: process.platform,
+      arch: process.arch,
+      executable: findExecutable(),
       hostname: hostname(),
       cwd: process.cwd(),
       homeFolder: homedir(),
@@ -73,4 +79,9 @@ async function run(): Promise<number> {
   // `spoq ask … | head -1`: the reader has what it wanted.
   if (isReaderGone) return 0;
   return stoppedBy === undefined ? code : SIGNAL_EXITS[stoppedBy];
+}
+
+function findExecutable(): Executable | undefined {
+  if (typeof SPOQ_RELEASE_PUBLIC_KEY === 'undefined') return undefined;
+  return { path: process.execPath, publicKey: SPOQ_RELEASE_PUBLIC_KEY };
 }

@@ -1,6 +1,8 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { SpoqError } from '../contract/errors.ts';
+import type { Shell } from './commands/completion.ts';
 import type { CliDeps } from './deps.ts';
+import { ENVIRONMENT, EXAMPLES } from './help-texts.ts';
 import { fitOutputs } from './terminal/fit.ts';
 import { reportError } from './terminal/report-error.ts';
 import { VERSION } from './version.ts';
@@ -8,47 +10,6 @@ import { VERSION } from './version.ts';
 const DEFAULT_BUDGET = 60_000;
 /** More can't fit into the 4 MiB that a box takes. */
 const MAX_BUDGET = 1_000_000;
-
-const EXAMPLES = {
-  spoq: `Examples:
-  $ spoq init                                 sign this computer in
-  $ spoq ask "what does this project do?"     ask about the repository you are in
-  $ git diff | spoq ask "review this"         ask about what another program prints
-  $ spoq status                               how your box is
-`,
-  init: `Examples:
-  $ spoq init
-  $ spoq init --no-browser                    only print the address, e.g. over SSH
-  $ spoq init --force                         sign in again, or as somebody else
-`,
-  ask: `Examples:
-  $ spoq ask "explain this function" @src/parse.ts
-  $ spoq ask "what is wrong in @src/ and @notes.md?"
-  $ npm test 2>&1 | spoq ask "why does this fail?"
-  $ spoq ask --dry-run "where is the retry?"  list what would be sent, and send nothing
-  $ spoq ask --json "…" | jq -r 'select(.type == "text").text'
-
-From a git repository, files go along until the budget is used: those that the question
-names, then README and manifests, then near and small ones. Never sent: what .gitignore or
-.spoqignore name, binaries, files over 256 kB, and what looks secret (.env, keys, tokens).
-`,
-  status: `Examples:
-  $ spoq status
-  $ spoq status --json | jq .box.version
-`,
-  logout: `Examples:
-  $ spoq logout
-`,
-};
-
-const ENVIRONMENT = `
-Environment:
-  SPOQ_URL   the control plane, if it isn't https://spoq.dev
-  SPOQ_HOME  where the sign-in is kept, if it isn't ~/.spoq
-  NO_COLOR   plain text
-
-Exit codes: 0 done, 1 failed, 4 not signed in, 64 wrong usage, 69 box or service cannot be reached,
-74 a file here cannot be used, 77 not allowed, 130 stopped by Ctrl-C`;
 
 /** Runs one command line (without the program's own name). Returns the exit code; everything else happens through `deps`. */
 export async function runCli(outside: CliDeps, args: string[]): Promise<number> {
@@ -92,6 +53,9 @@ function createProgram(deps: CliDeps, outside: CliDeps, print: (text: string) =>
   addAsk({ ...deps, stdout: outside.stdout }, program);
   addStatus(deps, program);
   addLogout(deps, program);
+  addUpgrade(deps, program);
+  addUninstall(deps, program);
+  addCompletion(outside, program); // a script, which nobody may break into lines
   return program;
 }
 
@@ -144,6 +108,35 @@ function addLogout(deps: CliDeps, program: Command): void {
     const { runLogout } = await import('./commands/logout.ts');
     await runLogout(deps, { json });
   });
+}
+
+function addUpgrade(deps: CliDeps, program: Command): void {
+  addCommand(program, 'upgrade', 'replace this program by the newest one')
+    .option('--check', 'only tell whether there is a newer one')
+    .option('--force', 'also the same one again, or an older one')
+    .action(async ({ json = false, check = false, force = false }: JsonFlag & { check?: boolean; force?: boolean }) => {
+      const { runUpgrade } = await import('./commands/upgrade.ts');
+      await runUpgrade(deps, { json, check, force });
+    });
+}
+
+function addUninstall(deps: CliDeps, program: Command): void {
+  addCommand(program, 'uninstall', 'remove this program')
+    .option('--purge', 'sign out and remove the sign-in as well')
+    .action(async ({ json = false, purge = false }: JsonFlag & { purge?: boolean }) => {
+      const { runUninstall } = await import('./commands/uninstall.ts');
+      await runUninstall(deps, { json, purge });
+    });
+}
+
+function addCompletion(deps: CliDeps, program: Command): void {
+  addCommand(program, 'completion', 'print what a shell needs to complete commands')
+    .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: Shell, { json = false }: JsonFlag) => {
+      const { runCompletion } = await import('./commands/completion.ts');
+      const { describeCommands } = await import('./completion/describe-commands.ts');
+      await runCompletion(deps, shell, describeCommands(program), { json });
+    });
 }
 
 function addCommand(program: Command, name: keyof typeof EXAMPLES, description: string): Command {

@@ -22,23 +22,29 @@ export async function runLogout(deps: CliDeps, options: LogoutOptions): Promise<
   const found = await loadOrBroken(path);
   if (found === undefined)
     return say(deps, options, { signed_out: false, revoked: false }, 'This computer is not signed in.');
+  const revoked = await signOut(deps, options);
+  return say(
+    deps,
+    options,
+    { signed_out: true, revoked },
+    `Signed out. ${showPath(path, deps.homeFolder)} was removed.`,
+  );
+}
+
+/** Revokes the sign-in and removes its file, whatever the control plane says. Answers whether it was revoked; talks on stderr. */
+export async function signOut(deps: CliDeps, options: { json: boolean }): Promise<boolean> {
+  const path = findCredentialsPath(deps);
   return withFileLock(path, async () => {
     // Read again under the lock: a refresh that ran meanwhile has replaced the token.
     const present = await loadOrBroken(path);
     const failure = present === undefined || present === 'broken' ? undefined : await revoke(deps, present);
     await deleteCredentials(path);
-    const revoked = failure === undefined && present !== 'broken';
     if (failure !== undefined && !options.json) {
       await deps.stderr.write(
         `The sign-in was not revoked: ${failure.detail ?? failure.title}\nIt ends by itself after 30 days without use.\n`,
       );
     }
-    return say(
-      deps,
-      options,
-      { signed_out: true, revoked },
-      `Signed out. ${showPath(path, deps.homeFolder)} was removed.`,
-    );
+    return failure === undefined && present !== 'broken';
   });
 }
 

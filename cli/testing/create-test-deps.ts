@@ -15,7 +15,7 @@ export interface TestDeps extends CliDeps {
 }
 
 export interface TestDepsOptions extends Partial<
-  Pick<CliDeps, 'env' | 'cwd' | 'homeFolder' | 'platform' | 'now' | 'http' | 'sleep'>
+  Pick<CliDeps, 'env' | 'cwd' | 'homeFolder' | 'platform' | 'executable' | 'now' | 'http' | 'sleep'>
 > {
   tty?: boolean;
   columns?: number;
@@ -43,6 +43,8 @@ export function createTestDeps(options: TestDepsOptions = {}): TestDeps {
     },
     env: { PATH: process.env.PATH, SPOQ_VPS_MARKER: '/nonexistent/vps.marker', ...options.env },
     platform: options.platform ?? 'linux',
+    arch: 'x64',
+    executable: options.executable,
     hostname: 'test-laptop',
     cwd: options.cwd ?? '/',
     homeFolder: options.homeFolder ?? '/nonexistent/home',

@@ -1,0 +1,58 @@
+/** What `--help` begins with. */
+export const EXAMPLES = {
+  spoq: `Examples:
+  $ spoq init                                 sign this computer in
+  $ spoq ask "what does this project do?"     ask about the repository you are in
+  $ git diff | spoq ask "review this"         ask about what another program prints
+  $ spoq status                               how your box is
+`,
+  init: `Examples:
+  $ spoq init
+  $ spoq init --no-browser                    only print the address, e.g. over SSH
+  $ spoq init --force                         sign in again, or as somebody else
+`,
+  ask: `Examples:
+  $ spoq ask "explain this function" @src/parse.ts
+  $ spoq ask "what is wrong in @src/ and @notes.md?"
+  $ npm test 2>&1 | spoq ask "why does this fail?"
+  $ spoq ask --dry-run "where is the retry?"  list what would be sent, and send nothing
+  $ spoq ask --json "…" | jq -r 'select(.type == "text").text'
+
+From a git repository, files go along until the budget is used: those that the question
+names, then README and manifests, then near and small ones. Never sent: what .gitignore or
+.spoqignore name, binaries, files over 256 kB, and what looks secret (.env, keys, tokens).
+`,
+  status: `Examples:
+  $ spoq status
+  $ spoq status --json | jq .box.version
+`,
+  logout: `Examples:
+  $ spoq logout
+`,
+  upgrade: `Examples:
+  $ spoq upgrade
+  $ spoq upgrade --check                      only tell whether there is a newer one
+  $ spoq upgrade --force                      also go back to an older one
+
+What is downloaded must be signed with the key that this spoq knows, and has to run here
+before it takes the place of this one.
+`,
+  uninstall: `Examples:
+  $ spoq uninstall
+  $ spoq uninstall --purge                    sign out as well
+`,
+  completion: `Examples:
+  $ source <(spoq completion bash)            in ~/.bashrc; for zsh likewise, after compinit
+  $ spoq completion fish > ~/.config/fish/completions/spoq.fish
+`,
+};
+
+/** What `spoq --help` ends with. */
+export const ENVIRONMENT = `
+Environment:
+  SPOQ_URL   the control plane, if it isn't https://spoq.dev
+  SPOQ_HOME  where the sign-in is kept, if it isn't ~/.spoq
+  NO_COLOR   plain text
+
+Exit codes: 0 done, 1 failed, 4 not signed in, 64 wrong usage, 69 box or service cannot be reached,
+74 a file here cannot be used, 77 not allowed, 130 stopped by Ctrl-C`;
