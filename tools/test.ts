@@ -6,6 +6,7 @@ import { POSTGRES_VARIABLE, startTestPostgres } from '../test/harness/database.t
 import type { Counts } from '../test/harness/reporter.ts';
 import { runChecks } from './checks.ts';
 import { ensureChromium } from './chromium.ts';
+import { prepareInstallTests } from './install-trees.ts';
 import { chooseMachines, parseMachineKind } from './machines.ts';
 import { prepare } from './prepare.ts';
 import { runCommand } from './run-command.ts';
@@ -91,6 +92,7 @@ async function setUp(context: ToolContext): Promise<NodeJS.ProcessEnv> {
   const { root, env, terminal, signal } = context;
   const prepared = await prepare({ root, env, terminal, signal });
   const chromium = await ensureChromium(env, terminal, signal);
+  await prepareInstallTests({ env, terminal, signal });
   const postgres = await terminal.step('Postgres', startTestPostgres);
   context.onEnd(postgres.stop);
   return {
