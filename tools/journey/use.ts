@@ -33,7 +33,9 @@ export const USE: readonly Step<World>[] = [
       mkdirSync(world.repository, { recursive: true });
       const version = await world.runSpoq(['--version']);
       check(version.code === 0, `the installed spoq ended with ${version.code}: ${version.stderr}`);
-      return `spoq ${version.stdout.trim()}, checked against SHA256SUMS`;
+      const checked = /^Checked: (.*)$/m.exec(result.stdout)?.[1];
+      check(checked !== undefined, `install.sh does not say what it checked: ${result.stdout}`);
+      return `spoq ${version.stdout.trim()}; ${checked}`;
     },
   },
   {
