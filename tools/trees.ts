@@ -49,7 +49,9 @@ async function fill(place: string, make: (folder: string) => Promise<void>): Pro
 
 /** A PATH with the folders of programs for administrators, which people's don't always have. */
 export function withSystemFolders(searchPath: string | undefined): string {
-  return `${searchPath ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`;
+  return [...(searchPath ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']
+    .filter((dir) => dir !== '')
+    .join(':');
 }
 
 /** Why no Debian tree can be made on this machine; undefined where one can. */
