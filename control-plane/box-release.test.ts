@@ -32,6 +32,11 @@ describe('the release of a box', () => {
     for (const odd of ['../1.1.0', '1.1', '', '1.1.0/']) expect(findBoxRelease(source, odd), odd).to.equal(undefined);
   });
 
+  it('is none that was signed as another version', async () => {
+    await release('1.1.0', '1.3.0');
+    expect(findBoxRelease(source, '1.3.0')).to.equal(undefined);
+  });
+
   it('is none that was changed after it was signed', () => {
     writeFileSync(join(source.RELEASES_DIR, '1.1.0', 'SHA256SUMS'), `${'0'.repeat(64)}  conductor-linux-amd64\n`);
     expect(() => findBoxRelease(source, '1.1.0')).to.throw('SHA256SUMS is not what was signed.');

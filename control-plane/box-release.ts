@@ -24,7 +24,8 @@ export function findBoxRelease(source: ReleaseSource, version?: string): BoxRele
     version === undefined || newest?.version === version
       ? newest
       : loadRelease({ ...source, RELEASES_DIR: join(source.RELEASES_DIR, version) });
-  if (release === undefined) return undefined;
+  // What was signed as another version doesn't become this one by where it lies.
+  if (release === undefined || (version !== undefined && release.version !== version)) return undefined;
   const sha256 = Object.fromEntries(Object.entries(release.digests).filter(([name]) => FOR_BOXES.test(name)));
   return { version: release.version, sha256 };
 }

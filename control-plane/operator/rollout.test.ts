@@ -1,37 +1,43 @@
 import { expect } from 'chai';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestDatabase, type TestDatabase } from '../../test/harness/database.ts';
 import { installQueues } from '../jobs/queues.ts';
 import { createTestEnvironment } from '../testing/environment.ts';
+import { makeRelease, makeReleaseKey } from '../testing/releases.ts';
 import { runOperator } from './run-operator.ts';
 
 describe('operator rollout', function () {
   this.timeout(60_000);
   let database: TestDatabase;
   let env: Record<string, string>;
-  const releases = mkdtempSync(join(tmpdir(), 'spoq-releases-'));
+  const folder = mkdtempSync(join(tmpdir(), 'spoq-releases-'));
+  const releases = join(folder, 'releases');
+  const key = makeReleaseKey(folder);
   before(async () => {
     database = await createTestDatabase();
     await installQueues(database.url);
-    env = { ...createTestEnvironment(database.url), RELEASES_DIR: releases, LOG_LEVEL: 'silent' };
-    writeRelease('', '1.3.0');
-    writeRelease('1.2.0', '1.2.0');
+    env = {
+      ...createTestEnvironment(database.url),
+      RELEASES_DIR: releases,
+      RELEASES_PUBLIC_KEY: key.publicKey.text,
+      LOG_LEVEL: 'silent',
+    };
+    await writeRelease('1.2.0', '1.2.0');
+    await writeRelease('', '1.3.0');
     for (let index = 1; index <= 10; index += 1) await createBox(index, 'ready');
     await createBox(11, 'failed');
   });
   after(async () => {
     await database?.close();
-    rmSync(releases, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   });
 
-  function writeRelease(folder: string, version: string): void {
-    mkdirSync(join(releases, folder), { recursive: true });
-    const sums = ['conductor-linux-amd64', 'spoq-linux-amd64'].map((name) => `${'0'.repeat(64)}  ${name}\n`);
-    writeFileSync(join(releases, folder, 'SHA256SUMS'), sums.join(''));
-    writeFileSync(join(releases, folder, 'manifest.json'), JSON.stringify({ version }));
+  async function writeRelease(folder: string, version: string): Promise<void> {
+    const files = { 'conductor-linux-amd64': version, 'spoq-linux-amd64': version };
+    await makeRelease(join(releases, folder), { files, key, version });
   }
   async function createBox(index: number, status: string): Promise<void> {
     const id = randomUUID();

@@ -1,14 +1,16 @@
 import { expect } from 'chai';
-import { createHash } from 'node:crypto';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import type { ReleaseManifest } from '../../contract/release.ts';
 import { issueAccessToken } from '../../control-plane/commands/issue-access-token.ts';
 import type { UserVpsRow } from '../../control-plane/db/user-vps.ts';
 import { runOperator } from '../../control-plane/operator/run-operator.ts';
 import type { RolloutView } from '../../control-plane/operator/print-rollout.ts';
 import { buildRelease, hostTarget } from '../../tools/build-release.ts';
+import { loadReleaseKey } from '../../tools/release-key.ts';
+import { sealRelease } from '../../tools/seal-release.ts';
 import type { TemporaryRun } from '../../tools/temporary-run.ts';
 import { parseEvents } from '../harness/events.ts';
 import { openFrontDoor, type FrontDoor } from '../harness/front-door.ts';
@@ -33,13 +35,14 @@ describe('a rollout over ten machines that boot', function () {
   let side: OperatorSide;
   let door: FrontDoor;
   let boxes: UserVpsRow[];
+  let present: ReleaseManifest;
 
   before(async function () {
     if (machines.limit < BOXES) {
       process.stderr.write(`This computer has room for ${machines.limit} machines: the rollout over ten is skipped.\n`);
       return this.skip();
     }
-    await release(PRESENT, '');
+    present = await release(PRESENT, '');
     const variables = { RELEASES_DIR: releases, WORKER_CONCURRENCY: '3', PROVISION_DEADLINE_SECONDS: '600' };
     run = await startTestSpoq(variables, machines);
     side = await openOperatorSide(run);
@@ -61,7 +64,7 @@ describe('a rollout over ten machines that boot', function () {
   });
 
   /** Compiles a release of this clone that says it is `version`, into a folder of RELEASES_DIR. */
-  async function release(version: string, folder = version): Promise<void> {
+  async function release(version: string, folder = version): Promise<ReleaseManifest> {
     const root = path.join(releases, `.sources-${version}`);
     for (const part of ['cli', 'conductor', 'contract'])
       cpSync(path.join(ROOT, part), path.join(root, part), { recursive: true });
@@ -70,19 +73,17 @@ describe('a rollout over ten machines that boot', function () {
     writeFileSync(path.join(root, 'package.json'), JSON.stringify({ ...manifest, version }));
     const out = path.join(releases, folder);
     mkdirSync(out, { recursive: true });
-    await buildRelease(out, [hostTarget()], { root, env: process.env, onProgress: () => {} });
-    seal(out, version);
+    return (await buildRelease(out, [hostTarget()], { root, env: process.env, onProgress: () => {} })).manifest;
   }
-  function seal(out: string, version: string): void {
-    const names = ['conductor', 'spoq'].map(
-      (program) => `${program}-linux-${process.arch === 'x64' ? 'amd64' : 'arm64'}`,
-    );
-    const digest = (name: string) =>
-      createHash('sha256')
-        .update(readFileSync(path.join(out, name)))
-        .digest('hex');
-    writeFileSync(path.join(out, 'SHA256SUMS'), names.map((name) => `${digest(name)}  ${name}\n`).join(''));
-    writeFileSync(path.join(out, 'manifest.json'), JSON.stringify({ version }));
+  /** A release whose conductor is deaf, signed as any other. */
+  async function releaseDeaf({ files }: ReleaseManifest): Promise<void> {
+    const out = path.join(releases, BROKEN);
+    mkdirSync(out, { recursive: true });
+    for (const { name, program } of files) {
+      if (program === 'spoq') cpSync(path.join(releases, name), path.join(out, name));
+      else writeFileSync(path.join(out, name), DEAF);
+    }
+    await sealRelease(out, { version: BROKEN, builtAt: 0, key: loadReleaseKey(process.env), files });
   }
 
   async function rollout(...argv: string[]): Promise<RolloutView> {
@@ -111,12 +112,7 @@ describe('a rollout over ten machines that boot', function () {
 
   it('stops after the first wave when the conductor is not well: all ten serve, and the old version is back', async () => {
     expect(await versions()).to.deep.equal(Array(BOXES).fill(PRESENT));
-    cpSync(path.join(releases, `spoq-linux-amd64`), path.join(releases, BROKEN, 'spoq-linux-amd64'));
-    const deaf = path.join(releases, BROKEN, 'conductor-linux-amd64');
-    writeFileSync(deaf, DEAF);
-    chmodSync(deaf, 0o755);
-    seal(path.join(releases, BROKEN), BROKEN);
-
+    await releaseDeaf(present);
     await rollout('start', '--version', BROKEN, '--yes');
     const { state, boxes: places } = await untilEnded();
     expect(state).to.equal('failed');
@@ -149,16 +145,16 @@ describe('a rollout over ten machines that boot', function () {
     const whole = text(answer).then((said) => ({ said, at: Date.now() }));
 
     let seen: string[] = [];
-    let watching = true;
+    const watch = new AbortController();
     const watched = (async () => {
-      while (watching) seen.push(await door.version(box.hostname));
+      while (!watch.signal.aborted) seen.push(await door.version(box.hostname));
     })();
     await rollout('start', '--version', NEXT, '--wave', '100%', '--yes');
     const view = await untilEnded();
-    watching = false;
+    watch.abort();
     await watched;
 
-    expect(view.boxes.map((place) => [place.state, place.reason])).to.deep.equal(Array(BOXES).fill(['done', null]));
+    expect(view.boxes.map(({ state, reason }) => reason ?? state)).to.deep.equal(Array(BOXES).fill('done'));
     expect(await versions()).to.deep.equal(Array(BOXES).fill(NEXT));
     const { said, at } = await whole;
     const events = parseEvents(said).map(({ event }) => event);
