@@ -10,7 +10,7 @@ import { createCredentials, writeCredentials } from '../testing/sign-in.ts';
 import { createTemporaryFolder } from '../testing/temporary-folder.ts';
 import type { TemporaryFolder } from '../testing/temporary-folder.ts';
 
-const LAST = "Your box goes on. If you wrote PATH or completion lines into your shell's files, remove them there.\n";
+const LAST = 'Your box goes on. PATH and completion lines that you wrote are left to you.\n';
 
 describe('spoq uninstall', () => {
   let folder: TemporaryFolder;

@@ -47,7 +47,7 @@ export async function runUninstall(deps: CliDeps, options: UninstallOptions): Pr
   const kept = hasSignIn && !purge ? `Kept: your sign-in in ${shown}. Delete that file if you don't come back.\n` : '';
   const signedOut = purge ? `Signed out. ${shown} was removed.\n` : '';
   return deps.stdout.write(
-    `${signedOut}Removed ${path}.\n${kept}Your box goes on. If you wrote PATH or completion lines into your shell's files, remove them there.\n`,
+    `${signedOut}Removed ${path}.\n${kept}Your box goes on. PATH and completion lines that you wrote are left to you.\n`,
   );
 }
 
