@@ -51,11 +51,15 @@ export async function startAcme({ pebble, tree, folder, host, log }: AcmeOptions
   };
   const configFile = join(folder, 'pebble.json');
   writeFileSync(configFile, JSON.stringify({ pebble: config }));
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', pebble, '-config', configFile, '-dnsserver', `${host}:53`], {
-    // Its pauses and random refusals are for those who test clients of ACME.
-    env: { PATH: process.env['PATH'], PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '0' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    '/usr/bin/setpriv',
+    ['--pdeathsig', 'KILL', pebble, '-config', configFile, '-dnsserver', `${host}:53`],
+    {
+      // Its pauses and random refusals are for those who test clients of ACME.
+      env: { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '0' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => log.debug({ pebble: text.trim() }, 'acme'));
   const close = (): Promise<void> => end(child);

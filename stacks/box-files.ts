@@ -61,10 +61,9 @@ export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates)
 /** For a certificate authority other than Caddy's own choice. The Caddyfile imports whatever is in that folder. */
 function listAcmeFiles({ acme }: BoxSpec): BoxFile[] {
   if (acme === undefined) return [];
-  const trusted = acme.ca_pem === undefined ? '' : `\t\ttrusted_roots ${ACME_CA_PATH}\n`;
-  const issuer = `tls {\n\tissuer acme {\n\t\tdir ${acme.directory_url}\n${trusted}\t}\n}\n`;
+  const trusted = acme.ca_pem === undefined ? '' : `trusted_roots ${ACME_CA_PATH}\n`;
   return [
-    { path: '/etc/caddy/tls.d/acme.conf', mode: '0644', content: issuer },
+    { path: '/etc/caddy/acme.d/directory.conf', mode: '0644', content: `dir ${acme.directory_url}\n${trusted}` },
     ...(acme.ca_pem === undefined ? [] : [{ path: ACME_CA_PATH, mode: '0644', content: acme.ca_pem }]),
   ];
 }

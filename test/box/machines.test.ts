@@ -12,8 +12,8 @@ import { isRunning } from '../harness/processes.ts';
 import { bootedMachines, execInside, lookInside } from '../harness/machines.ts';
 import { waitFor } from '../harness/wait.ts';
 
-const USER_DATA = '#cloud-config\n{"hostname":"alice","runcmd":["touch /root/ran"]}\n';
-const SCRIPT = '#!/bin/bash\necho said by the script\ntouch /root/ran\n';
+const USER_DATA = '#cloud-config\n{"hostname":"alice","runcmd":["touch /var/ran"]}\n';
+const SCRIPT = '#!/bin/bash\necho said by the script\ntouch /var/ran\n';
 const BOOT_MS = 60_000;
 
 describe('machines that boot', function () {
@@ -43,11 +43,7 @@ describe('machines that boot', function () {
   const find = (id: string) => sandbox.machines.list().find((machine) => machine.id === id);
   const awaitScript = async (id: string): Promise<number> => {
     const leader = await waitFor(`${id} to boot`, () => sandbox.machines.findLeader(id), BOOT_MS);
-    await waitFor(
-      `${id} to be set up`,
-      async () => (await execInside(leader, 'test -e /root/ran')).code === 0,
-      BOOT_MS,
-    );
+    await waitFor(`${id} to be set up`, async () => (await execInside(leader, 'test -e /var/ran')).code === 0, BOOT_MS);
     return leader;
   };
 
@@ -111,18 +107,29 @@ describe('machines that boot', function () {
 
   it('keep their disk when they are switched off, and lose it when they are installed anew', async () => {
     const { machines } = sandbox;
-    await lookInside(await awaitScript('contabo-1'), 'echo kept > /root/file');
+    await lookInside(await awaitScript('contabo-1'), 'echo kept > /var/file');
     machines.power('contabo-1', false);
     await machines.settled();
     expect([find('contabo-1')?.status, machines.findLeader('contabo-1')]).to.deep.equal(['off', undefined]);
     machines.power('contabo-1', true);
-    expect(await lookInside(await awaitScript('contabo-1'), 'cat /root/file')).to.equal('kept');
+    expect(await lookInside(await awaitScript('contabo-1'), 'cat /var/file')).to.equal('kept');
     machines.reinstall('contabo-1', undefined);
     machines.power('contabo-1', true);
     await machines.settled();
     const leader = await waitFor('the bare system', () => machines.findLeader('contabo-1'), BOOT_MS);
     await waitFor('it to be up', () => find('contabo-1')?.status === 'running', BOOT_MS);
-    expect(await lookInside(leader, 'ls -A /root')).to.not.match(/^(file|ran)$/m);
+    expect(await lookInside(leader, 'ls -A /var')).to.not.match(/^(file|ran)$/m);
+  });
+
+  it('boot again when the system inside wants to', async () => {
+    const leader = await awaitScript('hostinger-1');
+    await execInside(leader, 'systemctl reboot');
+    await waitFor('another first process', () => {
+      const now = sandbox.machines.findLeader('hostinger-1');
+      return now !== undefined && now !== leader;
+    });
+    expect(await lookInside(await awaitScript('hostinger-1'), 'cat /post_install.log')).to.equal('said by the script');
+    expect(find('hostinger-1')?.console).to.include('hostinger-1: it has ended to boot again');
   });
 
   it('notice when the system inside powers itself off', async () => {

@@ -35,8 +35,8 @@ in_tree apt-get install -qq -y --no-install-recommends \
 
 say 'ACME test server'
 mkdir -p "$folder/tools"
-in_tree sh -c 'cd /root && apt-get download -qq pebble' >/dev/null 2>&1 && dpkg-deb -x "$root"/root/pebble_*.deb "$folder/tools"
-rm -f "$root"/root/pebble_*.deb
+in_tree sh -c 'cd /var/tmp && apt-get download -qq pebble' >/dev/null 2>&1 && dpkg-deb -x "$root"/var/tmp/pebble_*.deb "$folder/tools"
+rm -f "$root"/var/tmp/pebble_*.deb
 
 say 'settings'
 sed -i 's/^# *en_US.UTF-8 /en_US.UTF-8 /' "$root/etc/locale.gen"

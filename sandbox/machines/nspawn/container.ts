@@ -1,15 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Console } from '../console.ts';
 import { endStrayProcess } from '../stray-process.ts';
 import { hasSystemd, makeCgroups, removeCgroups } from './cgroup.ts';
 import { diskOf } from './disk.ts';
+import { run } from './run.ts';
 
 /** Below the machine's folder. */
 export const PID_FILE = 'nspawn.pid';
 
+/** What nspawn ends with when the system inside has asked for a reboot (systemd's EXIT_FORCE_RESTART). */
+const REBOOT = 133;
 /** From asking the system to power off until the plug is pulled. */
 const GRACE_MS = 15_000;
 
@@ -33,8 +36,8 @@ export interface ContainerOptions {
   bridge: string;
   console: Console;
   onLine(line: string): void;
-  /** It has ended without having been asked to: the system inside powered itself off. */
-  onEnd(): void;
+  /** It has ended without having been asked to: the system inside powered itself off, or wants to boot again. */
+  onEnd(wants: 'off' | 'reboot'): void;
 }
 
 /** A booted system. */
@@ -51,6 +54,7 @@ export async function bootContainer(options: ContainerOptions): Promise<Containe
   const pidFile = join(folder, PID_FILE);
   await endStrayProcess(pidFile, folder);
   await awaitQuiet(folder);
+  await removeLink(`vb-${name}`);
   const { upper, work, root } = diskOf(folder);
   const nspawn = ['systemd-nspawn', '--quiet', '--boot', `--directory=${root}`, `--machine=${name}`, '--register=no'];
   if (!hasSystemd) nspawn.push('--keep-unit');
@@ -81,7 +85,7 @@ export async function bootContainer(options: ContainerOptions): Promise<Containe
   }).then(async () => {
     rmSync(pidFile, { force: true });
     await removeCgroups(name);
-    if (!asked) options.onEnd();
+    if (!asked) options.onEnd(child.exitCode === REBOOT ? 'reboot' : 'off');
   });
 
   const nspawnPid = (): number | undefined =>
@@ -115,6 +119,15 @@ function isFirstProcess(pid: number): boolean {
   } catch {
     return false; // it ended in this moment
   }
+}
+
+/** The host's end of a machine's cable goes away with the machine, but not always before it is wanted again. */
+async function removeLink(name: string): Promise<void> {
+  const exists = (): boolean => existsSync(`/sys/class/net/${name}`);
+  if (!exists()) return;
+  await run('ip', ['link', 'delete', name]).catch((error: unknown) => {
+    if (exists()) throw error;
+  });
 }
 
 /** Waits until a system that was killed has let go of its disk: its last process ends a moment after the one that was killed. */

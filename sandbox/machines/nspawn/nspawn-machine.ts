@@ -55,7 +55,7 @@ interface NspawnParts {
   address: string;
   console: ReturnType<typeof createConsole>;
   onLine(line: string): void;
-  onEnd(): void;
+  onEnd(wants: 'off' | 'reboot'): void;
 }
 
 interface NspawnMachineOptions {
@@ -90,9 +90,10 @@ function createNspawnMachine(options: NspawnMachineOptions): Machine {
     if (!existsSync(diskOf(folder).upper)) writeDisk(folder, { id, address, gateway, firstBoot: undefined });
     console.say(`${id}: power on`);
     const parts = { id, folder, address, console };
-    const onEnd = (): void => {
-      console.say(`${id}: it has switched itself off`);
+    const onEnd = (wants: 'off' | 'reboot'): void => {
+      console.say(`${id}: it has ${wants === 'off' ? 'switched itself off' : 'ended to boot again'}`);
       switchOff();
+      if (wants === 'reboot') void inTurn(boot).catch(() => {}); // said on the console
     };
     const onLine = (line: string): void => {
       isUp ||= UP.test(line);
