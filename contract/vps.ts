@@ -8,6 +8,10 @@ export type ProviderName = (typeof PROVIDERS)[number];
 export const VPS_STATUSES = ['pending', 'provisioning', 'ready', 'failed', 'terminated'] as const;
 export type VpsStatus = (typeof VPS_STATUSES)[number];
 
+/** What can be done to a box that is there: the column `user_vps.operation`. */
+export const OPERATIONS = ['restart', 'rebuild'] as const;
+export type OperationName = (typeof OPERATIONS)[number];
+
 /** The named steps of setting up a box, in order, with the words that a customer reads. */
 export const STEPS = {
   queued: 'Waiting for a free worker',

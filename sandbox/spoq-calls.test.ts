@@ -30,6 +30,16 @@ async function liveThrough(vendor: Vendor, sandbox: Sandbox, order: Parameters<V
   });
   expect(ready).to.include({ id, name: order.name, ipAddress: '198.51.100.10', endsAt: null });
   await waitFor('the conductor', () => sandbox.machines.findFront('198.51.100.10') ?? undefined);
+  await vendor.restart(id);
+  await waitFor('the restarted machine', async () => (await vendor.get(id))?.phase === 'ready');
+  await vendor.reinstall(id, order);
+  expect(
+    await waitFor('the machine that was installed anew', async () => {
+      const instance = await vendor.get(id);
+      return instance?.phase === 'ready' ? instance : undefined;
+    }),
+  ).to.deep.equal(ready);
+  await waitFor('its conductor', () => sandbox.machines.findFront('198.51.100.10') ?? undefined);
   await vendor.tidy(order.name);
   await vendor.wipe(id);
   await waitFor('the wiped machine', async () => (await vendor.get(id))?.phase === 'ready');

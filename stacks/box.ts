@@ -1,6 +1,6 @@
 import { DnsRecord } from '@pulumi/cloudflare/dnsRecord.js';
 import { Command } from '@pulumi/command/local/command.js';
-import { all, ComponentResource, type ComponentResourceOptions, type Output, secret } from '@pulumi/pulumi';
+import { all, ComponentResource, type ComponentResourceOptions, type Output, runtime, secret } from '@pulumi/pulumi';
 import { createConverge } from './converge.ts';
 import { renderUserData } from './render.ts';
 import { Instance, SshKey } from './resources.ts';
@@ -34,15 +34,20 @@ export class Box extends ComponentResource {
       ([hostPrivateKey, hostPublicKey, controlPublicKey]) =>
         renderUserData(spec, { hostPrivateKey, hostPublicKey, controlPublicKey }, templates),
     );
-    const { provider, region, product, image } = spec;
+    const { provider, region, product, image, operation } = spec;
+    // Only a run that somebody has asked for wishes for one: no other change of the stack may restart a machine, or wipe it.
+    const wish =
+      operation === undefined ? {} : { [operation.name === 'rebuild' ? 'install' : 'restart']: operation.number };
     const domain = spec.hostname.slice(spec.hostname.indexOf('.') + 1);
     const instance = new Instance(
       `${name}-instance`,
-      { provider, name: spec.stack, domain, region, product, image, userData: secret(userData) },
+      { provider, name: spec.stack, domain, region, product, image, userData: secret(userData), ...wish },
       // Waiting for a machine is ours to limit: PROVISION_DEADLINE_SECONDS.
       { parent: this, customTimeouts: { create: '24h', update: '24h', delete: '24h' } },
     );
 
+    // Before it is carried out a change of the machine makes everything of it unknown to the engine, its address too.
+    const address = operation !== undefined && runtime.isDryRun() ? operation.address : instance.ipAddress;
     // A name never points to an address that somebody else may have by now: the record goes before its machine does.
     const record = new DnsRecord(
       `${name}-record`,
@@ -50,7 +55,7 @@ export class Box extends ComponentResource {
         zoneId: spec.dns.zone_id,
         name: spec.hostname,
         type: 'A',
-        content: instance.ipAddress,
+        content: address,
         ttl: spec.dns.ttl_seconds,
         proxied: false,
         comment: spec.stack,
@@ -63,7 +68,7 @@ export class Box extends ComponentResource {
       {
         create: 'exec spoq-check-box',
         environment: { SPOQ_BOX_URL: spec.url, SPOQ_BOX_ADDRESS: instance.ipAddress },
-        triggers: [instance.id, record.id],
+        triggers: [instance.id, record.id, instance.lastOperation],
       },
       { parent: this, dependsOn: [record] },
     );

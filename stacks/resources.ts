@@ -25,6 +25,10 @@ export interface InstanceArgs {
   product: Input<string>;
   image?: Input<string>;
   userData: Input<string>;
+  /** The number of an operation that restarts the machine, unless it was the last that was carried out. */
+  restart?: Input<number>;
+  /** The same for one that installs it anew: everything on its disk is lost. */
+  install?: Input<number>;
 }
 
 /** A machine at Contabo or Hostinger, named after its stack. */
@@ -32,9 +36,11 @@ export class Instance extends CustomResource {
   declare readonly ipAddress: Output<string>;
   declare readonly providerInstanceId: Output<string>;
   declare readonly region: Output<string>;
+  /** The number of the operation that was carried out last; 0 before the first. */
+  declare readonly lastOperation: Output<number>;
 
   constructor(name: string, args: InstanceArgs, options: CustomResourceOptions = {}) {
-    const outputs = { ipAddress: undefined, providerInstanceId: undefined };
+    const outputs = { ipAddress: undefined, providerInstanceId: undefined, lastOperation: undefined };
     super('spoq:index:Instance', name, { ...args, ...outputs }, options);
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Fault, SpoqError } from '../contract/errors.ts';
-import { PROVIDERS } from '../contract/vps.ts';
+import { OPERATIONS, PROVIDERS } from '../contract/vps.ts';
 
 // Nothing that ends up in a file of the box may hold a control character: cloud-init, systemd and shells all read lines.
 const line = z.string().regex(/^[^\p{Cc}\u2028\u2029]*$/u, 'has a control character');
@@ -30,6 +30,14 @@ export const BoxSpec = z.object({
   region: text.describe("The vendor's own region id"),
   product: text.describe("The vendor's own product id (Contabo) or price item id (Hostinger)"),
   image: text.optional().describe("The vendor's image or template; its newest Ubuntu 24.04 when left out"),
+  operation: z
+    .object({
+      name: z.enum(OPERATIONS),
+      number: z.number().int().positive(),
+      address: z.ipv4().describe('Of the machine; it stays'),
+    })
+    .optional()
+    .describe('What is to be done to the machine besides, once; its number is never used again'),
   password_crypt: line.regex(/^\$6\$[^:]+$/, 'is not a $6$ crypt hash').describe('Secret'),
   auth: z.object({
     issuer: httpUrl,

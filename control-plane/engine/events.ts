@@ -24,6 +24,8 @@ const REMOVING: Partial<Record<StepName, string>> = {
   box: 'Saying goodbye to the box',
 };
 
+const CHANGING: Partial<Record<StepName, string>> = { machine: 'Changing your machine' };
+
 const STACK_TYPE = 'pulumi:pulumi:Stack';
 
 export type { PulumiEvent };
@@ -64,10 +66,10 @@ export function createEventLog(
   let outputs: Record<string, unknown> = {};
   let pending = false;
 
-  const begin = (step: StepName, removing: boolean): void => {
+  const begin = (step: StepName, words?: string): void => {
     if (started.has(step)) return;
     started.add(step);
-    onEvent({ step, state: 'started', message: (removing ? REMOVING[step] : undefined) ?? STEPS[step] });
+    onEvent({ step, state: 'started', message: words ?? STEPS[step] });
   };
   const finish = (step: StepName, message: string): void => {
     finished.set(step, (finished.get(step) ?? 0) + 1);
@@ -85,7 +87,8 @@ export function createEventLog(
     if (pre !== undefined) {
       steps.push(pre.metadata);
       const step = STEP_OF_TYPE[pre.metadata.type];
-      if (step !== undefined && pre.metadata.op !== 'same') begin(step, isRemoval(pre.metadata.op));
+      const words = isRemoval(pre.metadata.op) ? REMOVING : pre.metadata.op === 'update' ? CHANGING : undefined;
+      if (step !== undefined && pre.metadata.op !== 'same') begin(step, words?.[step]);
     }
     if (done !== undefined) {
       const step = STEP_OF_TYPE[done.metadata.type];
@@ -99,7 +102,7 @@ export function createEventLog(
       if (said.severity === 'warning' && /pending operations? from previous deployment/.test(message)) pending = true;
       else if (said.severity === 'error' && said.urn && step !== undefined) fail(step, takeSentence(message));
       else if (said.severity.startsWith('info') && step !== undefined && message !== '') {
-        begin(step, false);
+        begin(step);
         onEvent({ step, state: 'progress', message });
       }
     }

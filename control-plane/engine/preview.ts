@@ -1,12 +1,14 @@
 import type { Preview, PreviewStep } from './engine.ts';
 import type { StepMetadata } from './events.ts';
 
+const CHECK_TYPE = 'command:local:Command';
+
 /** Resources as people call them. */
 const NAMES: Record<string, string> = {
   'spoq:index:SshKey': 'SSH key',
   'spoq:index:Instance': 'machine',
   'cloudflare:index/dnsRecord:DnsRecord': 'DNS record',
-  'command:local:Command': 'check that the box answers',
+  [CHECK_TYPE]: 'check that the box answers',
   'command:remote:Command': 'software and password of the box',
 };
 
@@ -29,15 +31,17 @@ function simplify(op: string): PreviewStep['operation'] | undefined {
 export function describePreview(stack: string, hostname: string, steps: readonly StepMetadata[]): Preview {
   const replaced = new Set(steps.filter(({ op }) => op === 'replace').map(({ urn }) => urn));
   const told = steps.flatMap((metadata): PreviewStep[] => {
+    const act = findAct(metadata);
     const name = NAMES[metadata.type];
     const operation = simplify(metadata.op);
     if (name === undefined || operation === undefined || (operation !== 'replace' && replaced.has(metadata.urn)))
       return [];
-    const lost = operation === 'replace' || operation === 'delete' ? LOSSES[metadata.type]?.(hostname) : undefined;
+    const isLost = operation === 'replace' || operation === 'delete' || act === 'install';
+    const lost = isLost ? LOSSES[metadata.type]?.(hostname) : undefined;
     const changes = [...new Set(metadata.diffs?.length ? metadata.diffs : (metadata.keys ?? []))].toSorted();
     const resource = metadata.urn.split('::').at(-1) ?? '';
     const described = { resource, type: metadata.type, operation, changes: operation === 'same' ? [] : changes };
-    return [{ ...described, sentence: describeStep(name, described), ...(lost === undefined ? {} : { lost }) }];
+    return [{ ...described, sentence: describeStep(name, described, act), ...(lost === undefined ? {} : { lost }) }];
   });
   const changing = told.filter(({ operation }) => operation !== 'same');
   const summary = changing.map(({ sentence, lost }) => (lost === undefined ? sentence : `${sentence} Lost: ${lost}.`));
@@ -45,10 +49,25 @@ export function describePreview(stack: string, hostname: string, steps: readonly
   return { stack, changed: changing.length > 0, steps: told, summary };
 }
 
+/** What an update would do to a machine besides. */
+function findAct({ type, op, old, new: wanted }: StepMetadata): 'restart' | 'install' | undefined {
+  if (type !== 'spoq:index:Instance' || op !== 'update') return undefined;
+  const isWished = (name: string) => {
+    const number: unknown = wanted?.inputs[name];
+    return number !== undefined && number !== old?.outputs['lastOperation'];
+  };
+  return isWished('install') ? 'install' : isWished('restart') ? 'restart' : undefined;
+}
+
 function describeStep(
   name: string,
-  { resource, operation, changes }: Pick<PreviewStep, 'resource' | 'operation' | 'changes'>,
+  { resource, type, operation, changes }: Pick<PreviewStep, 'resource' | 'type' | 'operation' | 'changes'>,
+  act: 'restart' | 'install' | undefined,
 ): string {
+  if (act === 'install') return `The ${name} (${resource}) would be installed anew, with its address kept.`;
+  if (act === 'restart') return `The ${name} (${resource}) would be restarted.`;
+  // A check is nothing that is kept.
+  if (operation === 'replace' && type === CHECK_TYPE) return `The ${name} (${resource}) would be made again.`;
   const because = changes.length === 0 ? '' : ` (${changes.join(', ')})`;
   switch (operation) {
     case 'same':

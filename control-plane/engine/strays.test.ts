@@ -18,6 +18,8 @@ function createRefusingVendor(): { vendor: Vendor; scripts: Set<string> } {
     finish: unused,
     rename: unused,
     wipe: unused,
+    restart: unused,
+    reinstall: unused,
     endRenewal: unused,
     tidy: async (name) => void scripts.delete(name),
   };

@@ -16,6 +16,8 @@ const Inputs = z.object({
   product: z.string().min(1, 'is empty'),
   image: z.string().min(1, 'is empty').optional(),
   userData: z.string().min(1, 'is empty'),
+  restart: z.number().int().positive().optional(),
+  install: z.number().int().positive().optional(),
 });
 
 export interface CheckFailure {
@@ -59,6 +61,21 @@ const REPLACING = ['provider', 'region', 'product'] as const;
 /** A change of one of these is carried out on the machine. */
 const UPDATING = ['name', 'domain'] as const;
 
+/** Something to be done once to a machine that is there. */
+export interface Act {
+  name: 'restart' | 'install';
+  /** Of the operation that it belongs to. */
+  number: number;
+}
+
+/** What the inputs wish for that hasn't been carried out. A new machine has nothing to make up for. */
+export function findAct(olds: unknown, news: unknown): Act | undefined {
+  const { install, restart } = unwrapBag(news);
+  const number = install ?? restart;
+  if (typeof number !== 'number' || number === unwrapBag(olds)['lastOperation']) return undefined;
+  return { name: install === undefined ? 'restart' : 'install', number };
+}
+
 export interface InstanceDiff {
   changes: boolean;
   replaces: string[];
@@ -68,13 +85,15 @@ export interface InstanceDiff {
 
 /**
  * What differs between the machine and what is wanted. `userData` and `image` are read when a machine is installed and never
- * again: a change of them is no change here, for applying it would mean to wipe the customer's disk.
+ * again: a change of them is no change here, for applying it would mean to wipe the customer's disk. Only an `install` that is
+ * wished for does.
  */
 export function diffInstance(olds: unknown, news: unknown): InstanceDiff {
   const [before, after] = [unwrapBag(olds), unwrapBag(news)];
   const differs = (key: string) => before[key] !== after[key];
   const replaces = REPLACING.filter(differs);
-  return { changes: replaces.length > 0 || UPDATING.some(differs), replaces, deleteBeforeReplace: true };
+  const changes = replaces.length > 0 || UPDATING.some(differs) || findAct(olds, news) !== undefined;
+  return { changes, replaces, deleteBeforeReplace: true };
 }
 
 /** The order behind checked inputs. */
@@ -82,8 +101,15 @@ export function parseOrder(inputs: unknown): InstanceOrder & { provider: Provide
   return Inputs.parse(unwrapBag(inputs));
 }
 
-/** The inputs that are kept as outputs: all but the secret user data, which the inputs hold already. */
+/** The inputs that are kept as outputs: all but the secret user data, which the inputs hold already, and wishes. */
 export function keepInputs(inputs: unknown): Properties {
-  const { userData: _, ...kept } = unwrapBag(inputs);
+  const { userData: _, restart: _restart, install: _install, ...kept } = unwrapBag(inputs);
   return kept;
+}
+
+/** The operation that the inputs belong to, or the last one that was carried out. */
+export function readOperation(olds: unknown, news: unknown): number {
+  const { install, restart } = unwrapBag(news);
+  const last = install ?? restart ?? unwrapBag(olds)['lastOperation'];
+  return typeof last === 'number' ? last : 0;
 }

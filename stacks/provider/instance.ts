@@ -35,7 +35,7 @@ export async function createInstance(context: InstanceContext, order: InstanceOr
     return await awaitRunning(context, id, order, until);
   } catch (error) {
     if (error instanceof UnfinishedInstance) throw error;
-    throw new UnfinishedInstance(id, sentence(context, error), { cause: error });
+    throw new UnfinishedInstance(id, describeFault(context, error), { cause: error });
   }
 }
 
@@ -85,7 +85,7 @@ async function obtain(context: InstanceContext, order: InstanceOrder, until: num
       return id ?? (await awaitOrder(context, order.name, until));
     } catch (error) {
       if (!(error instanceof VendorError) || !error.retryable || attempt >= BUY_TRIES)
-        throw new Error(sentence(context, error), { cause: error });
+        throw new Error(describeFault(context, error), { cause: error });
       const id = await findLost(context, order.name, error);
       if (id !== undefined) return id;
     }
@@ -173,12 +173,12 @@ async function awaitWiped(context: InstanceContext, id: string): Promise<void> {
 }
 
 /** What went wrong, in words for the customer. */
-function sentence({ vendor, signal }: InstanceContext, error: unknown): string {
+export function describeFault({ vendor, signal }: InstanceContext, error: unknown, verb = 'make'): string {
   if (signal.aborted) return 'The work was interrupted and can be taken up again.';
   if (error instanceof VendorError) {
     // The status is for the log; where the vendor gave its reason, that is what a customer can use.
     const reason = error.message.replace(/^\w+ answered \d{3}: /, '').replace(/\.$/, '');
-    return `${vendor.label} did not make the machine: ${reason}.`;
+    return `${vendor.label} did not ${verb} the machine: ${reason}.`;
   }
   return error instanceof Error ? error.message : String(error);
 }

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { VendorError } from '../vendors/http.ts';
 import type { Vendor, VendorInstance } from '../vendors/vendor.ts';
+import { changeInstance } from './change-instance.ts';
 import { createInstance, releaseInstance, type InstanceContext, UnfinishedInstance } from './instance.ts';
-import { checkInstance, diffInstance } from './instance-inputs.ts';
+import { checkInstance, diffInstance, findAct, keepInputs, readOperation } from './instance-inputs.ts';
 import { loadVendors } from './config.ts';
 import { createSshKeyPair } from './ssh-key.ts';
 import { secret, unwrap, UNKNOWN } from './values.ts';
@@ -84,6 +85,28 @@ describe('diff of an instance', () => {
     });
 });
 
+describe('a wish of the inputs', () => {
+  it('is a change until it has been carried out, and only then', () => {
+    const changes = (olds: object, news: object) =>
+      diffInstance({ ...INPUTS, ...olds }, { ...INPUTS, ...news }).changes;
+    expect(changes({ lastOperation: 1 }, { restart: 2 })).to.equal(true);
+    expect(changes({}, { install: 1 }), 'a stack from before there were operations').to.equal(true);
+    for (const olds of [{}, { lastOperation: 2 }]) expect(changes(olds, {})).to.equal(false);
+    expect(changes({ lastOperation: 2 }, { install: 2 })).to.equal(false);
+    expect(findAct({ lastOperation: 1 }, { install: 2 })).to.deep.equal({ name: 'install', number: 2 });
+    expect(findAct({ lastOperation: 1 }, { restart: 2 })).to.deep.equal({ name: 'restart', number: 2 });
+  });
+
+  it('is remembered by its number alone', () => {
+    expect(keepInputs({ ...INPUTS, restart: 3, install: 4 })).to.not.have.any.keys('restart', 'install', 'userData');
+    expect([
+      readOperation({}, {}),
+      readOperation({ lastOperation: 4 }, {}),
+      readOperation({ lastOperation: 4 }, { install: 5 }),
+    ]).to.deep.equal([0, 4, 5]);
+  });
+});
+
 describe('a machine', () => {
   /** A vendor of one account, whose answers a test can spoil. */
   function createVendor(spoil: Partial<Vendor> = {}): { vendor: Vendor; machines: VendorInstance[]; calls: string[] } {
@@ -114,6 +137,8 @@ describe('a machine', () => {
       finish: async () => false,
       tidy: async () => {},
       rename: async (id, name) => void Object.assign(find(id) ?? {}, { name }),
+      restart: async (id) => void calls.push(`restart ${id}`),
+      reinstall: async (id) => void calls.push(`reinstall ${id}`),
       wipe: async (id) => void calls.push(`wipe ${id}`),
       endRenewal: async (id) => {
         calls.push(`end ${id}`);
@@ -193,6 +218,69 @@ describe('a machine', () => {
       '1',
       'Contabo did not have the machine running within 0 s (last state: installing).',
     ]);
+  });
+
+  const INSTALL = { name: 'install', number: 1 } as const;
+
+  it('that is being installed already is only waited for', async () => {
+    const { vendor, machines, calls } = createVendor();
+    await vendor.buy(ORDER);
+    Object.assign(machines[0] ?? {}, { phase: 'working', state: 'installing', mayHoldData: false });
+    const told: string[] = [];
+    const report = (message: string): void => {
+      told.push(message);
+      if (message === 'Contabo: installing') Object.assign(machines[0] ?? {}, { phase: 'ready', state: 'running' });
+    };
+    expect((await changeInstance({ ...contextOf(vendor), report }, '1', ORDER, INSTALL)).id).to.equal('1');
+    expect(calls).to.deep.equal([]);
+    expect(told[0]).to.equal('Contabo: the machine is being installed already');
+  });
+
+  it('that is stopped is installed when it is asked for', async () => {
+    const { vendor, machines, calls } = createVendor();
+    await vendor.buy(ORDER);
+    Object.assign(machines[0] ?? {}, { phase: 'working', state: 'stopped' });
+    const { reinstall } = vendor;
+    const waking: Vendor = {
+      ...vendor,
+      reinstall: async (id, order) => {
+        await reinstall(id, order);
+        Object.assign(machines[0] ?? {}, { phase: 'ready', state: 'running' });
+      },
+    };
+    await changeInstance(contextOf(waking), '1', ORDER, INSTALL);
+    expect(calls).to.deep.equal(['reinstall 1']);
+  });
+
+  it('that is still as it was is told so: nothing is lost, and nothing noted', async () => {
+    const refuse = (): Promise<void> =>
+      Promise.reject(new VendorError('Contabo', 'refused', 'Contabo answered 409: busy'));
+    const { vendor } = createVendor({ restart: refuse, reinstall: refuse });
+    await vendor.buy(ORDER);
+    for (const [name, verb] of [
+      ['install', 'reinstall'],
+      ['restart', 'restart'],
+    ] as const) {
+      const error = await changeInstance(contextOf(vendor), '1', ORDER, { name, number: 1 }).catch(
+        (reason: unknown) => reason,
+      );
+      expect([error instanceof UnfinishedInstance, error instanceof Error && error.message]).to.deep.equal([
+        false,
+        `Contabo did not ${verb} the machine: busy.`,
+      ]);
+    }
+  });
+
+  it('that does not come back is noted with its last state', async () => {
+    const { vendor, machines } = createVendor();
+    await vendor.buy(ORDER);
+    const broken: Vendor = {
+      ...vendor,
+      reinstall: async () => void Object.assign(machines[0] ?? {}, { phase: 'broken', state: 'error' }),
+    };
+    const error = await changeInstance(contextOf(broken), '1', ORDER, INSTALL).catch((reason: unknown) => reason);
+    if (!(error instanceof UnfinishedInstance)) throw error;
+    expect([error.id, error.message]).to.deep.equal(['1', 'Contabo could not start the machine (error).']);
   });
 
   it('is wiped before its renewal ends, and nothing happens the second time', async () => {

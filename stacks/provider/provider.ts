@@ -1,8 +1,9 @@
 import type { Provider } from '@pulumi/pulumi/provider/index.js';
 import type { ProviderName } from '../../contract/vps.ts';
 import type { Vendor, VendorInstance } from '../vendors/vendor.ts';
+import { changeInstance } from './change-instance.ts';
 import { awaitRunning, createInstance, type InstanceContext, releaseInstance, UnfinishedInstance } from './instance.ts';
-import { checkInstance, diffInstance, keepInputs, parseOrder } from './instance-inputs.ts';
+import { checkInstance, diffInstance, findAct, keepInputs, parseOrder, readOperation } from './instance-inputs.ts';
 import type { Report } from './report.ts';
 import { createSshKey } from './ssh-key.ts';
 import { type Properties, unwrapBag } from './values.ts';
@@ -43,26 +44,33 @@ export function createProvider(options: ProviderOptions): Provider {
     create: async (urn, inputs) => {
       if (!isInstance(urn)) return createSshKey(String(unwrapBag(inputs)['comment']));
       const order = parseOrder(inputs);
-      return recordUnfinished(inputs, async () => {
+      const lastOperation = readOperation({}, inputs);
+      return recordUnfinished({ ...keepInputs(inputs), lastOperation }, async () => {
         const instance = await createInstance(createContext(urn, order.provider), order);
-        return { id: instance.id, outs: describe(instance, inputs) };
+        return { id: instance.id, outs: describe(instance, { ...keepInputs(inputs), lastOperation }) };
       });
     },
     read: async (id, urn, props) => {
       const known = unwrapBag(props);
       if (!isInstance(urn) || known['provider'] === undefined) return { id, props };
       const instance = await createContext(urn, known['provider']).vendor.get(id, { signal: abort.signal });
-      return instance === undefined ? { id: '', props: {} } : { id, props: describe(instance, props) };
+      return instance === undefined ? { id: '', props: {} } : { id, props: describe(instance, keepInputs(props)) };
     },
     update: async (id, urn, olds, news) => {
       if (!isInstance(urn)) return { outs: olds };
       const order = parseOrder(news);
       const context = createContext(urn, order.provider);
-      return recordUnfinished(news, async () => {
-        const before = unwrapBag(olds);
+      const before = unwrapBag(olds);
+      const kept = { ...keepInputs(news), lastOperation: readOperation(olds, news) };
+      return recordUnfinished({ ...kept, ipAddress: before['ipAddress'] }, async () => {
         if (before['name'] !== order.name || before['domain'] !== order.domain)
           await context.vendor.rename(id, order.name, order.domain, { signal: abort.signal });
-        return { outs: describe(await awaitRunning(context, id, order, Date.now() + options.deadlineMs), news) };
+        const act = findAct(olds, news);
+        const instance =
+          act === undefined
+            ? await awaitRunning(context, id, order, Date.now() + options.deadlineMs)
+            : await changeInstance(context, id, order, act);
+        return { outs: describe(instance, kept) };
       });
     },
     delete: async (id, urn, props) => {
@@ -83,17 +91,17 @@ function isInstance(urn: string): boolean {
   return urn.split('::')[2]?.split('$').at(-1) === INSTANCE_TYPE;
 }
 
-function describe(instance: VendorInstance, inputs: unknown): Properties {
-  return { ...keepInputs(inputs), providerInstanceId: instance.id, ipAddress: instance.ipAddress ?? '' };
+function describe(instance: VendorInstance, kept: Properties): Properties {
+  return { ...kept, providerInstanceId: instance.id, ipAddress: instance.ipAddress ?? '' };
 }
 
 /** A machine that exists but does not run goes into the state with its fault (the engine's "initialization failed"). */
-async function recordUnfinished<T>(inputs: unknown, action: () => Promise<T>): Promise<T> {
+async function recordUnfinished<T>(kept: Properties, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
     if (!(error instanceof UnfinishedInstance)) throw error;
-    const properties = { ...keepInputs(inputs), providerInstanceId: error.id, ipAddress: '' };
+    const properties = { ipAddress: '', ...kept, providerInstanceId: error.id };
     throw Object.assign(new Error(error.message, { cause: error }), {
       id: error.id,
       properties,

@@ -131,6 +131,13 @@ export function createContabo(options: ContaboOptions): Vendor {
     rename: async (id, name, _domain, o) => {
       await call('PATCH', `instances/${id}`, { json: { displayName: name }, ...o });
     },
+    restart: async (id, o) => {
+      await call('POST', `instances/${id}/actions/restart`, o);
+    },
+    reinstall: async (id, { image, userData }, o) => {
+      const json = { imageId: image ?? UBUNTU_24_04, defaultUser: 'admin', userData };
+      await call('PUT', `instances/${id}`, { json, ...o });
+    },
     wipe: async (id, o) => {
       await call('PUT', `instances/${id}`, { json: { imageId: UBUNTU_24_04, defaultUser: 'admin' }, ...o });
     },

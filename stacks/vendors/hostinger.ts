@@ -163,7 +163,15 @@ export function createHostinger(options: HostingerOptions): Vendor {
     rename: async (id, name, domain, o) => {
       await call('PUT', `${machinePath(id)}/hostname`, { json: { hostname: `${name}.${domain}` }, ...o });
     },
+    restart: async (id, o) => {
+      await call('POST', `${machinePath(id)}/restart`, o);
+    },
     // Without a password the vendor invents one that nobody learns.
+    reinstall: async (id, order, o) => {
+      const template_id = await findTemplate(order.image ?? DEFAULT_TEMPLATE, o);
+      const json = { template_id, post_install_script_id: await saveScript(order, o) };
+      await call('POST', `${machinePath(id)}/recreate`, { json, ...o });
+    },
     wipe: async (id, o) => {
       await call('POST', `${machinePath(id)}/recreate`, {
         json: { template_id: await findTemplate(DEFAULT_TEMPLATE, o) },

@@ -14,7 +14,7 @@ export interface VendorInstance {
   /** Why it is broken, in the vendor's words. */
   reason?: string;
   ipAddress: string | null;
-  /** It has run, so its disk may hold something of a customer. */
+  /** It has run, so its disk may hold something of a customer. Not so while it is being installed. */
   mayHoldData: boolean;
   region: string;
   product: string;
@@ -55,6 +55,10 @@ export interface Vendor {
   /** Removes what was only needed while it was being made (a script with secrets at the vendor). */
   tidy(name: string, options?: CallOptions): Promise<void>;
   rename(id: string, name: string, domain: string, options?: CallOptions): Promise<void>;
+  /** Starts it again; one that is off is switched on. */
+  restart(id: string, options?: CallOptions): Promise<void>;
+  /** Starts to install it anew from the order's user data, on the same address. Everything on its disk is lost. */
+  reinstall(id: string, order: InstanceOrder, options?: CallOptions): Promise<void>;
   /** Starts to replace the disk with a fresh system that knows nothing of the customer. */
   wipe(id: string, options?: CallOptions): Promise<void>;
   /** Ends the renewal; the machine stays until the paid period is over. */
