@@ -145,7 +145,7 @@ export const BOX_OPERATIONS: Operation[] = [
     tag: 'boxes',
     summary: 'The box, as JSON or as a stream',
     description:
-      'With `Accept: text/event-stream`: `event: progress` with a numbered VpsEvent, `event: status` with a VpsResource; ends when the box is ready or has failed.',
+      'With `Accept: text/event-stream`: `event: progress` with a numbered VpsEvent, `event: status` with a VpsResource; ends when the box is ready or has failed, and nothing is being done to it.',
     security: ['session'],
     parameters: [
       { in: 'header', name: 'Last-Event-ID', description: 'The last event that was seen; later ones are sent' },

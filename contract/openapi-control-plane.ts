@@ -10,6 +10,7 @@ import {
   TokenResponse,
 } from './auth.ts';
 import { BootReport } from './boot.ts';
+import { ACCOUNT_OPERATIONS } from './openapi-account.ts';
 import { BOX_OPERATIONS, StripeEvent } from './openapi-boxes.ts';
 import { IDENTITY_OPERATIONS, Nothing } from './openapi-identity.ts';
 import { RELEASE_OPERATIONS } from './openapi-releases.ts';
@@ -18,7 +19,7 @@ import { buildOpenApi, type JsonObject, type NamedSchema } from './openapi.ts';
 import { CreateSubscriptionRequest, CreateSubscriptionResponse, StripeEventReceipt } from './billing.ts';
 import { Problem } from './problem.ts';
 import { ReleaseManifest } from './release.ts';
-import { ProvisionRequest, SetPasswordRequest, VpsEvent, VpsResource } from './vps.ts';
+import { OperateRequest, ProvisionRequest, SetPasswordRequest, VpsEvent, VpsResource } from './vps.ts';
 
 const input = (schema: NamedSchema['schema']): NamedSchema => ({ schema, io: 'input' });
 const output = (schema: NamedSchema['schema']): NamedSchema => ({ schema, io: 'output' });
@@ -61,6 +62,7 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
       Nothing: output(Nothing),
       OAuthError: output(OAuthError),
       OpenApiDocument: output(OpenApiDocument),
+      OperateRequest: input(OperateRequest),
       Problem: output(Problem),
       ProvisionRequest: input(ProvisionRequest),
       Readiness: output(Readiness),
@@ -74,6 +76,12 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
       VpsEvent: output(VpsEvent),
       VpsResource: output(VpsResource),
     },
-    operations: [...IDENTITY_OPERATIONS, ...BOX_OPERATIONS, ...RELEASE_OPERATIONS, ...SERVICE_OPERATIONS],
+    operations: [
+      ...IDENTITY_OPERATIONS,
+      ...BOX_OPERATIONS,
+      ...ACCOUNT_OPERATIONS,
+      ...RELEASE_OPERATIONS,
+      ...SERVICE_OPERATIONS,
+    ],
   });
 }

@@ -47,6 +47,15 @@ export const SetPasswordRequest = z.object({
   time_zone: z.string().max(64).optional().describe('IANA name of the time zone of the browser'),
 });
 
+/** POST /account/{operation}. */
+export const OperateRequest = z.object({
+  hostname: z
+    .string()
+    .max(300)
+    .optional()
+    .describe("The box's name, where something is lost that nobody can bring back"),
+});
+
 /** One numbered line of progress. SSE carries it as `event: progress` with `id: <seq>`. */
 export const VpsEvent = z.object({
   seq: z.number().int(),
@@ -70,6 +79,8 @@ export const VpsResource = z.object({
   ssh_username: z.string(),
   ssh_host_key_fingerprint: z.string().nullable(),
   failure: z.string().nullable().describe('Why it failed, in words for the customer'),
+  operation: z.enum(OPERATIONS).nullable().describe('What is being done to it, or was tried last and failed'),
+  operation_failure: z.string().nullable().describe('Why that operation failed; null while it is going on'),
   created_at: z.iso.datetime(),
   ready_at: z.iso.datetime().nullable(),
   events: z.array(VpsEvent),

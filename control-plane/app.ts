@@ -5,6 +5,7 @@ import { createHeadersMiddleware } from './middleware/headers.ts';
 import { createProblemMiddleware } from './middleware/problem.ts';
 import { createRequestMiddleware } from './middleware/request.ts';
 import { createSessionMiddleware } from './middleware/session.ts';
+import { createAccountRoutes } from './routes/account.ts';
 import { createAssetRoutes } from './routes/assets.ts';
 import { createBootRoutes } from './routes/boot.ts';
 import { createHealthRoutes } from './routes/health.ts';
@@ -40,6 +41,7 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
       createSubscriptionRoutes(deps),
       createSetupRoutes(deps),
       createVpsRoutes(deps),
+      createAccountRoutes(deps),
     ],
   };
 }

@@ -47,7 +47,7 @@ export class Box extends ComponentResource {
     );
 
     // Before it is carried out a change of the machine makes everything of it unknown to the engine, its address too.
-    const address = operation !== undefined && runtime.isDryRun() ? operation.address : instance.ipAddress;
+    const address = (runtime.isDryRun() ? operation?.address : undefined) ?? instance.ipAddress;
     // A name never points to an address that somebody else may have by now: the record goes before its machine does.
     const record = new DnsRecord(
       `${name}-record`,

@@ -34,7 +34,7 @@ export const BoxSpec = z.object({
     .object({
       name: z.enum(OPERATIONS),
       number: z.number().int().positive(),
-      address: z.ipv4().describe('Of the machine; it stays'),
+      address: z.ipv4().optional().describe('Of the machine; it stays'),
     })
     .optional()
     .describe('What is to be done to the machine besides, once; its number is never used again'),

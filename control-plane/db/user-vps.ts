@@ -1,6 +1,6 @@
 import type { BoxOutputs } from '../engine/engine.ts';
 import type { PlanName } from '../../contract/billing.ts';
-import type { ProviderName, VpsStatus } from '../../contract/vps.ts';
+import type { OperationName, ProviderName, VpsStatus } from '../../contract/vps.ts';
 import type { Db } from './connect.ts';
 
 /** A box, in whatever state. Its id is the stack's: `box-<id>`. */
@@ -26,6 +26,12 @@ export interface UserVpsRow {
   /** The release that it was last seen to run well. */
   release_version: string | null;
   released_at: Date | null;
+  /** What is being done to it while it is ready, or was tried last and failed; see box-operations.ts. */
+  operation: OperationName | null;
+  /** Of the last operation that was asked for; 0 before the first. */
+  operation_number: number;
+  /** Why that operation failed. */
+  operation_failure: string | null;
   /** Postgres' bigint, as text. */
   fence: string;
   created_at: Date;
@@ -84,6 +90,9 @@ export async function insertBox(
     | 'ssh_username'
     | 'release_version'
     | 'released_at'
+    | 'operation'
+    | 'operation_number'
+    | 'operation_failure'
   >,
 ): Promise<UserVpsRow> {
   const [created] = await db<UserVpsRow>('user_vps').insert(row).returning('*');

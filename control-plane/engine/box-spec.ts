@@ -4,6 +4,7 @@ import { type BoxSpec, parseBoxSpec } from '../../stacks/spec.ts';
 import type { Cipher } from '../cipher.ts';
 import type { BoxRelease } from '../box-release.ts';
 import type { Config } from '../config.ts';
+import { isOperating } from '../db/box-operations.ts';
 import { toStackName, type UserVpsRow } from '../db/user-vps.ts';
 import { unsealJwtSecret } from '../jwt-secret.ts';
 import { unsealPasswordCrypt } from '../password/hash.ts';
@@ -12,7 +13,19 @@ import { findRegion } from '../regions/regions.ts';
 /** The columns of user_vps that a box is made from. */
 export type BoxRow = Pick<
   UserVpsRow,
-  'id' | 'user_id' | 'provider' | 'region' | 'hostname' | 'plan' | 'ssh_password_crypt' | 'jwt_secret'
+  | 'id'
+  | 'user_id'
+  | 'provider'
+  | 'region'
+  | 'hostname'
+  | 'plan'
+  | 'ip_address'
+  | 'ssh_password_crypt'
+  | 'jwt_secret'
+  | 'status'
+  | 'operation'
+  | 'operation_number'
+  | 'operation_failure'
 >;
 
 /** What a specification holds beyond a row and the configuration. */
@@ -46,6 +59,7 @@ export function buildBoxSpec(
     provider: row.provider,
     region: row.region,
     product: row.provider === 'contabo' ? plan.contabo_product : plan.hostinger_item,
+    operation: describeOperation(row),
     password_crypt: unsealPasswordCrypt(cipher, row),
     auth: {
       issuer: config.BASE_URL,
@@ -84,4 +98,10 @@ function findRebootTime({ provider, region }: Pick<BoxRow, 'provider' | 'region'
 /** Files of a version lie below its name and never change there. */
 function describeRelease(url: string, release: BoxRelease | undefined) {
   return release === undefined ? { base_url: url } : { base_url: `${url}/${release.version}`, ...release };
+}
+
+/** Only what is going on: a run that wasn't asked for it neither restarts a machine nor wipes it. */
+function describeOperation(row: BoxRow): BoxSpec['operation'] {
+  if (row.operation === null || !isOperating(row)) return undefined;
+  return { name: row.operation, number: row.operation_number, address: row.ip_address ?? undefined };
 }

@@ -1,6 +1,7 @@
 import { SpoqError } from '../../contract/errors.ts';
 import { advanceRollout } from '../commands/advance-rollout.ts';
 import { recordAudit } from '../commands/audit.ts';
+import { isOperating } from '../db/box-operations.ts';
 import { findRollout, findRunningPlace, updatePlace, type RolloutBoxRow } from '../db/rollouts.ts';
 import { findBox, takeFence, type UserVpsRow } from '../db/user-vps.ts';
 import { writeBox } from './progress.ts';
@@ -20,6 +21,9 @@ export async function runConvergeJob(deps: WorkerDeps, attempt: Attempt): Promis
   if (place === undefined) return;
   const rollout = await findRollout(deps.db, place.rollout_id);
   if (rollout?.state !== 'running') return settle(deps, attempt, place, { state: 'waiting' });
+  const found = await findBox(deps.db, attempt.boxId);
+  if (found !== undefined && isOperating(found))
+    return settle(deps, attempt, place, { state: 'passed_over', reason: `A ${found.operation} of it is going on.` });
   const box = await takeFence(deps.db, attempt.boxId, ['ready'], 'ready');
   if (box === undefined) {
     const present = await findBox(deps.db, attempt.boxId);

@@ -12,7 +12,7 @@ import { watchBoot } from './watch-boot.ts';
 import type { Attempt, WorkerDeps } from './worker-deps.ts';
 
 /** What a customer reads when we have given up without knowing why. The cause is in the log. */
-const GAVE_UP = 'Something broke on our side, and trying again did not help. We have been told.';
+export const GAVE_UP = 'Something broke on our side, and trying again did not help. We have been told.';
 
 /**
  * Makes a box, or goes on making it where an earlier run stopped. It ends `ready`, or `failed` with a reason and nothing left
@@ -63,12 +63,14 @@ export async function runProvisionDeadJob(deps: WorkerDeps, attempt: Attempt): P
   await takeDown(deps, beginRun(deps, box, attempt), box.failure ?? GAVE_UP);
 }
 
-interface Run extends Attempt {
+/** One attempt at work on a box whose lease it holds. */
+export interface Run extends Attempt {
   box: UserVpsRow;
   progress: Progress;
 }
 
-function beginRun(deps: WorkerDeps, box: UserVpsRow, attempt: Attempt): Run {
+/** `signal` is also aborted when another run takes the box over. */
+export function beginRun(deps: WorkerDeps, box: UserVpsRow, attempt: Attempt): Run {
   const lost = new AbortController();
   const signal = AbortSignal.any([attempt.signal, lost.signal]);
   return { ...attempt, box, signal, progress: createProgress(deps, box, (error) => lost.abort(error)) };

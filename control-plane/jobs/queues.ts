@@ -7,10 +7,15 @@ export interface BoxJob {
   user_vps_id: string;
 }
 
-/** Names of the queues. `provision-dead` gets what could not be provisioned however often it was tried; `converge-dead`, likewise. */
+/**
+ * Names of the queues. `provision-dead` gets what could not be provisioned however often it was tried; `operate-dead` and `converge-dead`,
+ * likewise.
+ */
 export const QUEUES = {
   provision: 'provision',
   provisionDead: 'provision-dead',
+  operate: 'operate',
+  operateDead: 'operate-dead',
   converge: 'converge',
   convergeDead: 'converge-dead',
   destroy: 'destroy',
@@ -67,6 +72,8 @@ export async function installQueues(databaseUrl: string): Promise<void> {
     await ensureQueue(boss, QUEUES.provision, { ...retries, ...lease, deadLetter: QUEUES.provisionDead });
     await ensureQueue(boss, QUEUES.convergeDead, { ...retries, ...lease });
     await ensureQueue(boss, QUEUES.converge, { ...retries, ...lease, deadLetter: QUEUES.convergeDead });
+    await ensureQueue(boss, QUEUES.operateDead, { ...retries, ...lease });
+    await ensureQueue(boss, QUEUES.operate, { ...retries, ...lease, deadLetter: QUEUES.operateDead });
     await ensureQueue(boss, QUEUES.destroy, { ...retries, ...lease, retryLimit: 100, retryDelayMax: 600 });
     // For ten days. `standard`: what changes while a job waits or runs needs another one, which must never be left out.
     const patience = { retryLimit: 250, retryDelay: 1, retryBackoff: true, retryDelayMax: 3600, notify: true };
@@ -97,7 +104,7 @@ async function ensureQueue(
 export async function sendBoxJob(
   boss: PgBoss,
   tx: Db,
-  queue: 'provision' | 'converge' | 'destroy' | 'bill',
+  queue: 'provision' | 'operate' | 'converge' | 'destroy' | 'bill',
   box: { id: string; user_id: string },
 ): Promise<void> {
   const job: BoxJob = { user_vps_id: box.id };

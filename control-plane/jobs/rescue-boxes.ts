@@ -1,10 +1,11 @@
 import type { JobWithMetadata } from 'pg-boss';
+import { listBoxesInOperation } from '../db/box-operations.ts';
 import { listBoxesBeingMade } from '../db/user-vps.ts';
 import type { Deps } from '../deps.ts';
 import { QUEUES, sendBoxJob, type BoxJob } from './queues.ts';
 
 /**
- * Gives a job to every box that is being made and has none: after a vendor's outage that outlasted every attempt, the last
+ * Gives a job to every box that is being made or changed and has none: after a vendor's outage that outlasted every attempt, the last
  * resort's too. Otherwise its person would wait for ever, and a machine of it would be paid for as long.
  */
 export async function rescueBoxes(deps: Pick<Deps, 'db' | 'boss' | 'log'>): Promise<void> {
@@ -12,6 +13,11 @@ export async function rescueBoxes(deps: Pick<Deps, 'db' | 'boss' | 'log'>): Prom
     if (await hasJob(deps, box.id, [QUEUES.provision, QUEUES.provisionDead])) continue;
     deps.log.error({ box_id: box.id, status: box.status }, 'a box that no job works on is taken up again');
     await deps.db.transaction((tx) => sendBoxJob(deps.boss, tx, QUEUES.provision, box));
+  }
+  for (const box of await listBoxesInOperation(deps.db)) {
+    if (await hasJob(deps, box.id, [QUEUES.operate, QUEUES.operateDead])) continue;
+    deps.log.error({ box_id: box.id, operation: box.operation }, 'a box that no job works on is taken up again');
+    await deps.db.transaction((tx) => sendBoxJob(deps.boss, tx, QUEUES.operate, box));
   }
 }
 

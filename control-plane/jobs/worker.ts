@@ -4,6 +4,7 @@ import { requestContext } from '../log.ts';
 import { runConvergeDeadJob, runConvergeJob } from './converge-job.ts';
 import { runDestroyJob } from './destroy-job.ts';
 import { expireRecords } from './expire.ts';
+import { runOperateDeadJob, runOperateJob } from './operate-job.ts';
 import { runProvisionDeadJob, runProvisionJob } from './provision-job.ts';
 import { QUEUES, type BoxJob } from './queues.ts';
 import { reconcileMachines } from './reconcile-machines.ts';
@@ -59,6 +60,8 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
   await work(QUEUES.provisionDead, 1, onBox(QUEUES.provisionDead, runProvisionDeadJob));
   await work(QUEUES.converge, concurrency, onBox(QUEUES.converge, runConvergeJob));
   await work(QUEUES.convergeDead, 1, onBox(QUEUES.convergeDead, runConvergeDeadJob));
+  await work(QUEUES.operate, concurrency, onBox(QUEUES.operate, runOperateJob));
+  await work(QUEUES.operateDead, 1, onBox(QUEUES.operateDead, runOperateDeadJob));
   await work(QUEUES.destroy, concurrency, onBox(QUEUES.destroy, runDestroyJob));
   await work(QUEUES.bill, concurrency, (job) =>
     settleCollection(deps, job.data.user_vps_id, `${job.id}-${job.retryCount}`),

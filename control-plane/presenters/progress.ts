@@ -23,25 +23,32 @@ export interface ProgressPart {
   state: Exclude<State, 'waiting'>;
 }
 
-/** Folds the events of the latest attempt into the list of steps. The script of the page does the same with what comes later. */
-export function presentProgress(events: VpsEventRow[]): { steps: ProgressStep[]; lastSeq: number } {
+/** Folds the events of the latest attempt into the list of steps that have a name. The script of the page does the same with what comes later. */
+export function presentProgress(
+  events: VpsEventRow[],
+  names: Partial<Record<StepName, string>> = STEPS,
+): { steps: ProgressStep[]; lastSeq: number } {
   const begin = events.findLastIndex((event) => event.step === 'queued' && event.state === 'started');
   const current = events.slice(Math.max(begin, 0));
-  const steps = STEP_NAMES.map((id) => {
+  const steps = STEP_NAMES.flatMap((id): ProgressStep[] => {
+    const name = names[id];
+    if (name === undefined) return [];
     const own = current.filter((event) => event.step === id);
     const told = own.filter((event) => event.part === null);
     const [first, last] = [own.at(0), own.at(-1)];
     const ended = told.findLast((event) => event.state === 'done' || event.state === 'failed');
     const state: State = ended === undefined ? (last === undefined ? 'waiting' : 'running') : toState(ended.state);
-    return {
-      id,
-      name: STEPS[id],
-      state,
-      message: (ended ?? told.at(-1))?.message ?? '',
-      started_at: first?.at.toISOString() ?? '',
-      ended_at: ended?.at.toISOString() ?? '',
-      parts: presentParts(own),
-    };
+    return [
+      {
+        id,
+        name,
+        state,
+        message: (ended ?? told.at(-1))?.message ?? '',
+        started_at: first?.at.toISOString() ?? '',
+        ended_at: ended?.at.toISOString() ?? '',
+        parts: presentParts(own),
+      },
+    ];
   });
   return { steps, lastSeq: events.at(-1)?.seq ?? 0 };
 }

@@ -30,6 +30,8 @@ export function presentVps(
     ssh_host_key_fingerprint: box.ssh_host_key_fingerprint,
     // While it is still being taken down again, the reason is only noted.
     failure: box.status === 'failed' ? box.failure : null,
+    operation: box.operation,
+    operation_failure: box.operation_failure,
     created_at: box.created_at.toISOString(),
     ready_at: box.ready_at?.toISOString() ?? null,
     events: events.map(presentVpsEvent),

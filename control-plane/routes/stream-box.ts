@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import type { Context } from 'koa';
 import { SpoqError } from '../../contract/errors.ts';
 import type { BoxListener } from '../db/listen-box.ts';
+import { isOperating } from '../db/box-operations.ts';
 import { findBox, type UserVpsRow } from '../db/user-vps.ts';
 import { listVpsEvents } from '../db/vps-events.ts';
 import type { Deps } from '../deps.ts';
@@ -70,7 +71,7 @@ export function createBoxStreams(deps: Pick<Deps, 'config' | 'db' | 'log'>, list
 /** Writes what is new about a box each time it is called, and ends the stream after the last there will be. */
 function createBoxWriter(deps: Pick<Deps, 'config' | 'db'>, stream: PassThrough, boxId: string, seq: number) {
   let last = seq;
-  let status: string | undefined;
+  let told: string | undefined;
   return async (): Promise<void> => {
     if (stream.writableEnded || stream.destroyed) return;
     // The box first: the events that belong to its status were committed with it, so they are among those read next.
@@ -85,11 +86,12 @@ function createBoxWriter(deps: Pick<Deps, 'config' | 'db'>, stream: PassThrough,
       stream.end();
       return;
     }
-    if (box.status !== status) {
-      status = box.status;
+    const now = `${box.status} ${box.operation} ${box.operation_failure}`;
+    if (now !== told) {
+      told = now;
       stream.write(`event: status\ndata: ${JSON.stringify(presentVps(deps.config, box, events))}\n\n`);
     }
-    if (FINAL.has(box.status)) stream.end();
+    if (FINAL.has(box.status) && !isOperating(box)) stream.end();
   };
 }
 

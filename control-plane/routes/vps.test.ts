@@ -82,6 +82,8 @@ describe('asking for a box and watching it', function () {
       ssh_username: 'spoq',
       ssh_host_key_fingerprint: null,
       failure: null,
+      operation: null,
+      operation_failure: null,
       ready_at: null,
     });
     const status = await browser.get('/api/vps/status', { accept: 'application/json' });

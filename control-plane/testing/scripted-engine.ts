@@ -4,7 +4,7 @@ import type { BoxOutputs, BoxSpec, Engine, EngineOptions, VendorMachine } from '
 export type UpScript = (spec: BoxSpec, options: EngineOptions) => Promise<BoxOutputs>;
 
 export interface ScriptedEngine extends Engine {
-  /** Every call, as `up box-…`, `converge box-…` or `destroy box-…`. */
+  /** Every call, as `up box-…`, `up box-… restart 1`, `converge box-…` or `destroy box-…`. */
   calls: string[];
   /** What the vendor bills for. */
   machines: VendorMachine[];
@@ -27,7 +27,8 @@ export function createScriptedEngine(): ScriptedEngine {
     machines,
     script: { up: [(spec, options) => makeBox(spec, options, machines)] },
     async up(spec, options = {}) {
-      calls.push(`up ${spec.stack}`);
+      const { name, number } = spec.operation ?? {};
+      calls.push(`up ${spec.stack}${name === undefined ? '' : ` ${name} ${number}`}`);
       const { script } = engine;
       const next = script.up.length > 1 ? script.up.shift() : script.up[0];
       if (next === undefined) throw new Error('the script is empty');

@@ -3,6 +3,7 @@ import * as identity from './001-identity.ts';
 import * as boxes from './002-boxes.ts';
 import * as billing from './003-billing.ts';
 import * as boot from './004-boot.ts';
+import * as operations from './005-operations.ts';
 import * as rollouts from './006-rollouts.ts';
 
 /** Every migration by name, in order. They only go forward and are never edited once released. */
@@ -11,6 +12,7 @@ const MIGRATIONS: Record<string, { up(knex: Knex): Promise<void> }> = {
   '002-boxes': boxes,
   '003-billing': billing,
   '004-boot': boot,
+  '005-operations': operations,
   '006-rollouts': rollouts,
 };
 

@@ -1,4 +1,4 @@
-// Follows a box being made: what comes over the stream is written into the list that the server rendered.
+// Follows a box being made or changed: what comes over the stream is written into the list that the server rendered.
 const list = document.querySelector('[data-progress]');
 const announce = document.querySelector('[data-announce]');
 const connection = document.querySelector('[data-connection]');
@@ -66,15 +66,16 @@ function apply(event) {
 const source = new EventSource(`/api/vps/status?after=${list.dataset.after}`);
 source.addEventListener('progress', (message) => apply(JSON.parse(message.data)));
 source.addEventListener('status', (message) => {
-  const { status } = JSON.parse(message.data);
-  if (status === 'pending' || status === 'provisioning') return;
+  const { status, operation, operation_failure } = JSON.parse(message.data);
+  if (status === 'pending' || status === 'provisioning' || (operation && !operation_failure)) return;
   source.close();
-  if (status === 'ready') location.assign('/setup/ready');
+  // After an operation the server knows where to go on.
+  if (status === 'ready' && list.dataset.operation === undefined) location.assign('/setup/ready');
   else location.reload();
 });
 source.addEventListener('open', () => (connection.textContent = 'This page is kept up to date by itself.'));
 source.addEventListener('error', () => {
-  connection.textContent = 'The connection was lost. It is being made again by itself; your box goes on being set up.';
+  connection.textContent = 'The connection was lost. It is being made again by itself; the work goes on.';
   // The browser gives up when it is refused, say after signing out in another tab.
   if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
 });

@@ -1,0 +1,114 @@
+import { SpoqError } from '../../contract/errors.ts';
+import type { StepName } from '../../contract/vps.ts';
+import { recordAudit } from '../commands/audit.ts';
+import { openBootToken } from '../commands/open-boot-token.ts';
+import { deleteBootToken } from '../db/boot-tokens.ts';
+import { isOperating } from '../db/box-operations.ts';
+import { findBox, takeFence, toBoxColumns, type UserVpsRow } from '../db/user-vps.ts';
+import { appendVpsEvent } from '../db/vps-events.ts';
+import type { BoxOutputs } from '../engine/engine.ts';
+import { ownMachine } from './machine-records.ts';
+import { writeBox } from './progress.ts';
+import { beginRun, GAVE_UP, type Run } from './provision-job.ts';
+import { watchBoot } from './watch-boot.ts';
+import type { Attempt, WorkerDeps } from './worker-deps.ts';
+
+/**
+ * Does to a box what was asked for, or goes on with it where an earlier run stopped. Whatever comes of it, machine, name and
+ * contract stay: a failure is noted with its reason, and may be tried again. What is thrown hands the job to another attempt.
+ */
+export async function runOperateJob(deps: WorkerDeps, attempt: Attempt): Promise<void> {
+  const box = await takeOperation(deps, attempt);
+  if (box === undefined) return;
+  const run = beginRun(deps, box, attempt);
+  run.progress.tell({ step: 'queued', state: 'done', message: 'A worker has begun.' });
+  // Only a machine that is installed anew boots for the first time.
+  const bootToken = box.operation === 'rebuild' ? await openBootToken(deps, box) : undefined;
+  const boot = watchBoot(deps, box.id);
+  let outputs: BoxOutputs;
+  let version: string | undefined;
+  try {
+    const signal = AbortSignal.any([run.signal, boot.failed]);
+    const options = { onEvent: run.progress.tell, signal, takeOver: true };
+    const spec = deps.buildSpec(box, bootToken === undefined ? {} : { bootToken });
+    version = spec.releases.version;
+    outputs = await deps.engine.up(spec, options);
+    await run.progress.flush();
+  } catch (error) {
+    if (run.signal.aborted) throw error;
+    const failure = boot.failure();
+    if (failure !== undefined) return settleFailed(deps, run, failure, 'box');
+    if (error instanceof SpoqError && error.code !== 'stack_busy') {
+      deps.log.error({ err: error, box_id: box.id, operation: box.operation }, 'an operation on a box has failed');
+      return settleFailed(deps, run, error.detail ?? `${error.title}.`);
+    }
+    const message = 'Something broke on our side. We are trying again by ourselves.';
+    run.progress.tell({ step: run.progress.step(), state: 'progress', message });
+    await run.progress.flush();
+    throw error;
+  } finally {
+    boot.stop();
+  }
+  await settleDone(deps, run, outputs, version);
+}
+
+/** The last resort, when no attempt has come to an end: the box is left as it is, and its owner is told. */
+export async function runOperateDeadJob(deps: WorkerDeps, attempt: Attempt): Promise<void> {
+  const box = await takeOperation(deps, attempt);
+  if (box === undefined) return;
+  deps.log.error({ box_id: box.id, operation: box.operation }, 'an operation on a box has failed');
+  await settleFailed(deps, beginRun(deps, box, attempt), GAVE_UP);
+}
+
+/** The box with its lease, if anything is to be done to it. */
+async function takeOperation(deps: WorkerDeps, { boxId }: Attempt): Promise<UserVpsRow | undefined> {
+  const present = await findBox(deps.db, boxId);
+  if (present === undefined || !isOperating(present)) return undefined;
+  const box = await takeFence(deps.db, boxId, ['ready'], 'ready');
+  return box !== undefined && isOperating(box) ? box : undefined;
+}
+
+async function settleDone(
+  deps: WorkerDeps,
+  { box, settle }: Run,
+  outputs: BoxOutputs,
+  version: string | undefined,
+): Promise<void> {
+  const at = deps.now();
+  const release = version === undefined ? {} : { release_version: version, released_at: at };
+  await deps.db.transaction(async (tx) => {
+    await writeBox(tx, box, { ...toBoxColumns(outputs), ...release, operation: null, operation_failure: null });
+    await ownMachine(tx, box, outputs, at);
+    await deleteBootToken(tx, box.id);
+    await appendVpsEvent(tx, box.id, { step: 'ready', state: 'done', message: 'Your box is back.', at });
+    await settle(tx);
+    await recordEnd(tx, box, 'done', at);
+  });
+}
+
+async function settleFailed(
+  deps: WorkerDeps,
+  { box, progress, settle }: Run,
+  reason: string,
+  step?: StepName,
+): Promise<void> {
+  await progress.flush();
+  const at = deps.now();
+  await deps.db.transaction(async (tx) => {
+    await writeBox(tx, box, { operation_failure: reason });
+    await deleteBootToken(tx, box.id);
+    await appendVpsEvent(tx, box.id, { step: step ?? progress.step(), state: 'failed', message: reason, at });
+    await settle(tx);
+    await recordEnd(tx, box, 'failed', at);
+  });
+}
+
+async function recordEnd(tx: WorkerDeps['db'], box: UserVpsRow, outcome: 'done' | 'failed', at: Date): Promise<void> {
+  await recordAudit(tx, {
+    at,
+    actor: 'system',
+    user_id: box.user_id,
+    action: `box.${box.operation ?? 'operation'}_${outcome}`,
+    detail: { box_id: box.id, hostname: box.hostname, number: box.operation_number },
+  });
+}

@@ -1,0 +1,75 @@
+import type { OperationName, StepName } from '../../contract/vps.ts';
+import type { UserVpsRow } from '../db/user-vps.ts';
+
+/** What an operation does to a box, in plain words: the preview that is read before anything is begun. */
+export interface OperationPreview {
+  operation: OperationName;
+  title: string;
+  /** On the button that begins it. */
+  button: string;
+  changes: string;
+  lost: string;
+  kept: string;
+  away: string;
+  costs: string;
+  /** Its owner must type the box's name: something is lost that nobody can bring back. */
+  destructive: boolean;
+}
+
+/** What each is called in the middle of a sentence. */
+export const OPERATION_NOUNS: Record<OperationName, string> = { restart: 'restart', rebuild: 'rebuild' };
+
+/** The steps of each, with the words that a customer reads. */
+export const OPERATION_STEPS: Record<OperationName, Partial<Record<StepName, string>>> = {
+  restart: {
+    queued: 'Waiting for a free worker',
+    machine: 'Restarting your machine',
+    box: 'Waiting for your box to answer',
+    ready: 'Back',
+  },
+  rebuild: {
+    queued: 'Waiting for a free worker',
+    machine: 'Installing your machine anew',
+    box: 'Starting your box',
+    ready: 'Back',
+  },
+};
+
+const VENDORS = { contabo: 'Contabo', hostinger: 'Hostinger' } as const;
+const COSTS = 'Nothing. Your plan, its price and the day it renews stay as they are.';
+
+/** The preview of an operation on this box. */
+export function presentOperation(
+  operation: OperationName,
+  { hostname, provider, ssh_username: user }: Pick<UserVpsRow, 'hostname' | 'provider' | 'ssh_username'>,
+): OperationPreview {
+  const vendor = VENDORS[provider];
+  if (operation === 'restart')
+    return {
+      operation,
+      title: 'Restart your box',
+      button: 'Restart it',
+      changes: `${vendor} switches ${hostname} off and on again, and we wait until it answers.`,
+      lost: 'Only what runs on it now: answers that are being written, programs, open SSH sessions.',
+      kept: 'Everything on its disk, its name and address, your password, and the computers that are signed in.',
+      away: 'Usually a few minutes.',
+      costs: COSTS,
+      destructive: false,
+    };
+  return {
+    operation,
+    title: 'Rebuild your box',
+    button: 'Wipe and rebuild it',
+    changes: `${vendor} installs ${hostname} anew: a fresh system with Spoq on it, as on its first day.`,
+    lost: `Everything on its disk: all files of ${user}, all programs and settings that were added. ${vendor} wipes it, and nobody can bring it back. Copy away first what you need.`,
+    kept: 'Its name, its address and its SSH host key, your password, and the computers that are signed in.',
+    away: 'About as long as its first set-up took.',
+    costs: COSTS,
+    destructive: true,
+  };
+}
+
+/** The same as lines of text. */
+export function printOperation({ changes, lost, kept, away, costs }: OperationPreview): string {
+  return [changes, `Lost: ${lost}`, `Kept: ${kept}`, `Away: ${away}`, `Costs: ${costs}`].join('\n');
+}

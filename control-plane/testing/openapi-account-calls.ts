@@ -1,0 +1,42 @@
+import { exhaust, OWN_PAGE, type Calls } from './openapi-calls.ts';
+
+const form = (fields: Record<string, string>) => new URLSearchParams(fields);
+
+/** By operation id: requests to the page of a box that is there. */
+export const ACCOUNT_CALLS: Calls = {
+  async showAccount(send, { browser }) {
+    await send({ browser });
+    await send();
+  },
+  async showOperation(send, { browser, database }) {
+    await send({ browser });
+    await database.db('user_vps').update({ operation: 'restart' });
+    await send({ browser });
+  },
+  async previewOperation(send, { browser, database }) {
+    await send({ browser, path: '/account/rebuild' });
+    await send({ browser, path: '/account/dance' });
+    await database.db('user_vps').update({ operation: 'restart' });
+    await send({ browser, path: '/account/rebuild' });
+  },
+  async beginOperation(send, { browser, database, userId }) {
+    const path = '/account/rebuild';
+    const headers = OWN_PAGE;
+    const json = { 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' };
+    await send({ browser, path, headers, body: form({ hostname: 'another' }) });
+    await send({ browser, path, headers: json, body: '{"hostname": "another"}' });
+    await send({ browser, path, headers: json, body: '{"hostname": 1}' });
+    await send({ path, headers, body: form({}) });
+    await send({ browser, path, headers: { 'sec-fetch-site': 'same-site' }, body: form({}) });
+    await send({ browser, path, headers: { ...headers, 'content-type': 'text/plain' }, body: 'x' });
+    await send({ browser, path: '/account/dance', headers, body: form({}) });
+    const { hostname } = await database.db('user_vps').first('hostname');
+    const body = form({ hostname: String(hostname) });
+    for (let time = 0; time < 2; time += 1) await send({ browser, path, headers, body });
+    await send({ browser, path: '/account/restart', headers, body: form({}) });
+    await database.db('user_vps').delete();
+    await send({ browser, path, headers, body });
+    await exhaust(database, `operation:${userId}`);
+    await send({ browser, path, headers, body });
+  },
+};
