@@ -1,6 +1,7 @@
 import { SpoqError } from '../../contract/errors.ts';
 import { openBootToken } from '../commands/open-boot-token.ts';
 import { deleteBootToken } from '../db/boot-tokens.ts';
+import { isOperating } from '../db/box-operations.ts';
 import { lockFence, takeFence, toBoxColumns, toStackName, updateBox } from '../db/user-vps.ts';
 import type { BoxOutputs, BoxSpec, EngineEvent, Preview, VendorMachine } from '../engine/engine.ts';
 import { QUEUES, sendBoxJob } from '../jobs/queues.ts';
@@ -31,6 +32,10 @@ export async function previewBox(
 /** Brings a box to what its row and the configuration say. A box that a worker is making is left to it. */
 export async function upBox(deps: WorkerDeps, who: string, options: CommandOptions): Promise<BoxOutputs> {
   const found = await findBoxOf(deps.db, who);
+  if (isOperating(found))
+    throw new SpoqError('stack_busy', {
+      detail: `A ${found.operation ?? 'change'} of the box of ${found.username} is going on: a worker has it.`,
+    });
   const box = await takeFence(deps.db, found.id, ['ready', 'failed'], found.status);
   if (box === undefined)
     throw new SpoqError('stack_busy', {
@@ -53,6 +58,9 @@ export async function upBox(deps: WorkerDeps, who: string, options: CommandOptio
       status: 'ready',
       ready_at: box.ready_at ?? now,
       failure: null,
+      // What had failed is made up for: the box is as it should be.
+      operation: null,
+      operation_failure: null,
     });
     await ownMachine(tx, box, outputs, now);
     await deleteBootToken(tx, box.id);

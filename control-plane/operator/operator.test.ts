@@ -6,6 +6,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createTestDatabase, type TestDatabase } from '../../test/harness/database.ts';
+import { loadConfig } from '../config.ts';
+import { createEngine } from '../engine/create-engine.ts';
+import { createEngineEnvironment } from '../engine/environment.ts';
+import { startWorkerProcess } from '../start-worker.ts';
 import { createCipher } from '../cipher.ts';
 import { createEngineBench, type EngineBench, hasEngine, SECRETS } from '../engine/testing/bench.ts';
 import { installQueues } from '../jobs/queues.ts';
@@ -79,14 +83,14 @@ describe('operator', function () {
 
   async function operator(
     argv: string[],
-    extra: { confirm?: () => Promise<boolean>; env?: Record<string, string> } = {},
+    extra: { confirm?: () => Promise<boolean>; env?: Record<string, string>; signal?: AbortSignal } = {},
   ): Promise<Answer> {
     const out: string[] = [];
     const said: string[] = [];
     const io = {
       out: (text: string) => void out.push(text),
       say: (text: string) => void said.push(text),
-      signal: new AbortController().signal,
+      signal: extra.signal ?? new AbortController().signal,
     };
     const code = await runOperator(argv, {
       env: extra.env ?? env,
@@ -154,6 +158,73 @@ describe('operator', function () {
       { status: 'released' },
     ]);
     expect(await bench.listLive(`box-${id}`)).to.deep.equal([]);
+  });
+
+  it('restarts and rebuilds a box through a worker, after a preview that does nothing', async () => {
+    await installQueues(database.url);
+    const { id, hostname } = await createBox('dave');
+    expect((await operator(['up', 'dave', '--yes'])).code).to.equal(0);
+    const lost = `Lost: everything on the disk of ${hostname}.`;
+    const preview = await operator(['preview', 'dave', '--rebuild']);
+    for (const part of [`Contabo installs ${hostname} anew`, 'Kept: Its name, its address', 'Costs: Nothing.', lost])
+      expect(preview.out).to.contain(part);
+    expect((await operator(['preview', 'dave', '--restart'])).out).to.contain('(box-instance) would be restarted.');
+    const unasked = await operator(['rebuild', 'dave']);
+    expect([unasked.code, unasked.said.includes('There is no terminal to ask on.')]).to.deep.equal([64, true]);
+    const declined = await operator(['rebuild', 'dave'], { confirm: async () => false });
+    expect([declined.code, declined.said.includes(lost)]).to.deep.equal([130, true]);
+    const row = () => database.db('user_vps').where('id', id).first();
+    expect(await row()).to.deep.include({ operation: null, operation_number: 0 });
+
+    const worker = await startWorkerProcess(
+      loadConfig({ ...env, LOG_LEVEL: 'silent' }),
+      createEngine({ env: createEngineEnvironment(loadConfig(env), env) }),
+    );
+    try {
+      const { ip_address } = await row();
+      const restarted = await operator(['restart', 'dave', '--yes']);
+      expect([restarted.code, restarted.out], restarted.said).to.deep.equal([0, `${hostname} is back.`]);
+      expect(restarted.said).to.match(/machine +\.\.\. +Contabo: restarting the machine/);
+      bench.sandbox.faults.add({
+        vendor: 'contabo',
+        method: 'PUT',
+        path: '/compute/instances/',
+        status: 409,
+        body: { message: 'Maintenance' },
+      });
+      const failed = await operator(['rebuild', 'dave', '--yes']);
+      expect([failed.code, failed.said.split('\n').slice(-2)]).to.deep.equal([
+        1,
+        [
+          'The engine could not do what was asked. Contabo did not reinstall the machine: Maintenance.',
+          'Machine, name and contract are kept. Look at the cause and run it again.',
+        ],
+      ]);
+      expect((await operator(['list'])).out).to.match(/dave +dave\.spoq\.localhost +ready, rebuild failed +contabo/);
+      const rebuilt = JSON.parse((await operator(['rebuild', 'dave', '--yes', '--json'])).out);
+      expect(rebuilt)
+        .to.deep.include({ id, status: 'ready', operation: null, ip_address })
+        .and.not.have.property('jwt_secret');
+      expect(await database.db('audit_log').orderBy('id').select('actor', 'action')).to.deep.equal([
+        { actor: 'operator', action: 'box.restart_requested' },
+        { actor: 'system', action: 'box.restart_done' },
+        { actor: 'operator', action: 'box.rebuild_requested' },
+        { actor: 'system', action: 'box.rebuild_failed' },
+        { actor: 'operator', action: 'box.rebuild_requested' },
+        { actor: 'system', action: 'box.rebuild_done' },
+      ]);
+    } finally {
+      await worker.close();
+    }
+    await database.db('user_vps').where('id', id).update({ operation: 'restart' });
+    const busy = await operator(['up', 'dave', '--yes']);
+    expect([busy.code, busy.said.includes('A restart of the box of dave is going on')]).to.deep.equal([1, true]);
+    const stop = new AbortController();
+    stop.abort();
+    expect((await operator(['restart', 'dave', '--yes'], { signal: stop.signal })).said).to.contain(
+      'itself goes on in a worker',
+    );
+    expect((await operator(['destroy', 'dave', '--yes'])).code).to.equal(0);
   });
 
   it('shows in a bare shell the same change as its own preview', async function () {

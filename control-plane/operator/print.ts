@@ -17,9 +17,8 @@ export function printTable(head: string[], rows: string[][]): string {
 
 /** A box as --json shows it: columns only, nothing that is sealed. */
 export function presentBox(box: BoxOfUser): Record<string, unknown> {
-  const { id, username, user_id, provider, provider_instance_id, hostname, ip_address, region, plan, status, failure } =
-    box;
-  const { release_version } = box;
+  const { id, username, user_id, provider, provider_instance_id, hostname, ip_address, region, plan } = box;
+  const { status, failure, operation, operation_failure, release_version } = box;
   return {
     id,
     username,
@@ -33,7 +32,15 @@ export function presentBox(box: BoxOfUser): Record<string, unknown> {
     status,
     failure,
     release_version,
+    operation,
+    operation_failure,
   };
+}
+
+/** `ready, restart`, or `ready, restart failed`. */
+function presentStatus({ status, operation, operation_failure: failure }: BoxOfUser): string {
+  if (status !== 'ready' || operation === null) return status;
+  return `${status}, ${operation}${failure === null ? '' : ' failed'}`;
 }
 
 export function printBoxes(boxes: BoxOfUser[]): string {
@@ -41,7 +48,7 @@ export function printBoxes(boxes: BoxOfUser[]): string {
   const rows = boxes.map((box) => [
     box.username,
     box.hostname,
-    box.status,
+    presentStatus(box),
     box.provider,
     box.region,
     box.ip_address ?? '-',

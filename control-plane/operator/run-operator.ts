@@ -1,12 +1,15 @@
 import { dirname, delimiter } from 'node:path';
 import { Argument, Command, CommanderError } from 'commander';
 import { SpoqError } from '../../contract/errors.ts';
+import { OPERATIONS } from '../../contract/vps.ts';
 import { DEFAULT_WAVES } from '../commands/plan-waves.ts';
 import { ConfigError, loadConfig } from '../config.ts';
+import type { Preview } from '../engine/engine.ts';
 import { createEngineEnvironment } from '../engine/environment.ts';
 import type { WorkerDeps } from '../jobs/worker-deps.ts';
 import { destroyBox, loadBoxSpec, previewBox, readOutputs, refreshBox, upBox } from './commands.ts';
 import { listBoxes } from './find-box.ts';
+import { operateBox, previewOperation } from './operate.ts';
 import { createOperatorDeps } from './operator-deps.ts';
 import { printRollout } from './print-rollout.ts';
 import { ROLLOUT_ACTIONS, runRollout, type RolloutAction, type RolloutFlags } from './rollout.ts';
@@ -60,6 +63,8 @@ function createProgram(io: OperatorIo): Command {
     all?: boolean;
     yes?: boolean;
     destroy?: boolean;
+    restart?: boolean;
+    rebuild?: boolean;
   }
   const add = (usage: string, description: string): Command =>
     program.command(usage).description(description).option('--json', 'print JSON');
@@ -74,9 +79,15 @@ function createProgram(io: OperatorIo): Command {
     );
   add('preview <user>', 'what up would change, and what would be lost')
     .option('--destroy', 'what destroy would take away')
+    .option('--restart', 'what restart would do')
+    .option('--rebuild', 'what rebuild would do, and what would be lost')
     .action((user: string, flags: Flags) =>
       withDeps(async (deps) => {
-        const preview = await previewBox(deps, user, { ...watch, destroy: flags.destroy === true });
+        const operation = OPERATIONS.find((name) => flags[name]);
+        const preview =
+          operation === undefined
+            ? await previewBox(deps, user, { ...watch, destroy: flags.destroy === true })
+            : await previewOperation(deps, user, operation, watch);
         show(flags.json, preview, () => printPreview(preview));
       }),
     );
@@ -84,7 +95,7 @@ function createProgram(io: OperatorIo): Command {
     .option('--yes', 'without asking')
     .action((user: string, flags: Flags) =>
       withDeps(async (deps) => {
-        await agree(deps, user, flags, false);
+        await agree(flags, () => previewBox(deps, user, { ...watch, destroy: false }));
         const outputs = await upBox(deps, user, watch);
         show(flags.json, outputs, () => printLines(outputs));
       }),
@@ -93,11 +104,25 @@ function createProgram(io: OperatorIo): Command {
     .option('--yes', 'without asking')
     .action((user: string, flags: Flags) =>
       withDeps(async (deps) => {
-        await agree(deps, user, flags, true);
+        await agree(flags, () => previewBox(deps, user, { ...watch, destroy: true }));
         const machines = await destroyBox(deps, user, watch);
         show(flags.json, machines, () => printMachines(machines));
       }),
     );
+  const words = {
+    restart: 'restart the machine of the box',
+    rebuild: 'wipe the machine of the box and install it anew',
+  };
+  for (const operation of OPERATIONS)
+    add(`${operation} <user>`, words[operation])
+      .option('--yes', 'without asking')
+      .action((user: string, flags: Flags) =>
+        withDeps(async (deps) => {
+          await agree(flags, () => previewOperation(deps, user, operation, watch));
+          const box = await operateBox(deps, user, operation, watch);
+          show(flags.json, presentBox(box), () => `${box.hostname} is back.`);
+        }),
+      );
   add('refresh <user>', 'read what is really there into the state').action((user: string, flags: Flags) =>
     withDeps(async (deps) => {
       await refreshBox(deps, user, watch);
@@ -135,8 +160,8 @@ function createProgram(io: OperatorIo): Command {
   return program;
 
   /** No change without having been read: by a person, or by --yes in a script. */
-  async function agree(deps: WorkerDeps, user: string, flags: Flags, destroy: boolean): Promise<void> {
-    await confirm(flags, async () => printPreview(await previewBox(deps, user, { ...watch, destroy })));
+  async function agree(flags: Flags, preview: () => Promise<Preview>): Promise<void> {
+    await confirm(flags, async () => printPreview(await preview()));
   }
 
   async function confirm(flags: Flags, preview: () => Promise<string>): Promise<void> {
