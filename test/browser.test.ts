@@ -147,6 +147,43 @@ describe('the sign-up in a browser', function () {
     expect(text).not.to.contain(PASSWORD);
   });
 
+  it('says what a rebuild would take away, does it before the eyes of the owner, and restarts', async () => {
+    await side.setDelays({ installing_ms: 1500, action_ms: 500 });
+    await page.getByRole('link', { name: 'Restart or rebuild it' }).click();
+    await page.getByRole('heading', { name: 'Your box', exact: true }).waitFor();
+    await look('account');
+    await page.getByRole('button', { name: 'Rebuild your box' }).click();
+    await look('rebuild');
+    const name = page.getByLabel(/to say that you mean it/);
+    await name.fill('another.spoq.localhost');
+    await page.getByRole('button', { name: 'Wipe and rebuild it' }).click();
+    expect(await page.getByRole('alert').textContent()).to.contain('Nothing was done.');
+    await look('rebuild-refused');
+    await name.fill('ada-lovelace.spoq.localhost');
+    await page.getByRole('button', { name: 'Wipe and rebuild it' }).click();
+    await page.locator('[data-step="machine"]').getByText('Contabo: installing', { exact: true }).waitFor();
+    await look('rebuild-progress');
+    await page.waitForURL('**/account', { timeout: 45_000 });
+    expect(await page.getByRole('status').textContent()).to.contain('is back, and answers.');
+    await side.addFault({
+      vendor: 'contabo',
+      method: 'POST',
+      path: 'actions/restart$',
+      status: 503,
+      body: {},
+      times: 6,
+    });
+    await page.getByRole('button', { name: 'Restart your box' }).click();
+    await look('restart');
+    await page.getByRole('button', { name: 'Restart it' }).click();
+    await page.getByRole('alert').getByText('The restart did not succeed').waitFor();
+    await look('account-failed');
+    await page.getByRole('link', { name: 'Try again' }).click();
+    await page.getByRole('button', { name: 'Restart it' }).click();
+    await page.getByRole('status').waitFor({ timeout: 45_000 });
+    await look('account-back');
+  });
+
   it('lets a device in only after its code was compared', async () => {
     const home = path.join(run.scratch, 'home');
     const env = { PATH: process.env['PATH'], SPOQ_URL: run.baseUrl, SPOQ_HOME: home, HOME: home };
@@ -205,7 +242,9 @@ describe('the sign-up in a browser', function () {
 
   it('met no script error and nothing that its own policy blocks', () => {
     // Pages that are refused on purpose: a declined card, and an address with nothing behind it.
-    const unexpected = complaints.filter((text) => !/\/c\/pay\/.*402|nothing-here.*404/.test(text));
+    const unexpected = complaints.filter(
+      (text) => !/\/c\/pay\/.*402|nothing-here.*404|account\/rebuild.*400/.test(text),
+    );
     expect(unexpected).to.deep.equal([]);
   });
 });

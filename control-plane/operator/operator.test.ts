@@ -166,7 +166,12 @@ describe('operator', function () {
     expect((await operator(['up', 'dave', '--yes'])).code).to.equal(0);
     const lost = `Lost: everything on the disk of ${hostname}.`;
     const preview = await operator(['preview', 'dave', '--rebuild']);
-    for (const part of [`Contabo installs ${hostname} anew`, 'Kept: Its name, its address', 'Costs: Nothing.', lost])
+    for (const part of [
+      `Contabo wipes ${hostname} and installs it anew`,
+      'Kept: Its name, its address',
+      'Costs: Nothing.',
+      lost,
+    ])
       expect(preview.out).to.contain(part);
     expect((await operator(['preview', 'dave', '--restart'])).out).to.contain('(box-instance) would be restarted.');
     const unasked = await operator(['rebuild', 'dave']);

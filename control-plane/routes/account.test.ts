@@ -65,7 +65,7 @@ describe('the page of a box', function () {
     const rebuild = await browser.get('/account/rebuild');
     for (const part of [
       'Everything on its disk: all files of spoq',
-      'nobody can bring it back',
+      'Nobody can bring it back',
       'rsync -a spoq@alice.spoq.localhost: my-box/',
       'Its name, its address and its SSH host key',
       'Your plan, its price and the day it renews stay as they are',
@@ -114,6 +114,8 @@ describe('the page of a box', function () {
     ])
       expect(failed.text).to.contain(part);
     expect((await browser.get('/setup')).location).to.equal('/setup/ready');
+    const ready = (await browser.get('/setup/ready')).text;
+    expect(ready).to.contain('did not succeed').and.not.contain('waits for your first question');
 
     await browser.post('/account/restart', {});
     await waitFor('the restart', async () => (await box()).operation === null);
