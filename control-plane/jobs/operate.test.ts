@@ -3,6 +3,7 @@ import { SpoqError } from '../../contract/errors.ts';
 import type { OperationName } from '../../contract/vps.ts';
 import { waitFor } from '../../test/harness/wait.ts';
 import { beginOperation } from '../commands/begin-operation.ts';
+import { buildBoxSpec } from '../engine/box-spec.ts';
 import { takeFence } from '../db/user-vps.ts';
 import { createBoxWorld, type BoxWorld } from '../testing/box-world.ts';
 import { makeBox } from '../testing/scripted-engine.ts';
@@ -111,8 +112,12 @@ describe('operations on boxes', function () {
       throw new SpoqError('engine_failed', { detail: 'Contabo did not reinstall the machine: Maintenance.' });
     });
     await ask(box, 'rebuild');
+    const wish = async () =>
+      buildBoxSpec(world.cp.deps, await world.database.db('user_vps').where('id', box.id).first()).operation;
+    expect(await wish()).to.deep.equal({ name: 'rebuild', number: 1, address: '127.0.1.7' });
     const worker = await world.work();
     await ended(box.id);
+    expect(await wish(), 'no other change of the stack wipes the disk').to.equal(undefined);
     const reason = 'Contabo did not reinstall the machine: Maintenance.';
     expect(await stateOf(box.id)).to.deep.equal(['ready', 'rebuild', 1, reason]);
     expect((await eventsOf(box.id)).at(-1)).to.equal(`machine failed: ${reason}`);

@@ -221,6 +221,10 @@ describe('operator', function () {
     } finally {
       await worker.close();
     }
+    await database.db('user_vps').where('id', id).update({ operation: 'rebuild', operation_failure: 'Maintenance.' });
+    expect((await operator(['preview', 'dave'])).out).to.equal(`Nothing would change: ${hostname} is as it should be.`);
+    expect((await operator(['up', 'dave', '--yes'])).code).to.equal(0);
+    expect(await row(), 'what had failed is made up for').to.deep.include({ operation: null, operation_failure: null });
     await database.db('user_vps').where('id', id).update({ operation: 'restart' });
     const busy = await operator(['up', 'dave', '--yes']);
     expect([busy.code, busy.said.includes('A restart of the box of dave is going on')]).to.deep.equal([1, true]);
