@@ -1,8 +1,10 @@
 import { expect } from 'chai';
 import { SpoqError } from '../../contract/errors.ts';
 import type { OperationName } from '../../contract/vps.ts';
+import { BOOT_REPORTS_PATH } from '../../contract/boot.ts';
 import { waitFor } from '../../test/harness/wait.ts';
 import { beginOperation } from '../commands/begin-operation.ts';
+import type { BoxSpec } from '../engine/engine.ts';
 import { buildBoxSpec } from '../engine/box-spec.ts';
 import { takeFence } from '../db/user-vps.ts';
 import { createBoxWorld, type BoxWorld } from '../testing/box-world.ts';
@@ -180,6 +182,41 @@ describe('operations on boxes', function () {
     await ended(box.id);
     expect(await stateOf(box.id)).to.deep.equal(['ready', null, 1, null]);
     expect((await eventsOf(box.id)).join()).not.to.contain('has lost');
+    await worker.stop();
+  });
+
+  it('of a machine that reports its new set-up is told with it, and ends when that fails', async () => {
+    const box = await haveBox('ida');
+    const report = (spec: BoxSpec, fields: Record<string, string>): Promise<Response> =>
+      fetch(world.cp.url + BOOT_REPORTS_PATH, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${spec.report?.token}` },
+        body: new URLSearchParams(fields),
+      });
+    world.engine.script.up.unshift(async (spec, { onEvent, signal }) => {
+      onEvent?.({ step: 'machine', state: 'started', message: 'Changing your machine' });
+      await report(spec, { step: 'account', state: 'done' });
+      await report(spec, { step: 'packages', state: 'failed', log: 'E: no space left on device' });
+      return new Promise((_resolve, reject) => {
+        const stop = (): void => reject(new SpoqError('cancelled'));
+        if (signal?.aborted) stop();
+        else signal?.addEventListener('abort', stop, { once: true });
+      });
+    });
+    await ask(box, 'rebuild');
+    const worker = await world.work();
+    await ended(box.id);
+    const reason = 'Your machine could not set itself up (installing packages): E: no space left on device';
+    expect(await stateOf(box.id)).to.deep.equal(['ready', 'rebuild', 1, reason]);
+    expect((await eventsOf(box.id)).slice(-3)).to.deep.equal([
+      'box progress: Your account is there',
+      'box progress: E: no space left on device',
+      `box failed: ${reason}`,
+    ]);
+    expect(await world.database.db('boot_tokens').where('user_vps_id', box.id)).to.deep.equal([]);
+    await ask(box, 'restart');
+    await ended(box.id);
+    expect(await stateOf(box.id)).to.deep.equal(['ready', null, 2, null]);
     await worker.stop();
   });
 
