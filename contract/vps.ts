@@ -9,8 +9,11 @@ export const VPS_STATUSES = ['pending', 'provisioning', 'ready', 'failed', 'term
 export type VpsStatus = (typeof VPS_STATUSES)[number];
 
 /** What can be done to a box that is there: the column `user_vps.operation`. */
-export const OPERATIONS = ['restart', 'rebuild'] as const;
+export const OPERATIONS = ['restart', 'rebuild', 'password'] as const;
 export type OperationName = (typeof OPERATIONS)[number];
+/** Those that are carried out on the machine itself, at its vendor. */
+export const MACHINE_OPERATIONS = ['restart', 'rebuild'] as const;
+export type MachineOperation = (typeof MACHINE_OPERATIONS)[number];
 
 /** The named steps of setting up a box, in order, with the words that a customer reads. */
 export const STEPS = {

@@ -5,6 +5,7 @@ import { createHeadersMiddleware } from './middleware/headers.ts';
 import { createProblemMiddleware } from './middleware/problem.ts';
 import { createRequestMiddleware } from './middleware/request.ts';
 import { createSessionMiddleware } from './middleware/session.ts';
+import { createAccountPasswordRoutes } from './routes/account-password.ts';
 import { createAccountRoutes } from './routes/account.ts';
 import { createAssetRoutes } from './routes/assets.ts';
 import { createBootRoutes } from './routes/boot.ts';
@@ -41,6 +42,7 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
       createSubscriptionRoutes(deps),
       createSetupRoutes(deps),
       createVpsRoutes(deps),
+      ...(deps.config.BOX_CONVERGE === 'ssh' ? [createAccountPasswordRoutes(deps)] : []),
       createAccountRoutes(deps),
     ],
   };

@@ -80,6 +80,7 @@ export class Box extends ComponentResource {
           spec,
           templates,
           machineId: instance.id,
+          lastOperation: instance.lastOperation,
           host: instance.ipAddress,
           privateKey: controlKey.privateKey,
           hostKey: hostKey.publicKey,

@@ -9,6 +9,8 @@ export interface ConvergeArgs {
   templates: Templates;
   /** The machine: another one has been told nothing yet. */
   machineId: Input<string>;
+  /** The number of what was done to it last: one that was installed anew has been told nothing either. */
+  lastOperation: Input<number>;
   host: Input<string>;
   /** OpenSSH private key that root of the box knows. */
   privateKey: Input<string>;
@@ -21,7 +23,7 @@ export interface ConvergeArgs {
  * A failure keeps the state as it was, so that the next run of the stack tries again.
  */
 export function createConverge(name: string, args: ConvergeArgs, options: CustomResourceOptions): Command {
-  const { spec, templates, host, privateKey, hostKey, machineId } = args;
+  const { spec, templates, host, privateKey, hostKey, machineId, lastOperation } = args;
   return new Command(
     name,
     {
@@ -30,7 +32,7 @@ export function createConverge(name: string, args: ConvergeArgs, options: Custom
       create: 'exec bash -s',
       // Not in the command, which is shown in errors; nor in the environment, which sshd doesn't take.
       stdin: secret(renderConverge(spec, templates)),
-      triggers: [machineId],
+      triggers: [machineId, lastOperation],
       addPreviousOutputInEnv: false,
     },
     options,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Fault, SpoqError } from '../contract/errors.ts';
-import { OPERATIONS, PROVIDERS } from '../contract/vps.ts';
+import { MACHINE_OPERATIONS, PROVIDERS } from '../contract/vps.ts';
 
 // Nothing that ends up in a file of the box may hold a control character: cloud-init, systemd and shells all read lines.
 const line = z.string().regex(/^[^\p{Cc}\u2028\u2029]*$/u, 'has a control character');
@@ -32,7 +32,7 @@ export const BoxSpec = z.object({
   image: text.optional().describe("The vendor's image or template; its newest Ubuntu 24.04 when left out"),
   operation: z
     .object({
-      name: z.enum(OPERATIONS),
+      name: z.enum(MACHINE_OPERATIONS),
       number: z.number().int().positive(),
       address: z.ipv4().optional().describe('Of the machine; it stays'),
     })

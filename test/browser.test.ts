@@ -149,7 +149,7 @@ describe('the sign-up in a browser', function () {
 
   it('says what a rebuild would take away, does it before the eyes of the owner, and restarts', async () => {
     await side.setDelays({ installing_ms: 1500, action_ms: 500 });
-    await page.getByRole('link', { name: 'Restart or rebuild it' }).click();
+    await page.getByRole('link', { name: 'Restart, rebuild and more' }).click();
     await page.getByRole('heading', { name: 'Your box', exact: true }).waitFor();
     await look('account');
     await page.getByRole('button', { name: 'Rebuild your box' }).click();

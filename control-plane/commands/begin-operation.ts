@@ -1,13 +1,16 @@
 import { SpoqError } from '../../contract/errors.ts';
 import type { OperationName } from '../../contract/vps.ts';
 import { beginBoxOperation, isOperating } from '../db/box-operations.ts';
+import type { Db } from '../db/connect.ts';
 import { lockInTransaction } from '../db/locks.ts';
-import { findBox, type UserVpsRow } from '../db/user-vps.ts';
+import { findSshPassword } from '../db/ssh-passwords.ts';
+import { findBox, updateBox, type UserVpsRow } from '../db/user-vps.ts';
 import { appendVpsEvent } from '../db/vps-events.ts';
 import type { Deps } from '../deps.ts';
 import { QUEUES, sendBoxJob } from '../jobs/queues.ts';
 import { OPERATION_NOUNS } from '../presenters/operations.ts';
 import { recordAudit } from './audit.ts';
+import { toHashes } from './provision-box.ts';
 
 export interface OperationRequest {
   operation: OperationName;
@@ -18,7 +21,7 @@ export interface OperationRequest {
 
 /**
  * Asks for something to be done to a box that is ready: its row, first event, job and audit in one transaction. Asking for what is
- * being done already answers the box as it is.
+ * being done already answers the box as it is. `password` gives the box the one that its owner has chosen last.
  * @throws SpoqError `conflict` when the box isn't ready, `stack_busy` while something else is being done to it
  */
 export async function beginOperation(
@@ -29,16 +32,11 @@ export async function beginOperation(
   return deps.db.transaction(async (tx) => {
     await lockInTransaction(tx, `box-of:${box.user_id}`);
     const present = await findBox(tx, box.id);
-    if (present?.status !== 'ready')
-      throw new SpoqError('conflict', {
-        detail: `The box is ${present?.status ?? 'not there'}: only one that is ready can be changed. Nothing was done.`,
-      });
-    if (isOperating(present)) {
-      if (present.operation === operation) return present;
-      throw new SpoqError('stack_busy', {
-        detail: `A ${present.operation ?? 'change'} of the box is going on. Nothing else was begun.`,
-      });
-    }
+    if (present === undefined) throw new SpoqError('no_box');
+    // Another password than the one that is on its way is another wish.
+    if (isOperating(present) && present.operation === operation && operation !== 'password') return present;
+    requireIdle(present);
+    if (operation === 'password') await takePassword(tx, box);
     const begun = await beginBoxOperation(tx, box.id, operation);
     const message = `Your ${OPERATION_NOUNS[operation]} is next.`;
     await appendVpsEvent(tx, box.id, { step: 'queued', state: 'started', message, at: deps.now() });
@@ -53,4 +51,22 @@ export async function beginOperation(
     });
     return begun;
   });
+}
+
+/** @throws SpoqError `conflict` when the box isn't ready, `stack_busy` while something is being done to it */
+export function requireIdle(box: UserVpsRow): void {
+  if (box.status !== 'ready')
+    throw new SpoqError('conflict', {
+      detail: `The box is ${box.status}: only one that is ready can be changed. Nothing was done.`,
+    });
+  if (isOperating(box))
+    throw new SpoqError('stack_busy', {
+      detail: `A ${OPERATION_NOUNS[box.operation ?? 'restart']} of the box is going on. Nothing else was begun.`,
+    });
+}
+
+async function takePassword(tx: Db, box: Pick<UserVpsRow, 'id' | 'user_id'>): Promise<void> {
+  const password = await findSshPassword(tx, box.user_id);
+  if (password === undefined) throw new SpoqError('no_password');
+  await updateBox(tx, box.id, toHashes(password));
 }

@@ -96,7 +96,8 @@ async function insertNewBox(
   });
 }
 
-function toHashes(password: SshPasswordRow): Pick<UserVpsRow, 'ssh_password_hash' | 'ssh_password_crypt'> {
+/** What a box keeps of its owner's password. */
+export function toHashes(password: SshPasswordRow): Pick<UserVpsRow, 'ssh_password_hash' | 'ssh_password_crypt'> {
   return { ssh_password_hash: password.argon2_hash, ssh_password_crypt: password.crypt_sealed };
 }
 

@@ -1,3 +1,4 @@
+import { MACHINE_OPERATIONS } from '../../contract/vps.ts';
 import { PLANS } from '../../contract/billing.ts';
 import { BOOT_REPORTS_PATH } from '../../contract/boot.ts';
 import { type BoxSpec, parseBoxSpec } from '../../stacks/spec.ts';
@@ -102,6 +103,7 @@ function describeRelease(url: string, release: BoxRelease | undefined) {
 
 /** Only what is going on: a run that wasn't asked for it neither restarts a machine nor wipes it. */
 function describeOperation(row: BoxRow): BoxSpec['operation'] {
-  if (row.operation === null || !isOperating(row)) return undefined;
-  return { name: row.operation, number: row.operation_number, address: row.ip_address ?? undefined };
+  const name = MACHINE_OPERATIONS.find((one) => one === row.operation);
+  if (name === undefined || !isOperating(row)) return undefined;
+  return { name, number: row.operation_number, address: row.ip_address ?? undefined };
 }

@@ -84,6 +84,14 @@ describe('converging a box over SSH', function () {
     await bench.engine.converge(spec);
   });
 
+  it('runs again on a machine that was installed anew, which has been told nothing', async () => {
+    await bench.engine.up({ ...spec, operation: { name: 'rebuild', number: 1 } });
+    expect(ssh.runs).to.have.length(1);
+    expect((await bench.engine.preview(spec)).changed).to.equal(false);
+    const next = await bench.engine.preview({ ...spec, operation: { name: 'rebuild', number: 2 } });
+    expect(next.summary).to.include('The software and password of the box (box-converge) would be made again.');
+  });
+
   it('tells the last line of what failed, no secret, and tries it again', async () => {
     const changed: BoxSpec = { ...spec, password_crypt: CRYPT };
     ssh.answer = {

@@ -2,6 +2,7 @@ import type { Preview, PreviewStep } from './engine.ts';
 import type { StepMetadata } from './events.ts';
 
 const CHECK_TYPE = 'command:local:Command';
+const CONVERGE_TYPE = 'command:remote:Command';
 
 /** Resources as people call them. */
 const NAMES: Record<string, string> = {
@@ -9,7 +10,7 @@ const NAMES: Record<string, string> = {
   'spoq:index:Instance': 'machine',
   'cloudflare:index/dnsRecord:DnsRecord': 'DNS record',
   [CHECK_TYPE]: 'check that the box answers',
-  'command:remote:Command': 'software and password of the box',
+  [CONVERGE_TYPE]: 'software and password of the box',
 };
 
 /** What is lost when one of these goes away. */
@@ -66,8 +67,9 @@ function describeStep(
 ): string {
   if (act === 'install') return `The ${name} (${resource}) would be installed anew, with its address kept.`;
   if (act === 'restart') return `The ${name} (${resource}) would be restarted.`;
-  // A check is nothing that is kept.
-  if (operation === 'replace' && type === CHECK_TYPE) return `The ${name} (${resource}) would be made again.`;
+  // Neither is anything that is kept: both are done, and done again.
+  if (operation === 'replace' && (type === CHECK_TYPE || type === CONVERGE_TYPE))
+    return `The ${name} (${resource}) would be made again.`;
   const because = changes.length === 0 ? '' : ` (${changes.join(', ')})`;
   switch (operation) {
     case 'same':

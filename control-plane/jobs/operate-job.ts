@@ -7,6 +7,7 @@ import { isOperating } from '../db/box-operations.ts';
 import { findBox, takeFence, toBoxColumns, type UserVpsRow } from '../db/user-vps.ts';
 import { appendVpsEvent } from '../db/vps-events.ts';
 import type { BoxOutputs } from '../engine/engine.ts';
+import { OPERATION_ENDS } from '../presenters/operations.ts';
 import { ownMachine } from './machine-records.ts';
 import { writeBox } from './progress.ts';
 import { beginRun, GAVE_UP, type Run } from './provision-job.ts';
@@ -25,14 +26,15 @@ export async function runOperateJob(deps: WorkerDeps, attempt: Attempt): Promise
   // Only a machine that is installed anew boots for the first time.
   const bootToken = box.operation === 'rebuild' ? await openBootToken(deps, box) : undefined;
   const boot = watchBoot(deps, box.id);
-  let outputs: BoxOutputs;
+  let outputs: BoxOutputs | undefined;
   let version: string | undefined;
   try {
     const signal = AbortSignal.any([run.signal, boot.failed]);
     const options = { onEvent: run.progress.tell, signal, takeOver: true };
     const spec = deps.buildSpec(box, bootToken === undefined ? {} : { bootToken });
     version = spec.releases.version;
-    outputs = await deps.engine.up(spec, options);
+    if (box.operation === 'password') await deps.engine.converge(spec, options);
+    else outputs = await deps.engine.up(spec, options);
     await run.progress.flush();
   } catch (error) {
     if (run.signal.aborted) throw error;
@@ -71,16 +73,22 @@ async function takeOperation(deps: WorkerDeps, { boxId }: Attempt): Promise<User
 async function settleDone(
   deps: WorkerDeps,
   { box, settle }: Run,
-  outputs: BoxOutputs,
+  outputs: BoxOutputs | undefined,
   version: string | undefined,
 ): Promise<void> {
   const at = deps.now();
   const release = version === undefined ? {} : { release_version: version, released_at: at };
   await deps.db.transaction(async (tx) => {
-    await writeBox(tx, box, { ...toBoxColumns(outputs), ...release, operation: null, operation_failure: null });
-    await ownMachine(tx, box, outputs, at);
+    const facts = outputs === undefined ? {} : toBoxColumns(outputs);
+    await writeBox(tx, box, { ...facts, ...release, operation: null, operation_failure: null });
+    if (outputs !== undefined) await ownMachine(tx, box, outputs, at);
     await deleteBootToken(tx, box.id);
-    await appendVpsEvent(tx, box.id, { step: 'ready', state: 'done', message: 'Your box is back.', at });
+    await appendVpsEvent(tx, box.id, {
+      step: 'ready',
+      state: 'done',
+      message: OPERATION_ENDS[box.operation ?? 'restart'],
+      at,
+    });
     await settle(tx);
     await recordEnd(tx, box, 'done', at);
   });

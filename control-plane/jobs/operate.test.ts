@@ -3,6 +3,8 @@ import { SpoqError } from '../../contract/errors.ts';
 import type { OperationName } from '../../contract/vps.ts';
 import { BOOT_REPORTS_PATH } from '../../contract/boot.ts';
 import { waitFor } from '../../test/harness/wait.ts';
+import { setPassword } from '../commands/set-password.ts';
+import { findUser } from '../db/users.ts';
 import { beginOperation } from '../commands/begin-operation.ts';
 import type { BoxSpec } from '../engine/engine.ts';
 import { buildBoxSpec } from '../engine/box-spec.ts';
@@ -73,7 +75,7 @@ describe('operations on boxes', function () {
     expect(told.slice(told.lastIndexOf('queued started: Your restart is next.'))).to.deep.include.members([
       'queued done: A worker has begun.',
       'machine done: It runs.',
-      'ready done: Your box is back.',
+      'ready done: Your box is back, and answers.',
     ]);
     expect(await auditOf(box.user_id)).to.deep.equal([
       'user box.requested',
@@ -217,6 +219,38 @@ describe('operations on boxes', function () {
     await ask(box, 'restart');
     await ended(box.id);
     expect(await stateOf(box.id)).to.deep.equal(['ready', null, 2, null]);
+    await worker.stop();
+  });
+
+  it('gives the box the password that was chosen last, and touches nothing else', async () => {
+    const box = await haveBox('hugo');
+    const before = await rowOf(box.id);
+    const user = await findUser(world.cp.deps.db, box.user_id);
+    const choose = async (password: string): Promise<string> => {
+      if (user === undefined) throw new Error('there is no such user');
+      await setPassword({ ...world.cp.deps, knownPassword: () => false }, user, password, '127.0.0.1');
+      return (await world.database.db('ssh_passwords').where('user_id', user.id).first()).argon2_hash;
+    };
+    const chosen = await choose('Moonflower-lake-72');
+    await ask(box, 'password');
+    await choose('Starflower-lake-73');
+    const again = await ask(box, 'password').catch((error: unknown) => error);
+    expect(again instanceof SpoqError && again.detail).to.equal(
+      'A change of the password of the box is going on. Nothing else was begun.',
+    );
+    const worker = await world.work();
+    await ended(box.id);
+    expect(world.engine.calls).to.deep.equal([`converge ${box.stack}`]);
+    const after = await rowOf(box.id);
+    expect(after).to.deep.equal({
+      ...before,
+      ssh_password_hash: chosen,
+      ssh_password_crypt: after['ssh_password_crypt'],
+      operation_number: 1,
+      fence: '2',
+    });
+    expect(after['ssh_password_crypt']).not.to.equal(before['ssh_password_crypt']);
+    expect((await eventsOf(box.id)).at(-1)).to.equal('ready done: Your new password is in force.');
     await worker.stop();
   });
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SpoqError } from '../../contract/errors.ts';
-import type { OperationName } from '../../contract/vps.ts';
+import type { MachineOperation } from '../../contract/vps.ts';
 import { beginOperation } from '../commands/begin-operation.ts';
 import { findBox } from '../db/user-vps.ts';
 import { listVpsEvents } from '../db/vps-events.ts';
@@ -17,7 +17,7 @@ const LOOK_MS = 250;
 export async function previewOperation(
   deps: WorkerDeps,
   who: string,
-  operation: OperationName,
+  operation: MachineOperation,
   { signal }: Pick<CommandOptions, 'signal'>,
 ): Promise<Preview> {
   const box = await findBoxOf(deps.db, who);
@@ -33,7 +33,7 @@ export async function previewOperation(
 export async function operateBox(
   deps: WorkerDeps,
   who: string,
-  operation: OperationName,
+  operation: MachineOperation,
   { signal, onEvent }: CommandOptions,
 ): Promise<BoxOfUser> {
   const found = await findBoxOf(deps.db, who);

@@ -1,7 +1,7 @@
 import { dirname, delimiter } from 'node:path';
 import { Argument, Command, CommanderError } from 'commander';
 import { SpoqError } from '../../contract/errors.ts';
-import { OPERATIONS } from '../../contract/vps.ts';
+import { MACHINE_OPERATIONS } from '../../contract/vps.ts';
 import { DEFAULT_WAVES } from '../commands/plan-waves.ts';
 import { ConfigError, loadConfig } from '../config.ts';
 import type { Preview } from '../engine/engine.ts';
@@ -83,7 +83,7 @@ function createProgram(io: OperatorIo): Command {
     .option('--rebuild', 'what rebuild would do, and what would be lost')
     .action((user: string, flags: Flags) =>
       withDeps(async (deps) => {
-        const operation = OPERATIONS.find((name) => flags[name]);
+        const operation = MACHINE_OPERATIONS.find((name) => flags[name]);
         const preview =
           operation === undefined
             ? await previewBox(deps, user, { ...watch, destroy: flags.destroy === true })
@@ -113,7 +113,7 @@ function createProgram(io: OperatorIo): Command {
     restart: 'restart the machine of the box',
     rebuild: 'wipe the machine of the box and install it anew',
   };
-  for (const operation of OPERATIONS)
+  for (const operation of MACHINE_OPERATIONS)
     add(`${operation} <user>`, words[operation])
       .option('--yes', 'without asking')
       .action((user: string, flags: Flags) =>

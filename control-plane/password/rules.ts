@@ -52,3 +52,6 @@ function isAround(password: string, name: string): boolean {
     name.length > 2 && password.toLowerCase().replace(/[^\p{L}]/gu, '') === name.toLowerCase().replace(/[^\p{L}]/gu, '')
   );
 }
+
+/** What a page tells of: no field of a page lets one type a control character. */
+export const SHOWN_RULES = PASSWORD_RULES.filter(({ id }) => id !== 'plain');

@@ -17,7 +17,18 @@ export interface OperationPreview {
 }
 
 /** What each is called in the middle of a sentence. */
-export const OPERATION_NOUNS: Record<OperationName, string> = { restart: 'restart', rebuild: 'rebuild' };
+export const OPERATION_NOUNS: Record<OperationName, string> = {
+  restart: 'restart',
+  rebuild: 'rebuild',
+  password: 'change of the password',
+};
+
+/** How the end of each is told. */
+export const OPERATION_ENDS: Record<OperationName, string> = {
+  restart: 'Your box is back, and answers.',
+  rebuild: 'Your box is back, and answers.',
+  password: 'Your new password is in force.',
+};
 
 /** The steps of each, with the words that a customer reads. */
 export const OPERATION_STEPS: Record<OperationName, Partial<Record<StepName, string>>> = {
@@ -32,6 +43,11 @@ export const OPERATION_STEPS: Record<OperationName, Partial<Record<StepName, str
     machine: 'Installing your machine anew',
     box: 'Starting your box',
     ready: 'Back',
+  },
+  password: {
+    queued: 'Waiting for a free worker',
+    box: 'Changing the password on your box',
+    ready: 'Done',
   },
 };
 
@@ -53,6 +69,18 @@ export function presentOperation(
       lost: 'Only what runs on it now: answers that are being written, programs, open SSH sessions.',
       kept: 'Everything on its disk, its name and address, your password, and the computers that are signed in.',
       away: 'Usually a few minutes.',
+      costs: COSTS,
+      destructive: false,
+    };
+  if (operation === 'password')
+    return {
+      operation,
+      title: 'Change the SSH password',
+      button: 'Change it',
+      changes: `We set a new password for ${user} on ${hostname}, over SSH.`,
+      lost: 'The password that you have now.',
+      kept: 'Everything else: open SSH sessions, keys, and the computers that are signed in.',
+      away: 'Not at all.',
       costs: COSTS,
       destructive: false,
     };

@@ -126,6 +126,43 @@ describe('the page of a box', function () {
     await worker.stop();
   });
 
+  it('changes the password, and says of a bad one what it misses', async () => {
+    const form = (await browser.get('/account/password')).text;
+    for (const part of ['We set a new password for spoq on alice.spoq.localhost', 'The password that you have now.'])
+      expect(form).to.contain(part);
+    const before = await box();
+    const weak = await browser.post('/account/password', { password: 'short' });
+    expect([weak.status, weak.text.includes('This password was not kept.')]).to.deep.equal([422, true]);
+    expect(await box()).to.deep.equal(before);
+    const asked = await browser.post('/account/password', { password: 'Moonflower-lake-72' });
+    expect([asked.status, asked.location]).to.deep.equal([303, '/account/progress']);
+    expect((await browser.get('/account/progress')).text).to.contain('Changing the password on your box');
+    expect((await browser.get('/account/password')).location).to.equal('/account/progress');
+    const busy = await browser.post('/account/password', { password: 'Starflower-lake-73' });
+    expect([busy.status, busy.text.includes('A change of the password of the box is going on')]).to.deep.equal([
+      409,
+      true,
+    ]);
+    const worker = await world.work();
+    await waitFor('the change', async () => (await box()).operation === null);
+    expect((await browser.get('/account')).text).to.contain('Your new password is in force.');
+    expect((await box()).ssh_password_hash).not.to.equal(before.ssh_password_hash);
+    expect(JSON.stringify(world.cp.logs)).not.to.contain('flower');
+    await worker.stop();
+  });
+
+  it('offers no change of the password where a living box cannot be changed', async () => {
+    const none = await createBoxWorld({ BOX_CONVERGE: 'none' });
+    try {
+      const { browser: other, userId } = await none.becomeReady('nina');
+      await none.cp.createBox(userId);
+      expect((await other.get('/account')).text).not.to.contain('password"');
+      expect((await other.get('/account/password')).status).to.equal(404);
+    } finally {
+      await none.close();
+    }
+  });
+
   it('streams an operation to its end', async () => {
     await browser.post('/account/restart', {});
     const cookie = [...browser.cookies].map((pair) => pair.join('=')).join('; ');
@@ -139,7 +176,7 @@ describe('the page of a box', function () {
       return `${status} ${operation}`;
     });
     expect([statuses[0], statuses.at(-1)]).to.deep.equal(['ready restart', 'ready null']);
-    expect(text).to.contain('Your box is back.');
+    expect(text).to.contain('Your box is back, and answers.');
     await worker.stop();
   });
 });

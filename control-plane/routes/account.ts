@@ -3,9 +3,8 @@ import type { Context } from 'koa';
 import { PLANS } from '../../contract/billing.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { parseInput } from '../../contract/problem.ts';
-import { OperateRequest, OPERATIONS, type OperationName } from '../../contract/vps.ts';
+import { MACHINE_OPERATIONS, type MachineOperation, OperateRequest, OPERATIONS } from '../../contract/vps.ts';
 import { beginOperation } from '../commands/begin-operation.ts';
-import { findSetupPath } from '../commands/find-setup-path.ts';
 import { isOperating } from '../db/box-operations.ts';
 import { findBoxOfUser, type UserVpsRow } from '../db/user-vps.ts';
 import { listVpsEvents } from '../db/vps-events.ts';
@@ -13,12 +12,13 @@ import type { Deps } from '../deps.ts';
 import { createBodyMiddleware, getBody } from '../middleware/body.ts';
 import { createRateLimiter } from '../middleware/rate-limit.ts';
 import { createSameOriginGuard } from '../middleware/same-origin.ts';
-import { getSession, requireUser } from '../middleware/session.ts';
+import { requireUser } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
 import { OPERATION_NOUNS, OPERATION_STEPS, presentOperation } from '../presenters/operations.ts';
 import { formatDuration, presentProgress } from '../presenters/progress.ts';
 import { toBoxUrl } from '../presenters/vps.ts';
 import { findRegion } from '../regions/regions.ts';
+import { findReadyBox, leadTo } from './ready-box.ts';
 
 /** So long a box that has just come back is told to be back. */
 const BACK_MS = 15 * 60_000;
@@ -29,7 +29,7 @@ export function createAccountRoutes(deps: Deps): Router {
   const limiter = createRateLimiter(deps, 'operation');
 
   router.get('/account', async (ctx) => {
-    const box = await findReadyBox(ctx);
+    const box = await findReadyBox(deps, ctx);
     if (box === undefined) return;
     const last = (await listVpsEvents(deps.db, box.id)).at(-1);
     const isBack = last?.step === 'ready' && deps.now().getTime() - last.at.getTime() < BACK_MS;
@@ -45,14 +45,16 @@ export function createAccountRoutes(deps: Deps): Router {
         plan: PLANS[box.plan],
         operating: isOperating(box),
         noun: box.operation === null ? '' : OPERATION_NOUNS[box.operation],
-        back: box.operation_number > 0 && isBack,
-        previews: OPERATIONS.map((operation) => presentOperation(operation, box)),
+        back: box.operation_number > 0 && isBack ? last.message : undefined,
+        previews: OPERATIONS.filter((name) => name !== 'password' || deps.config.BOX_CONVERGE === 'ssh').map((name) =>
+          presentOperation(name, box),
+        ),
       },
     );
   });
 
   router.get('/account/progress', async (ctx) => {
-    const box = await findReadyBox(ctx);
+    const box = await findReadyBox(deps, ctx);
     if (box === undefined) return;
     if (box.operation === null || !isOperating(box)) return leadTo(ctx, '/account');
     const { operation } = box;
@@ -69,7 +71,7 @@ export function createAccountRoutes(deps: Deps): Router {
 
   router.get('/account/:operation', async (ctx) => {
     const operation = parseOperation(ctx);
-    const box = await findReadyBox(ctx);
+    const box = await findReadyBox(deps, ctx);
     if (box === undefined) return;
     if (isOperating(box)) leadTo(ctx, '/account/progress');
     else showPreview(ctx, box, operation);
@@ -94,21 +96,12 @@ export function createAccountRoutes(deps: Deps): Router {
     },
   );
 
-  /** The person's box, once it has been ready. Otherwise sends the browser to where their sign-up stands. */
-  async function findReadyBox(ctx: Context): Promise<UserVpsRow | undefined> {
-    const session = getSession(ctx);
-    const box = session.user === undefined ? undefined : await findBoxOfUser(deps.db, session.user.id);
-    if (box?.status === 'ready') return box;
-    leadTo(ctx, await findSetupPath(deps, session));
-    return undefined;
-  }
-
-  function showPreview(ctx: Context, box: UserVpsRow, operation: OperationName, fault?: string): void {
+  function showPreview(ctx: Context, box: UserVpsRow, operation: MachineOperation, fault?: string): void {
     const preview = presentOperation(operation, box);
     showPage(deps, ctx, 'operation', { title: preview.title }, { box, preview, fault });
   }
 
-  function refuse(ctx: Context, box: UserVpsRow, operation: OperationName): void {
+  function refuse(ctx: Context, box: UserVpsRow, operation: MachineOperation): void {
     const message = `is not ${box.hostname}`;
     if (ctx.accepts(['json', 'html']) === 'json')
       throw new SpoqError('invalid_request', {
@@ -121,13 +114,8 @@ export function createAccountRoutes(deps: Deps): Router {
   return router;
 }
 
-function leadTo(ctx: Context, path: string): void {
-  ctx.status = 303;
-  ctx.redirect(path);
-}
-
-function parseOperation(ctx: Context): OperationName {
-  const operation = OPERATIONS.find(
+function parseOperation(ctx: Context): MachineOperation {
+  const operation = MACHINE_OPERATIONS.find(
     (name) => name === (ctx as { params?: Record<string, string> }).params?.['operation'],
   );
   if (operation === undefined) throw new SpoqError('not_found', { detail: 'There is nothing at this address.' });

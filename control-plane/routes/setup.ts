@@ -18,14 +18,13 @@ import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { getSession, requireUser } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
 import { loadKnownPasswords } from '../password/known-passwords.ts';
-import { MAX_PASSWORD_BYTES, PASSWORD_RULES } from '../password/rules.ts';
+import { MAX_PASSWORD_BYTES, SHOWN_RULES } from '../password/rules.ts';
 import { formatDuration, presentProgress } from '../presenters/progress.ts';
+import { OPERATION_NOUNS } from '../presenters/operations.ts';
 import { toBoxUrl } from '../presenters/vps.ts';
 import { listRegionsByDistance } from '../regions/nearest.ts';
 import { findRegion } from '../regions/regions.ts';
 
-/** No field of a page lets one type a control character. */
-const SHOWN_RULES = PASSWORD_RULES.filter(({ id }) => id !== 'plain');
 const TimeZone = z.string().max(64).optional();
 /** What IANA's names are made of. Anything else is no zone, and a NUL is nothing that a database keeps. */
 const ZONE_NAME = /^[\w+/-]+$/;
@@ -110,6 +109,7 @@ export function createSetupRoutes(deps: Deps): Router {
       { title: 'Your environment is ready', scripts: ['copy.js'] },
       {
         box,
+        noun: box.operation === null ? '' : OPERATION_NOUNS[box.operation],
         url: toBoxUrl(deps.config, box.hostname),
         region: findRegion(box.provider, box.region),
         install: `curl -sSL ${base}/install.sh | bash`,

@@ -1,3 +1,4 @@
+import { GOOD_PASSWORD } from './box-world.ts';
 import { exhaust, OWN_PAGE, type Calls } from './openapi-calls.ts';
 
 const form = (fields: Record<string, string>) => new URLSearchParams(fields);
@@ -18,6 +19,29 @@ export const ACCOUNT_CALLS: Calls = {
     await send({ browser, path: '/account/dance' });
     await database.db('user_vps').update({ operation: 'restart' });
     await send({ browser, path: '/account/rebuild' });
+  },
+  async showPasswordChange(send, { browser, database }) {
+    await send({ browser });
+    await database.db('user_vps').update({ operation: 'restart' });
+    await send({ browser });
+  },
+  async changePassword(send, { browser, database, userId }) {
+    const headers = OWN_PAGE;
+    const body = form({ password: GOOD_PASSWORD });
+    await send({ browser, headers, body: form({ password: 'short' }) });
+    await send({
+      browser,
+      headers: { 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' },
+      body: '{}',
+    });
+    await send({ headers, body });
+    await send({ browser, headers: { 'sec-fetch-site': 'same-site' }, body });
+    await send({ browser, headers: { ...headers, 'content-type': 'text/plain' }, body: 'x' });
+    for (let time = 0; time < 2; time += 1) await send({ browser, headers, body });
+    await database.db('user_vps').delete();
+    await send({ browser, headers, body });
+    await exhaust(database, `password:${userId}`);
+    await send({ browser, headers, body });
   },
   async beginOperation(send, { browser, database, userId }) {
     const path = '/account/rebuild';

@@ -43,4 +43,5 @@ show.addEventListener('click', () => {
 form.addEventListener('submit', () => {
   input.type = 'password';
 });
-form.querySelector('[data-time-zone]').value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? '';
+const timeZone = form.querySelector('[data-time-zone]');
+if (timeZone !== null) timeZone.value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? '';
