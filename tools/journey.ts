@@ -1,11 +1,15 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { LIFE } from './journey/life.ts';
 import { OPERATE } from './journey/operate.ts';
 import { OUTSIDE } from './journey/outside.ts';
 import { PHONE } from './journey/phone.ts';
 import { SIGN_UP } from './journey/signup.ts';
 import { runStory } from './journey/story.ts';
 import type { Step, StepReport } from './journey/story.ts';
-import { USE } from './journey/use.ts';
+import { SIGN_OUT, USE } from './journey/use.ts';
 import { createWorld } from './journey/world.ts';
 import type { World } from './journey/world.ts';
 import { chooseMachines } from './machines.ts';
@@ -22,8 +26,8 @@ interface Story {
 }
 
 const STORIES: Record<string, Story> = {
-  signup: { steps: [...SIGN_UP, ...USE, ...OPERATE], machines: 'process' },
-  box: { steps: [...SIGN_UP, ...USE, ...OUTSIDE, ...PHONE, ...OPERATE], machines: 'nspawn' },
+  signup: { steps: [...SIGN_UP, ...USE, ...SIGN_OUT, ...OPERATE], machines: 'process' },
+  box: { steps: [...SIGN_UP, ...USE, ...OUTSIDE, ...PHONE, ...LIFE, ...SIGN_OUT, ...OPERATE], machines: 'nspawn' },
 };
 const PROVIDERS = ['contabo', 'hostinger'] as const;
 
@@ -77,7 +81,11 @@ await runTool(async ({ root, env, args, terminal, print, signal, onEnd }) => {
   };
   try {
     const prepared = await prepare({ root, env, terminal, signal });
-    const variables = { VPS_PROVIDER: provider, LOG_LEVEL: 'info' };
+    // A story of upgrades leaves releases behind: in a folder of its own.
+    const releases = mkdtempSync(path.join(tmpdir(), 'spoq-releases-'));
+    onEnd(() => rmSync(releases, { recursive: true, force: true }));
+    cpSync(prepared.releasesDir, releases, { recursive: true });
+    const variables = { VPS_PROVIDER: provider, LOG_LEVEL: 'info', RELEASES_DIR: releases };
     const machines = await chooseMachines({ root, env, terminal, signal }, story.machines);
     const run = await startTemporaryRun({ root, env, prepared, machines, terminal, signal, variables });
     onEnd(run.stop);

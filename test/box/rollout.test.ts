@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -8,7 +8,7 @@ import { issueAccessToken } from '../../control-plane/commands/issue-access-toke
 import type { UserVpsRow } from '../../control-plane/db/user-vps.ts';
 import { runOperator } from '../../control-plane/operator/run-operator.ts';
 import type { RolloutView } from '../../control-plane/operator/print-rollout.ts';
-import { buildRelease, hostTarget } from '../../tools/build-release.ts';
+import { buildVersion } from '../../tools/next-release.ts';
 import { loadReleaseKey } from '../../tools/release-key.ts';
 import { sealRelease } from '../../tools/seal-release.ts';
 import type { TemporaryRun } from '../../tools/temporary-run.ts';
@@ -63,18 +63,8 @@ describe('a rollout over ten machines that boot', function () {
     rmSync(releases, { recursive: true, force: true });
   });
 
-  /** Compiles a release of this clone that says it is `version`, into a folder of RELEASES_DIR. */
-  async function release(version: string, folder = version): Promise<ReleaseManifest> {
-    const root = path.join(releases, `.sources-${version}`);
-    for (const part of ['cli', 'conductor', 'contract'])
-      cpSync(path.join(ROOT, part), path.join(root, part), { recursive: true });
-    for (const part of ['node_modules', 'package-lock.json']) symlinkSync(path.join(ROOT, part), path.join(root, part));
-    const manifest = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as object;
-    writeFileSync(path.join(root, 'package.json'), JSON.stringify({ ...manifest, version }));
-    const out = path.join(releases, folder);
-    mkdirSync(out, { recursive: true });
-    return (await buildRelease(out, [hostTarget()], { root, env: process.env, onProgress: () => {} })).manifest;
-  }
+  const release = (version: string, folder?: string): Promise<ReleaseManifest> =>
+    buildVersion({ root: ROOT, releasesDir: releases, version, folder, env: process.env });
   /** A release whose conductor is deaf, signed as any other. */
   async function releaseDeaf({ files }: ReleaseManifest): Promise<void> {
     const out = path.join(releases, BROKEN);

@@ -9,7 +9,7 @@ import type { Step } from './story.ts';
 import { readBox, type World } from './world.ts';
 
 /** The host key that a machine shows, once its fingerprint is the one that the credentials page shows. */
-async function connect(world: World): Promise<{ client: SshClient; fingerprint: string }> {
+export async function connectBySsh(world: World): Promise<{ client: SshClient; fingerprint: string }> {
   const { ip_address: address, ssh_host_key_fingerprint: fingerprint } = await readBox(world);
   const env = { PATH: world.run.environment['PATH'] };
   const scan = await runCommand('ssh-keyscan', ['-T', '10', address], { env, timeoutMs: 20_000 });
@@ -27,7 +27,7 @@ export const PHONE: readonly Step<World>[] = [
     name: 'ssh',
     title: 'SSH with the password',
     async run(world) {
-      const { client, fingerprint } = await connect(world);
+      const { client, fingerprint } = await connectBySsh(world);
       const { code, stdout, stderr } = await client.ssh(
         { password: PASSWORD },
         'id -un; sudo -n true 2>&1; echo "$HOME"',
@@ -40,7 +40,7 @@ export const PHONE: readonly Step<World>[] = [
     name: 'ssh_ask',
     title: 'spoq ask on the box',
     async run(world) {
-      const { client } = await connect(world);
+      const { client } = await connectBySsh(world);
       const before = (await world.requests('anthropic')).length;
       const { code, stdout, stderr } = await client.ssh({ password: PASSWORD }, 'spoq ask "What is this machine?"');
       check(code === 0 && stdout.trim() !== '', `spoq ask ended with ${code}: ${stdout}${stderr}`);
@@ -60,7 +60,7 @@ export const PHONE: readonly Step<World>[] = [
     name: 'ssh_refusals',
     title: 'Nobody else gets in by SSH',
     async run(world) {
-      const { client } = await connect(world);
+      const { client } = await connectBySsh(world);
       for (const [who, options] of [
         ['a wrong password', { password: `${PASSWORD}?` }],
         ['root with the password', { user: 'root', password: PASSWORD }],
@@ -80,7 +80,7 @@ export const PHONE: readonly Step<World>[] = [
     name: 'copying',
     title: 'scp, sftp, rsync, mosh',
     async run(world) {
-      const { client } = await connect(world);
+      const { client } = await connectBySsh(world);
       const folder = path.join(world.run.scratch, 'copied');
       mkdirSync(folder, { recursive: true });
       const file = path.join(folder, 'tides.bin');

@@ -85,6 +85,10 @@ export const USE: readonly Step<World>[] = [
       return `${world.hostname} answers`;
     },
   },
+];
+
+/** And the last thing there. */
+export const SIGN_OUT: readonly Step<World>[] = [
   {
     name: 'logout',
     title: 'spoq logout',
