@@ -23,6 +23,8 @@ export interface BoxWorld {
   engine: ScriptedEngine;
   /** A worker; end it with the function that comes back, or leave it to `close`. */
   work(): Promise<Worker>;
+  /** Stops the workers that a test has left, so that its failure stays its own. */
+  stopWorkers(): Promise<void>;
   /** A new browser in which somebody has paid; answers it with the id of the Checkout session. */
   pay(plan?: string): Promise<{ browser: Browser; sessionId: string }>;
   /** Pays, signs in as `login` and chooses a password. */
@@ -98,8 +100,12 @@ export async function createBoxWorld(env: Record<string, string> = {}): Promise<
         const box = await database.db('user_vps').where('user_id', userId).first();
         return box !== undefined && accept(box) ? (box as Record<string, unknown>) : undefined;
       }),
-    async close() {
+    async stopWorkers() {
       for (const worker of workers) await worker.stop();
+      workers.clear();
+    },
+    async close() {
+      await world.stopWorkers();
       await cp.deps.boss.stop({ graceful: false });
       await cp.close();
       await stripe.close();
