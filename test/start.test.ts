@@ -103,7 +103,10 @@ describe('npm start', function () {
     const status = await world.person.open(`${stage.baseUrl}/api/vps/status`, { accept: 'application/json' });
     const box = (await status.json()) as { status: string; hostname: string; url: string };
     expect({ status: box.status, hostname: box.hostname }).to.deep.equal({ status: 'ready', hostname: world.hostname });
-    await waitFor('the box to answer again', async () => (await getFromBox(`${box.url}/health`)).status === 200);
+    await waitFor(
+      'the box to answer again',
+      async () => (await getFromBox(`${box.url}/health`, environment['NODE_EXTRA_CA_CERTS'])).status === 200,
+    );
 
     const another = await run();
     expect(another.code).to.equal(1);

@@ -77,7 +77,8 @@ async function settleDone(
   version: string | undefined,
 ): Promise<void> {
   const at = deps.now();
-  const release = version === undefined ? {} : { release_version: version, released_at: at };
+  const isNew = version !== undefined && version !== box.release_version;
+  const release = isNew ? { release_version: version, released_at: at } : {};
   await deps.db.transaction(async (tx) => {
     const facts = outputs === undefined ? {} : toBoxColumns(outputs);
     await writeBox(tx, box, { ...facts, ...release, operation: null, operation_failure: null });
