@@ -51,7 +51,7 @@ export const LIFE: readonly Step<World>[] = [
     async run(world) {
       const releasesDir = world.run.environment['RELEASES_DIR'] ?? '';
       const before = await readVersion(world);
-      await buildVersion({ root: world.root, releasesDir, version: NEXT_VERSION, env: process.env });
+      await buildVersion({ root: world.root, releasesDir, version: NEXT_VERSION, env: world.run.environment });
       const answer = world.startSpoq(['ask', 'What is a rollout?']);
       await answer.waitFor(/\d+ files?, .*withheld/);
       await operate(world, 'rollout', 'start', '--version', NEXT_VERSION, '--wave', '100%', '--yes');
