@@ -181,7 +181,7 @@ describe('the pages of the sign-up', function () {
       'what you just created',
       '<dt>If the name is not found yet</dt><dd><code>127.0.1.7</code></dd>',
       'SHA256:0123456789abcdefghijklmnopqrstuvwxyzABCDEFG',
-      'spoq init',
+      'spoq init\nspoq ask &quot;what is in this folder?&quot;',
       'Portsmouth, United Kingdom',
     ])
       expect(page.text).to.contain(text);

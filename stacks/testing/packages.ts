@@ -37,7 +37,8 @@ export async function runUnpacked(
   const libraries = ['lib', 'usr/lib'].flatMap((path) =>
     ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map((machine) => join(folder, path, machine)),
   );
-  const env = { PATH: '/usr/bin:/bin', HOME: '/nonexistent', LD_LIBRARY_PATH: libraries.join(':') };
+  // What a program keeps in a home stays in the cache: as root it would even make one that is not there.
+  const env = { PATH: '/usr/bin:/bin', HOME: folder, LD_LIBRARY_PATH: libraries.join(':') };
   const { stdout, stderr } = await run(join(folder, program), args, { env, ...options });
   return stdout + stderr;
 }
