@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -67,7 +67,9 @@ export async function startAcme({ pebble, tree, folder, host, log }: AcmeOptions
     const root = await readRoot(`https://${host}:${managementPort}/roots/0`, certificate, child);
     const rootsFile = join(folder, 'roots.pem');
     const known = existsSync(rootsFile) ? readFileSync(rootsFile, 'utf8') : '';
-    writeFileSync(rootsFile, known + root);
+    // Whole or not at all: without a former root no box of a former run is trusted any more.
+    writeFileSync(`${rootsFile}.new`, known + root);
+    renameSync(`${rootsFile}.new`, rootsFile);
     return { directoryUrl: `https://${host}:${PORT}/dir`, serverCaFile: certificate, rootsFile, close };
   } catch (error) {
     await close();

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
@@ -37,6 +37,9 @@ describe('kinds of machines', () => {
     const dir = mkdtempSync(path.join(tmpdir(), 'spoq-kind-'));
     try {
       expect(rememberedKind(dir)).to.equal(undefined);
+      mkdirSync(path.join(dir, 'sandbox'));
+      writeFileSync(path.join(dir, 'sandbox', 'machines.json'), '{}');
+      expect(rememberedKind(dir), 'boxes from before there was a choice').to.equal('process');
       rememberKind(dir, 'nspawn');
       expect(rememberedKind(dir)).to.equal('nspawn');
     } finally {

@@ -95,7 +95,9 @@ async function findObstacle(deps: MachineDeps): Promise<string | undefined> {
 /** The kind that the boxes of a state folder are of: they can't become the other kind. */
 export function rememberedKind(stateDir: string): MachineKindName | undefined {
   const file = path.join(stateDir, 'machines');
-  return existsSync(file) ? parseMachineKind(readFileSync(file, 'utf8').trim()) : undefined;
+  if (existsSync(file)) return parseMachineKind(readFileSync(file, 'utf8').trim());
+  // Boxes that were made before there was a choice.
+  return existsSync(path.join(stateDir, 'sandbox', 'machines.json')) ? 'process' : undefined;
 }
 
 export function rememberKind(stateDir: string, kind: MachineKindName): void {
