@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { buildVersion } from '../next-release.ts';
 import { toText } from './html.ts';
 import { findForm } from './person.ts';
@@ -8,6 +9,8 @@ import type { Step } from './story.ts';
 import { getFromBox, readBox, type World } from './world.ts';
 
 const NEXT_VERSION = '0.1.1-journey';
+const ROLLOUT_MS = 5 * 60_000;
+const OPERATION_MS = 60_000;
 const NEXT_PASSWORD = 'neap tides in 2032 too!';
 
 async function operate(world: World, ...args: string[]): Promise<Record<string, unknown>> {
@@ -55,7 +58,8 @@ export const LIFE: readonly Step<World>[] = [
       const answer = world.startSpoq(['ask', 'What is a rollout?']);
       await answer.waitFor(/\d+ files?, .*withheld/);
       await operate(world, 'rollout', 'start', '--version', NEXT_VERSION, '--wave', '100%', '--yes');
-      for (;;) {
+      for (const until = Date.now() + ROLLOUT_MS; ; await sleep(500)) {
+        check(Date.now() < until, `the rollout has not ended after ${ROLLOUT_MS / 60_000} minutes`);
         const { state, boxes } = (await operate(world, 'rollout', 'status')) as { state: string; boxes: unknown };
         if (state === 'running') continue;
         check(state === 'done', `the rollout ended ${state}: ${JSON.stringify(boxes)}`);
@@ -113,7 +117,7 @@ export const LIFE: readonly Step<World>[] = [
 
 /** Waits until nothing is being done to the box any more. */
 async function awaitOperation(world: World): Promise<void> {
-  for (const until = Date.now() + 60_000; Date.now() < until;) {
+  for (const until = Date.now() + OPERATION_MS; Date.now() < until; await sleep(200)) {
     const page = await world.person.get(`${world.run.baseUrl}/account`);
     const text = toText(page.html);
     check(!/did not succeed/.test(text), text.slice(0, 400));

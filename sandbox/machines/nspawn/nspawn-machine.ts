@@ -99,6 +99,7 @@ function createNspawnMachine(options: NspawnMachineOptions): Machine {
       isUp ||= UP.test(line);
     };
     container = await options.boot({ ...parts, onLine, onEnd }).catch((error: unknown) => {
+      options.onOff(); // it takes nobody's place
       console.say(`${id}: it can't be switched on: ${error instanceof Error ? error.message : String(error)}`);
       throw error;
     });
