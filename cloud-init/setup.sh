@@ -22,7 +22,6 @@ tee=$!
 queue=$(mktemp -d /run/spoq-reports.XXXXXX)
 reports=0
 current=''
-fetching=''
 
 say() { echo "spoq-setup: $(date -u +%FT%TZ) $*"; }
 # Mirrors, name servers and package locks of a fresh machine need patience.
@@ -69,7 +68,6 @@ finish_reports() { (flock -w 15 9 && send_reports) 8>&- 9>"$queue.lock" </dev/nu
 on_exit() {
   local status=$?
   set +e
-  [ -z "$fetching" ] || kill -- "-$fetching" 2>/dev/null
   if [ "$status" -ne 0 ]; then
     # All that was said has to be in the log before its last lines are read: tee ends when nobody writes to it any more.
     exec >&3 2>&4 3>&- 4>&-
@@ -79,7 +77,7 @@ on_exit() {
   fi
   finish_reports
   [ "$status" -ne 0 ] || rm -f "$state/boot-token"
-  rm -rf "$queue" "$queue.lock" "$queue.fetch"
+  rm -rf "$queue" "$queue.lock"
   exit "$status"
 }
 trap on_exit EXIT
@@ -211,25 +209,12 @@ step_firewall() {
   grep -qx 'Status: active' <<<"$(ufw status)" || ufw --force enable
 }
 
-start_fetching() {
-  set -m # A process group of its own, so that what it has started ends with it.
-  fetch_programs >"$queue.fetch" 2>&1 &
-  fetching=$!
-  set +m
-}
+# Not beside the steps before: when the firewall begins, a download that is under way hangs, since its answers belong to nothing that
+# the firewall has seen begin.
 step_programs() {
-  [ -n "$fetching" ] || start_fetching
-  local pid=$fetching status=0
-  wait "$pid" || status=$?
-  fetching=''
-  cat "$queue.fetch"
-  return "$status"
-}
-fetch_programs() {
   local arch sums name digest
   arch=$(dpkg --print-architecture)
   sums=$(cat /usr/local/lib/spoq/SHA256SUMS)
-  [ -n "$sums" ] || sums=$(retry curl -fsSL --max-time 60 "$SPOQ_RELEASES_URL/SHA256SUMS")
   for name in conductor spoq; do
     digest=$(awk -v file="$name-linux-$arch" '$2 == file { print $1 }' <<<"$sums")
     if [ -z "$digest" ]; then
@@ -266,8 +251,6 @@ step_caddy() {
 }
 
 say 'begins'
-# The two large files come while the rest is done.
-if command -v curl >/dev/null; then start_fetching; fi
 for current in account sshd packages firewall programs conductor caddy; do
   say "$current"
   report "$current" started

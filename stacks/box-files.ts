@@ -101,7 +101,7 @@ function listModelKeys({ model_keys: keys }: BoxSpec): string {
     .join('');
 }
 
-/** As `sha256sum` writes them. Empty when not known: setup.sh then fetches the list from where the files are. */
+/** As `sha256sum` writes them. The only ones that setup.sh believes: a list that lies where the files are proves nothing. */
 function listDigests({ releases }: BoxSpec): string {
   return Object.entries(releases.sha256)
     .map(([name, digest]) => `${digest}  ${name}\n`)

@@ -56,7 +56,7 @@ export const BoxSpec = z.object({
     .refine((keys) => keys.anthropic !== undefined || keys.openai !== undefined, 'holds no key')
     .describe('Secret'),
   releases: z.object({
-    base_url: httpUrl.describe('Where <name>-linux-<arch> and SHA256SUMS are'),
+    base_url: httpUrl.describe('Where <name>-linux-<arch> are'),
     version: text.optional().describe('Of the release that is there, where that is known'),
     sha256: z.record(z.string().regex(/^[a-z0-9-]+$/), z.string().regex(/^[0-9a-f]{64}$/)).default({}),
   }),
