@@ -231,7 +231,7 @@ describe('engine', function () {
       .filter(({ method, path }) => method !== 'GET' && !path.includes('/token'))
       .map(
         ({ vendor, method, path }) =>
-          `${vendor} ${method} ${path.replace(/.*\/(instances|dns_records)/, '$1').replace(/\d{4,}|[0-9a-f]{32}/, 'ID')}`,
+          `${vendor} ${method} ${path.replace(/.*\/(instances|dns_records)/, '$1').replace(/[0-9a-f]{32}|\d{4,}/, 'ID')}`,
       );
     expect(calls).to.deep.equal([
       'cloudflare DELETE dns_records/ID',
