@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
@@ -51,16 +52,19 @@ export async function checkPorts(ports: Record<string, number>, base: number): P
   );
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
-export function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
+/** Below what systems give to connections by themselves (Linux from 32768, macOS and Windows from 49152). */
+const CHOICE = { from: 15_000, to: 32_000, tries: 100 };
+
+/**
+ * A port of 127.0.0.1 that is free, for a program that is started in a moment. No connection gets it in between, and another
+ * caller hardly ever.
+ */
+export async function findFreePort(): Promise<number> {
+  for (let tries = 0; tries < CHOICE.tries; tries += 1) {
+    const port = randomInt(CHOICE.from, CHOICE.to);
+    if (await isFree(port)) return port;
+  }
+  throw new ToolError(`No port of 127.0.0.1 could be had between ${CHOICE.from} and ${CHOICE.to}.`);
 }
 
 function isFree(port: number): Promise<boolean> {

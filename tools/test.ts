@@ -63,8 +63,8 @@ async function runTiers(context: ToolContext, tiers: readonly Tier[], files: str
   const env = tiers.some((tier) => tier !== 'check') ? await setUp(context) : context.env;
   for (const [tier, pattern, jobs] of [
     ['unit', `${UNIT_FOLDERS}/**/*.test.ts`, JOBS],
-    ['journey', 'test/*.test.ts', 1],
-    ['box', 'test/box/*.test.ts', 1],
+    ['journey', 'test/*.test.ts', JOBS],
+    ['box', 'test/box/*.test.ts', JOBS],
   ] as const) {
     const chosen = choose(globSync(pattern, { cwd: root }), files);
     if (!tiers.includes(tier) || chosen.length === 0 || signal.aborted) continue;
