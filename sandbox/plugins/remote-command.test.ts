@@ -4,12 +4,13 @@ import { createServer, type AddressInfo, type Server as TcpServer, type Socket }
 import { userInfo } from 'node:os';
 import ssh2 from 'ssh2';
 import type { ServerChannel } from 'ssh2';
+import { generateWholePair } from '../../stacks/provider/ssh-key.ts';
 import { waitFor } from '../../test/harness/wait.ts';
 import { createRemoteCommandPlugin } from './command/remote-command.ts';
 import { findSshd, startSshd, type RunningSshd } from './testing/sshd.ts';
 
 const URN = 'urn:pulumi:s::spoq::spoq:infra:Box$command:remote:Command::converge';
-const makeKey = (comment: string) => ssh2.utils.generateKeyPairSync('ed25519', { comment });
+const makeKey = (comment: string) => generateWholePair(ssh2, comment);
 
 function createPlugin() {
   const said: string[] = [];

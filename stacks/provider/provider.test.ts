@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import ssh2 from 'ssh2';
 import * as rpc from '@pulumi/pulumi/runtime/rpc.js';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +11,7 @@ import { changeInstance } from './change-instance.ts';
 import { createInstance, releaseInstance, type InstanceContext, UnfinishedInstance } from './instance.ts';
 import { checkInstance, diffInstance, findAct, keepInputs, readOperation } from './instance-inputs.ts';
 import { loadVendors } from './config.ts';
-import { createSshKeyPair } from './ssh-key.ts';
+import { createSshKeyPair, generateWholePair } from './ssh-key.ts';
 import { secret, unwrap, UNKNOWN } from './values.ts';
 
 const INPUTS = {
@@ -340,6 +341,17 @@ describe('an SSH key pair', () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+
+  it('is never one whose public half has lost the zeros that it begins with', () => {
+    const whole = generateWholePair(ssh2, '');
+    const blob = Buffer.from(whole.public.split(' ')[1] ?? '', 'base64');
+    const cut = { ...whole, public: `ssh-ed25519 ${blob.subarray(0, -1).toString('base64')}` };
+    const made = [cut, whole];
+    const utils = { ...ssh2.utils, generateKeyPairSync: () => made.shift() ?? cut };
+    expect(generateWholePair({ utils }, '')).to.equal(whole);
+    const lengths = Array.from({ length: 2000 }, () => generateWholePair(ssh2, '').public.split(' ')[1]?.length);
+    expect(new Set(lengths), 'base64 of 51 bytes').to.deep.equal(new Set([68]));
   });
 });
 

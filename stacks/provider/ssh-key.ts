@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type Ssh2 from 'ssh2';
 import { type Properties, secret } from './values.ts';
 
 /** An Ed25519 key pair in OpenSSH's own format. */
@@ -14,14 +15,30 @@ export interface SshKeyPair {
 export async function createSshKeyPair(comment: string): Promise<SshKeyPair> {
   // Loaded when needed: every operation starts this plugin, few of them make keys.
   const { default: ssh2 } = await import('ssh2');
-  const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment });
+  const pair = generateWholePair(ssh2, comment);
   const publicKey = pair.public.trim();
-  const blob = Buffer.from(publicKey.split(' ')[1] ?? '', 'base64');
   return {
     privateKey: pair.private,
     publicKey,
-    fingerprint: `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`,
+    fingerprint: `SHA256:${createHash('sha256').update(readBlob(publicKey)).digest('base64').replace(/=+$/, '')}`,
   };
+}
+
+type Pair = ReturnType<typeof Ssh2.utils.generateKeyPairSync>;
+
+/** In SSH's format a public key of Ed25519 is its type and 32 bytes, each after its length (RFC 8709 §4, RFC 4251 §5). */
+const BLOB_BYTES = 4 + 'ssh-ed25519'.length + 4 + 32;
+
+/** ssh2 drops zeros that a public key begins with. One pair in 256 comes out such, and no OpenSSH reads it: then another one is made. */
+export function generateWholePair({ utils }: Pick<typeof Ssh2, 'utils'>, comment: string): Pair {
+  for (;;) {
+    const pair = utils.generateKeyPairSync('ed25519', { comment });
+    if (readBlob(pair.public).length === BLOB_BYTES) return pair;
+  }
+}
+
+function readBlob(publicKey: string): Buffer {
+  return Buffer.from(publicKey.split(' ')[1] ?? '', 'base64');
 }
 
 /** Outputs of `spoq:index:SshKey`; the private half is a secret whatever the program says. */

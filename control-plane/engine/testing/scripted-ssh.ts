@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import ssh2 from 'ssh2';
+import { generateWholePair } from '../../../stacks/provider/ssh-key.ts';
 
 /** One command that somebody had run. */
 export interface SshRun {
@@ -22,7 +23,7 @@ export interface ScriptedSsh {
 
 /** An SSH server in place of a box's, which writes down what it is told to do. */
 export async function createScriptedSsh(): Promise<ScriptedSsh> {
-  const strange = ssh2.utils.generateKeyPairSync('ed25519', {}).private;
+  const strange = generateWholePair(ssh2, 'strange').private;
   const sockets = new Set<Socket>();
   const tcp = createServer((socket) => {
     sockets.add(socket);
