@@ -75,7 +75,7 @@ describe('the files of a box', function () {
     if (cached === undefined) return this.skip();
     // A cache in root's home is closed to the account that asks below.
     const sshd = join(folder, 'sshd');
-    await cp(cached, sshd, { recursive: true });
+    await cp(cached, sshd, { recursive: true, verbatimSymlinks: true });
     const own = join(folder, 'ssh');
     await mkdir(own, { mode: 0o700 });
     const key = join(own, 'host');

@@ -29,10 +29,14 @@ const HEARTBEAT_SECONDS = 10;
 /** How often dead workers are looked for. */
 const SUPERVISE_SECONDS = 3;
 
-/** pg-boss on our database, in its own schema. A web server only enqueues; a worker also does the housekeeping. */
+/**
+ * pg-boss on our database, in its own schema. A web server only enqueues; a worker also does the housekeeping, and what recurs unless
+ * `schedule` is false.
+ */
 export function createBoss(
   config: Pick<Config, 'DATABASE_URL' | 'WORKER_CONCURRENCY'>,
   role: 'web' | 'worker',
+  { schedule = true }: { schedule?: boolean } = {},
 ): PgBoss {
   const worker = role === 'worker';
   return new PgBoss({
@@ -41,7 +45,7 @@ export function createBoss(
     application_name: `spoq-${role}-jobs`,
     max: worker ? 4 + config.WORKER_CONCURRENCY : 2,
     supervise: worker,
-    schedule: worker,
+    schedule: worker && schedule,
     migrate: false,
     createSchema: false,
     registerInstance: worker,
