@@ -11,7 +11,6 @@ BIN=/usr/local/bin
 LIB=/usr/local/lib/spoq
 STATE=/var/lib/spoq/converge
 PREVIOUS=$BIN/.conductor.previous # there while a new conductor has not proved itself
-QUIET_SECONDS=${SPOQ_QUIET_SECONDS:-960} # the conductor ends an answer after 15 minutes
 HEALTH_SECONDS=${SPOQ_HEALTH_SECONDS:-30}
 
 say() { echo "$*" 2>/dev/null || :; }
@@ -101,21 +100,6 @@ install_conductor() {
   say 'The new conductor answers'
 }
 
-# New questions are answered by the old one until then. Stopping it lets answers end too, but nobody else is heard meanwhile.
-await_quiet() {
-  local until=$((SECONDS + QUIET_SECONDS)) running told=
-  while running=$(count_running) && [ "$running" -gt 0 ] && [ "$SECONDS" -lt "$until" ]; do
-    [ -n "$told" ] || say "Waiting for $running answers to end"
-    told=yes
-    sleep 0.5
-  done
-}
-
-# Fails when there is no conductor to ask.
-count_running() {
-  ask 127.0.0.1:8080/api/status | grep -o '"running": *[0-9]*' | grep -o '[0-9]*$'
-}
-
 restart() {
   systemctl reset-failed conductor 2>/dev/null || : # its own tries have a limit, which would count against ours
   systemctl restart conductor || :                  # whether it is well is seen by asking it
@@ -143,7 +127,6 @@ is_well() {
 answers() {
   ask 127.0.0.1:8080/health >/dev/null && ask --unix-socket /run/conductor/remote.sock http://localhost/health >/dev/null
 }
-ask() { curl -fsS --max-time 5 "$@" 2>/dev/null </dev/null; }
 
 roll_back() {
   rm -f "$BIN/.spoq.new"

@@ -1,7 +1,9 @@
 import { DnsRecord } from '@pulumi/cloudflare/dnsRecord.js';
 import { Command } from '@pulumi/command/local/command.js';
 import { all, ComponentResource, type ComponentResourceOptions, type Output, runtime, secret } from '@pulumi/pulumi';
+import { createCarry } from './carry.ts';
 import { createConverge } from './converge.ts';
+import { toMachineName } from './machine-name.ts';
 import { renderUserData } from './render.ts';
 import { Instance, SshKey } from './resources.ts';
 import type { BoxSpec } from './spec.ts';
@@ -29,26 +31,48 @@ export class Box extends ComponentResource {
     super('spoq:infra:Box', name, {}, options);
     const hostKey = new SshKey(`${name}-host-key`, { comment: spec.hostname }, { parent: this });
     const controlKey = new SshKey(`${name}-control-key`, { comment: `control@${spec.stack}` }, { parent: this });
+    const { privateKey } = controlKey;
 
-    const userData = all([hostKey.privateKey, hostKey.publicKey, controlKey.publicKey]).apply(
-      ([hostPrivateKey, hostPublicKey, controlPublicKey]) =>
-        renderUserData(spec, { hostPrivateKey, hostPublicKey, controlPublicKey }, templates),
-    );
-    const { provider, region, product, image, operation } = spec;
-    // Only a run that somebody has asked for wishes for one: no other change of the stack may restart a machine, or wipe it.
-    const wish =
-      operation === undefined ? {} : { [operation.name === 'rebuild' ? 'install' : 'restart']: operation.number };
-    const domain = spec.hostname.slice(spec.hostname.indexOf('.') + 1);
-    const instance = new Instance(
-      `${name}-instance`,
-      { provider, name: spec.stack, domain, region, product, image, userData: secret(userData), ...wish },
-      // Waiting for a machine is ours to limit: PROVISION_DEADLINE_SECONDS.
-      { parent: this, customTimeouts: { create: '24h', update: '24h', delete: '24h' } },
-    );
+    const createMachine = (wanted: BoxSpec): Instance => {
+      const { provider, region, product, image, operation } = wanted;
+      const userData = all([hostKey.privateKey, hostKey.publicKey, controlKey.publicKey]).apply(
+        ([hostPrivateKey, hostPublicKey, controlPublicKey]) =>
+          renderUserData(wanted, { hostPrivateKey, hostPublicKey, controlPublicKey }, templates),
+      );
+      // Only a run that somebody has asked for wishes for one: no other change of the stack may restart a machine, or wipe it.
+      const wish =
+        operation === undefined ? {} : { [operation.name === 'rebuild' ? 'install' : 'restart']: operation.number };
+      const domain = spec.hostname.slice(spec.hostname.indexOf('.') + 1);
+      const machineName = toMachineName(spec.stack, wanted.machine);
+      return new Instance(
+        toMachineName(`${name}-instance`, wanted.machine),
+        { provider, name: machineName, domain, region, product, image, userData: secret(userData), ...wish },
+        // Waiting for a machine is ours to limit: PROVISION_DEADLINE_SECONDS.
+        { parent: this, customTimeouts: { create: '24h', update: '24h', delete: '24h' } },
+      );
+    };
+
+    const { operation, move } = spec;
+    const present = createMachine(spec);
+    const next = move === undefined || move.stage === 'return' ? undefined : createMachine({ ...spec, ...move });
+    const instance = move?.stage === 'switch' && next !== undefined ? next : present;
+    const carry =
+      move &&
+      createCarry(
+        `${name}-carry`,
+        {
+          stage: move.stage,
+          templates,
+          from: present.ipAddress,
+          to: next?.ipAddress,
+          privateKey,
+          hostKey: hostKey.publicKey,
+        },
+        { parent: this },
+      );
 
     // Before it is carried out a change of the machine makes everything of it unknown to the engine, its address too.
     const address = (runtime.isDryRun() ? operation?.address : undefined) ?? instance.ipAddress;
-    // A name never points to an address that somebody else may have by now: the record goes before its machine does.
     const record = new DnsRecord(
       `${name}-record`,
       {
@@ -60,7 +84,14 @@ export class Box extends ComponentResource {
         proxied: false,
         comment: spec.stack,
       },
-      { parent: this, replaceOnChanges: ['content'], deleteBeforeReplace: true },
+      {
+        parent: this,
+        dependsOn: move?.stage === 'copy' || carry === undefined ? [] : [carry],
+        // A name never points to an address that somebody else may have by now: the record goes before its machine does. In a
+        // move both machines are there, and the name is changed in place.
+        replaceOnChanges: move === undefined ? ['content'] : [],
+        deleteBeforeReplace: true,
+      },
     );
 
     const check = new Command(
@@ -82,7 +113,7 @@ export class Box extends ComponentResource {
           machineId: instance.id,
           lastOperation: instance.lastOperation,
           host: instance.ipAddress,
-          privateKey: controlKey.privateKey,
+          privateKey,
           hostKey: hostKey.publicKey,
         },
         { parent: this, dependsOn: [check] },

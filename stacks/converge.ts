@@ -51,5 +51,5 @@ export function renderConverge({ password_crypt, releases }: BoxSpec, templates:
     ...(digests.length > 0 ? { SPOQ_RELEASE_URL: releases.base_url, SPOQ_DIGESTS: digests.join('\n') } : {}),
   };
   const lines = Object.entries(settings).map(([setting, value]) => `${setting}=${quoteForShell(value)}\n`);
-  return `${lines.join('')}${templates['converge.sh']}`;
+  return `${lines.join('')}${templates['quiet.sh']}${templates['converge.sh']}`;
 }

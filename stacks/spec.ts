@@ -17,6 +17,19 @@ const plainKey = z.string().regex(/^[A-Za-z0-9._~+/=:@%-]+$/, 'holds a character
 /** Contabo refuses anything but letters, digits, spaces and dashes in a display name, so a stack's name has no dots. */
 const STACK_NAME = /^box-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+/**
+ * How far a move is. `copy`: both machines are there, the box serves on its own and is copied; `switch`: it rests there, what is new
+ * is copied, its name leads to the other; `return`: it stays where it is, and is woken.
+ */
+export const MOVE_STAGES = ['copy', 'switch', 'return'] as const;
+
+const time = z.string().regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, 'is not a time of day');
+const place = {
+  provider: z.enum(PROVIDERS),
+  region: text.describe("The vendor's own region id"),
+  product: text.describe("The vendor's own product id (Contabo) or price item id (Hostinger)"),
+};
+
 /** Everything that a stack program must know to make one box. Secrets in it become Pulumi secrets. */
 export const BoxSpec = z.object({
   stack: z
@@ -26,9 +39,17 @@ export const BoxSpec = z.object({
   owner_id: z.uuid(),
   hostname: hostName.describe('alice.spoq.dev'),
   url: httpUrl.describe('Where the box answers: https://alice.spoq.dev'),
-  provider: z.enum(PROVIDERS),
-  region: text.describe("The vendor's own region id"),
-  product: text.describe("The vendor's own product id (Contabo) or price item id (Hostinger)"),
+  ...place,
+  machine: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(0)
+    .describe('Which of its machines the box runs on: the number of the move that brought it there'),
+  move: z
+    .object({ ...place, machine: z.number().int().positive(), stage: z.enum(MOVE_STAGES), reboot_time: time })
+    .optional()
+    .describe('Where the box is being moved to, and how far that is'),
   image: text.optional().describe("The vendor's image or template; its newest Ubuntu 24.04 when left out"),
   operation: z
     .object({
@@ -80,9 +101,7 @@ export const BoxSpec = z.object({
     })
     .optional()
     .describe('Left out: the box does not report'),
-  reboot_time: z
-    .string()
-    .regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, 'is not a time of day')
+  reboot_time: time
     .default('04:00')
     .describe('When security updates may reboot the box, in UTC: at night where it stands'),
   converge: z
@@ -114,12 +133,14 @@ export function parseBoxSpec(value: unknown): BoxSpec {
   return result.data;
 }
 
-function crossFaults({ auth, ai, model_keys: keys }: BoxSpec): Fault[] {
+function crossFaults({ auth, ai, move, converge, model_keys: keys }: BoxSpec): Fault[] {
   const faults: Fault[] = [];
   if (auth.algorithm === 'RS256' && auth.jwks_url === undefined)
     faults.push({ field: 'auth.jwks_url', message: 'is missing, and tokens are RS256' });
   if (auth.algorithm === 'HS256' && auth.jwt_secret === undefined)
     faults.push({ field: 'auth.jwt_secret', message: 'is missing, and tokens are HS256' });
+  if (move !== undefined && converge === 'none')
+    faults.push({ field: 'move', message: 'needs a machine with an SSH server' });
   if (keys[ai.provider] === undefined)
     faults.push({ field: `model_keys.${ai.provider}`, message: 'is missing, and the box asks this provider' });
   return faults;

@@ -12,7 +12,9 @@ export const TEMPLATE_NAMES = [
   'motd',
   '20spoq-upgrades',
   'setup.sh',
+  'quiet.sh',
   'converge.sh',
+  'carry.sh',
 ] as const;
 export type TemplateName = (typeof TEMPLATE_NAMES)[number];
 
