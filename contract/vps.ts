@@ -9,23 +9,26 @@ export const VPS_STATUSES = ['pending', 'provisioning', 'ready', 'failed', 'term
 export type VpsStatus = (typeof VPS_STATUSES)[number];
 
 /** What can be done to a box that is there: the column `user_vps.operation`. */
-export const OPERATIONS = ['restart', 'rebuild', 'password'] as const;
+export const OPERATIONS = ['restart', 'rebuild', 'move', 'password'] as const;
 export type OperationName = (typeof OPERATIONS)[number];
 /** Those that are carried out on the machine itself, at its vendor. */
 export const MACHINE_OPERATIONS = ['restart', 'rebuild'] as const;
 export type MachineOperation = (typeof MACHINE_OPERATIONS)[number];
 
-/** The named steps of setting up a box, in order, with the words that a customer reads. */
+/** The named steps of work on a box, in order, with the words that a customer reads. */
 export const STEPS = {
   queued: 'Waiting for a free worker',
   keys: 'Making your keys',
   machine: 'Getting your machine',
+  files: 'Copying your files',
   address: 'Naming it',
   box: 'Starting your box',
   ready: 'Ready',
 } as const;
 export type StepName = keyof typeof STEPS;
 export const STEP_NAMES = Object.keys(STEPS) as StepName[];
+/** Those of setting up a box. */
+export const { files: _files, ...SETUP_STEPS } = STEPS;
 
 /** POST /api/vps/provision. */
 export const ProvisionRequest = z.object({
@@ -57,6 +60,7 @@ export const OperateRequest = z.object({
     .max(300)
     .optional()
     .describe("The box's name, where something is lost that nobody can bring back"),
+  to: z.string().max(60).optional().describe('Of a move: `<provider>/<region>`, as the page /account/move lists them'),
 });
 
 /** One numbered line of progress. SSE carries it as `event: progress` with `id: <seq>`. */

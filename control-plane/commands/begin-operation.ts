@@ -3,6 +3,7 @@ import type { OperationName } from '../../contract/vps.ts';
 import { beginBoxOperation, isOperating } from '../db/box-operations.ts';
 import type { Db } from '../db/connect.ts';
 import { lockInTransaction } from '../db/locks.ts';
+import { type Move, writeMove } from '../db/moves.ts';
 import { findSshPassword } from '../db/ssh-passwords.ts';
 import { findBox, updateBox, type UserVpsRow } from '../db/user-vps.ts';
 import { appendVpsEvent } from '../db/vps-events.ts';
@@ -14,7 +15,9 @@ import { toHashes } from './provision-box.ts';
 
 export interface OperationRequest {
   operation: OperationName;
-  /** As in the audit log: `user:<id>` or `operator`. */
+  /** Where a `move` goes: see planMove. */
+  move?: Pick<Move, 'provider' | 'region' | 'plan'>;
+  /** As in the audit log: `user:<id>`, `operator` or `system`. */
   actor: string;
   ip: string | null;
 }
@@ -27,7 +30,7 @@ export interface OperationRequest {
 export async function beginOperation(
   deps: Pick<Deps, 'db' | 'boss' | 'now'>,
   box: Pick<UserVpsRow, 'id' | 'user_id'>,
-  { operation, actor, ip }: OperationRequest,
+  { operation, move, actor, ip }: OperationRequest,
 ): Promise<UserVpsRow> {
   return deps.db.transaction(async (tx) => {
     await lockInTransaction(tx, `box-of:${box.user_id}`);
@@ -38,6 +41,7 @@ export async function beginOperation(
     requireIdle(present);
     if (operation === 'password') await takePassword(tx, box);
     const begun = await beginBoxOperation(tx, box.id, operation);
+    if (operation === 'move') await takeMove(tx, begun, move);
     const message = `Your ${OPERATION_NOUNS[operation]} is next.`;
     await appendVpsEvent(tx, box.id, { step: 'queued', state: 'started', message, at: deps.now() });
     await sendBoxJob(deps.boss, tx, QUEUES.operate, box);
@@ -63,6 +67,13 @@ export function requireIdle(box: UserVpsRow): void {
     throw new SpoqError('stack_busy', {
       detail: `A ${OPERATION_NOUNS[box.operation ?? 'restart']} of the box is going on. Nothing else was begun.`,
     });
+}
+
+/** What an earlier move has left undone is done first: that, and nothing else, is what is begun then. */
+async function takeMove(tx: Db, box: UserVpsRow, move: OperationRequest['move']): Promise<void> {
+  if (box.move !== null) return;
+  if (move === undefined) throw new SpoqError('invalid_request', { detail: 'It is not said where the box shall go.' });
+  await writeMove(tx, box.id, { ...move, machine: box.operation_number, stage: 'copy' });
 }
 
 async function takePassword(tx: Db, box: Pick<UserVpsRow, 'id' | 'user_id'>): Promise<void> {

@@ -2,6 +2,7 @@ import type { BoxOutputs } from '../engine/engine.ts';
 import type { PlanName } from '../../contract/billing.ts';
 import type { OperationName, ProviderName, VpsStatus } from '../../contract/vps.ts';
 import type { Db } from './connect.ts';
+import type { Move } from './moves.ts';
 
 /** A box, in whatever state. Its id is the stack's: `box-<id>`. */
 export interface UserVpsRow {
@@ -32,6 +33,10 @@ export interface UserVpsRow {
   operation_number: number;
   /** Why that operation failed. */
   operation_failure: string | null;
+  /** Which of its machines it runs on: the number of the move that brought it there, 0 for the first. */
+  machine: number;
+  /** What is left to do of a move; see moves.ts. */
+  move: Move | null;
   /** Postgres' bigint, as text. */
   fence: string;
   created_at: Date;
@@ -39,7 +44,7 @@ export interface UserVpsRow {
   terminated_at: Date | null;
 }
 
-/** The stack of a box, and the name of its instance at the vendor. */
+/** The stack of a box. */
 export function toStackName(boxId: string): string {
   return `box-${boxId}`;
 }
@@ -92,6 +97,8 @@ export async function insertBox(
     | 'released_at'
     | 'operation'
     | 'operation_number'
+    | 'machine'
+    | 'move'
     | 'operation_failure'
   >,
 ): Promise<UserVpsRow> {

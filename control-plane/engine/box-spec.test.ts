@@ -25,6 +25,8 @@ describe('buildBoxSpec', () => {
     operation: null,
     operation_number: 0,
     operation_failure: null,
+    machine: 0,
+    move: null,
     ssh_password_crypt: sealPasswordCrypt(cipher, ids.user_id, '$6$salt$hash'),
     jwt_secret: createJwtSecret(cipher, ids.id),
     ...change,

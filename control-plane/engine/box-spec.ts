@@ -27,6 +27,8 @@ export type BoxRow = Pick<
   | 'operation'
   | 'operation_number'
   | 'operation_failure'
+  | 'machine'
+  | 'move'
 >;
 
 /** What a specification holds beyond a row and the configuration. */
@@ -50,7 +52,6 @@ export function buildBoxSpec(
   { release, bootToken }: BoxSpecOptions = {},
 ): BoxSpec {
   const { config, cipher } = deps;
-  const plan = PLANS[row.plan];
   const hs256 = config.JWT_ALGORITHM === 'HS256';
   return parseBoxSpec({
     stack: toStackName(row.id),
@@ -59,7 +60,9 @@ export function buildBoxSpec(
     url: config.BOX_URL_TEMPLATE.replaceAll('{hostname}', row.hostname),
     provider: row.provider,
     region: row.region,
-    product: row.provider === 'contabo' ? plan.contabo_product : plan.hostinger_item,
+    product: toProduct(row),
+    machine: row.machine,
+    move: describeMove(row),
     operation: describeOperation(row),
     password_crypt: unsealPasswordCrypt(cipher, row),
     auth: {
@@ -94,6 +97,18 @@ export function buildBoxSpec(
 function findRebootTime({ provider, region }: Pick<BoxRow, 'provider' | 'region'>): string {
   const eastOfGreenwich = Math.round((findRegion(provider, region)?.longitude ?? 0) / 15);
   return `${String((REBOOT_HOUR - eastOfGreenwich + 24) % 24).padStart(2, '0')}:00`;
+}
+
+/** Vendor's product of a plan. */
+export function toProduct({ plan, provider }: Pick<UserVpsRow, 'plan' | 'provider'>): string {
+  return provider === 'contabo' ? PLANS[plan].contabo_product : PLANS[plan].hostinger_item;
+}
+
+/** A box that is to leave its old machine is on the new one already, as far as its stack is concerned. */
+function describeMove({ move }: BoxRow): BoxSpec['move'] {
+  if (move === null || move.stage === 'leave') return undefined;
+  const { provider, region, machine, stage } = move;
+  return { provider, region, product: toProduct(move), machine, stage, reboot_time: findRebootTime(move) };
 }
 
 /** Files of a version lie below its name and never change there. */

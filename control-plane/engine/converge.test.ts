@@ -33,7 +33,7 @@ describe('converging a box over SSH', function () {
     ssh.hostKeyOf = () => readHostKey(bench);
   });
   after(async () => {
-    if (bench !== undefined) await bench.engine.destroy(spec.stack, 'contabo');
+    if (bench !== undefined) await bench.engine.destroy(spec.stack, ['contabo']);
     await bench?.close();
     await ssh?.close();
   });

@@ -99,7 +99,7 @@ describe('engine', function () {
       );
 
       sandbox.requests.clear();
-      const [machine, ...others] = await engine.destroy(spec.stack, provider);
+      const [machine, ...others] = await engine.destroy(spec.stack, [provider]);
       expect(others).to.deep.equal([]);
       expect({ ...machine, ends_at: typeof machine?.ends_at }).to.deep.include({
         provider_instance_id,
@@ -114,7 +114,7 @@ describe('engine', function () {
       expect(removed, 'the record goes before the machine').to.be.within(0, wiped);
       expect((await engine.listStacks()).map(({ stack }) => stack)).not.to.include(spec.stack);
       expect(await bench.listLive(spec.stack)).to.deep.equal([]);
-      expect(await engine.destroy(spec.stack, provider), 'a second time there is nothing').to.deep.equal([]);
+      expect(await engine.destroy(spec.stack, [provider]), 'a second time there is nothing').to.deep.equal([]);
     });
 
   it('gives the machine the host key whose fingerprint it tells', async () => {
@@ -141,7 +141,7 @@ describe('engine', function () {
       await rm(folder, { recursive: true, force: true });
     }
     expect(provider_instance_id).to.match(/^\d+$/);
-    await bench.engine.destroy(spec.stack, 'contabo');
+    await bench.engine.destroy(spec.stack, ['contabo']);
   });
 
   describe('when a vendor fails', () => {
@@ -159,7 +159,7 @@ describe('engine', function () {
           bench.sandbox.faults.add({ vendor: provider, method: 'POST', path: ORDER[provider], ...fault });
           await bench.engine.up(spec);
           expect(await bench.listLive(spec.stack)).to.have.length(1);
-          await bench.engine.destroy(spec.stack, provider);
+          await bench.engine.destroy(spec.stack, [provider]);
         });
 
     it('an order that is refused: the reason, and nothing bought', async () => {
@@ -172,7 +172,7 @@ describe('engine', function () {
         'Contabo did not make the machine: No payment method.',
       ]);
       expect(await bench.listLive(spec.stack)).to.deep.equal([]);
-      expect(await bench.engine.destroy(spec.stack, 'contabo')).to.deep.equal([]);
+      expect(await bench.engine.destroy(spec.stack, ['contabo'])).to.deep.equal([]);
       expect((await bench.engine.listStacks()).map(({ stack }) => stack)).not.to.include(spec.stack);
     });
 
@@ -186,11 +186,11 @@ describe('engine', function () {
         bench.sandbox.faults.add({ vendor: provider, method: 'POST', path: ORDER[provider], becomes: 'error' });
         const error = await failureOf(bench.engine.up(spec));
         expect([error.code, error.detail]).to.deep.equal(['engine_failed', reason]);
-        expect(await bench.engine.destroy(spec.stack, provider)).to.have.length(1);
+        expect(await bench.engine.destroy(spec.stack, [provider])).to.have.length(1);
         expect(await bench.listLive(spec.stack)).to.deep.equal([]);
         await bench.engine.up(spec);
         expect(await bench.listLive(spec.stack), 'the next try gets another one').to.have.length(1);
-        await bench.engine.destroy(spec.stack, provider);
+        await bench.engine.destroy(spec.stack, [provider]);
       });
 
     it('hostinger, a machine that was bought and not set up: is set up', async () => {
@@ -198,7 +198,7 @@ describe('engine', function () {
       bench.sandbox.faults.add({ vendor: 'hostinger', method: 'POST', path: ORDER.hostinger, becomes: 'initial' });
       await bench.engine.up(spec);
       expect(await bench.listLive(spec.stack)).to.have.length(1);
-      await bench.engine.destroy(spec.stack, 'hostinger');
+      await bench.engine.destroy(spec.stack, ['hostinger']);
     });
 
     it('DNS refused: the reason, and destroy finds the machine', async () => {
@@ -215,7 +215,7 @@ describe('engine', function () {
       expect(error.code).to.equal('engine_failed');
       expect(error.detail).to.match(/^The box's name could not be set: .*Authentication error/);
       expect(events.filter(({ state }) => state === 'failed').map(({ step }) => step)).to.deep.equal(['address']);
-      expect(await bench.engine.destroy(spec.stack, 'hostinger')).to.have.length(1);
+      expect(await bench.engine.destroy(spec.stack, ['hostinger'])).to.have.length(1);
       expect(await bench.listLive(spec.stack)).to.deep.equal([]);
     });
   });
@@ -242,7 +242,7 @@ describe('engine', function () {
       'cloudflare POST dns_records',
     ]);
     expect(await bench.listLive(spec.stack)).to.deep.equal([after.provider_instance_id]);
-    await bench.engine.destroy(spec.stack, 'contabo');
+    await bench.engine.destroy(spec.stack, ['contabo']);
   });
 
   it('says stack_busy while somebody else holds the lock', async () => {
@@ -260,7 +260,7 @@ describe('engine', function () {
     bench.sandbox.delays.provisioning_ms = 30;
     expect((await failureOf(bench.engine.up(spec))).code).to.equal('stack_busy');
     await first;
-    await bench.engine.destroy(spec.stack, 'contabo');
+    await bench.engine.destroy(spec.stack, ['contabo']);
   });
 
   it('stops when it is told, and goes on with the same machine', async () => {
@@ -278,7 +278,7 @@ describe('engine', function () {
     bench.sandbox.delays.provisioning_ms = 30;
     await bench.engine.up(spec);
     expect(await bench.listLive(spec.stack)).to.have.length(1);
-    await bench.engine.destroy(spec.stack, 'contabo');
+    await bench.engine.destroy(spec.stack, ['contabo']);
   });
 });
 

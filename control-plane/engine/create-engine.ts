@@ -4,17 +4,18 @@ import { SpoqError } from '../../contract/errors.ts';
 import type { ProviderName } from '../../contract/vps.ts';
 import { parseBoxOutputs } from '../../stacks/outputs.ts';
 import { createProgram, toConvergeUrn } from '../../stacks/program.ts';
+import { toMachineName } from '../../stacks/machine-name.ts';
 import { loadVendors } from '../../stacks/provider/config.ts';
 import type { BoxSpec } from '../../stacks/spec.ts';
 import type { Vendor } from '../../stacks/vendors/vendor.ts';
-import type { Engine, EngineOptions, Preview } from './engine.ts';
+import type { Engine, EngineOptions, Preview, VendorMachine } from './engine.ts';
 import { isStackMissing, toEngineError } from './errors.ts';
 import { makeBox } from './make-box.ts';
 import { createPlugins } from './plugins.ts';
 import { describePreview, findHostname } from './preview.ts';
 import { type Program, type Pulumi, type PulumiOptions, withPulumi } from './pulumi.ts';
 import { createRedact } from './redact.ts';
-import { openRun } from './run-engine.ts';
+import { type EngineRun, openRun } from './run-engine.ts';
 import { presentMachine, releaseStrays } from './strays.ts';
 import { removeStrayRecords } from './stray-records.ts';
 
@@ -37,6 +38,12 @@ export function createEngine({ env }: { env: Record<string, string> }): Engine {
     return vendor;
   };
 
+  /** The vendors keep nothing that was only needed while a machine was being made. */
+  const tidy = async ({ stack, provider, machine, move }: BoxSpec, { signal }: EngineOptions): Promise<void> => {
+    await getVendor(provider).tidy(toMachineName(stack, machine), { signal });
+    if (move !== undefined) await getVendor(move.provider).tidy(toMachineName(stack, move.machine), { signal });
+  };
+
   const previewUp = async (pulumi: Pulumi, spec: BoxSpec, options: EngineOptions): Promise<Preview> => {
     const run = await openRun({ pulumi, env, name: spec.stack, program: createProgram(spec), spec, options });
     await run.attempt(() => run.stack.preview(run.watch));
@@ -52,8 +59,24 @@ export function createEngine({ env }: { env: Record<string, string> }): Engine {
           throw new SpoqError('engine_failed', {
             detail: 'The box was made, but the engine does not tell its address.',
           });
-        await getVendor(spec.provider).tidy(spec.stack, { signal: options.signal });
+        await tidy(spec, options);
         return outputs;
+      }),
+
+    takeBack: (spec, options = {}) =>
+      withPulumi(here, async (pulumi) => {
+        const { stack, move } = spec;
+        if (move === undefined) throw new Error('there is no move to take back');
+        const seen: string[] = [];
+        // Woken first, and then without a trace of the move.
+        for (const stage of [spec, { ...spec, move: undefined }]) {
+          const run = await openRun({ pulumi, env, name: stack, program: createProgram(stage), spec: stage, options });
+          await makeBox({ pulumi, run, env }, stage, options);
+          seen.push(...listMachines(run, move.provider));
+        }
+        const name = toMachineName(stack, move.machine);
+        const vendor = getVendor(move.provider);
+        return releaseStrays({ vendor, stack, name, seen, pollMs, deadlineMs, options });
       }),
 
     converge: (spec, options = {}) =>
@@ -85,7 +108,7 @@ export function createEngine({ env }: { env: Record<string, string> }): Engine {
         return describePreview(name, findHostname(steps) ?? name, steps);
       }),
 
-    destroy: (name, provider, options = {}) =>
+    destroy: (name, providers, options = {}) =>
       withPulumi(here, async (pulumi) => {
         const { signal } = options;
         const run = await openRun({ pulumi, env, name, program: NO_PROGRAM, options });
@@ -97,12 +120,13 @@ export function createEngine({ env }: { env: Record<string, string> }): Engine {
         }
         // Now for what no state knows of: the traces of runs that were killed at the wrong moment.
         await removeStrayRecords({ env, stack: name, signal });
-        const machines = run
-          .log()
-          .steps()
-          .filter(({ type }) => type === 'spoq:index:Instance');
-        const seen = machines.flatMap(({ old }) => (old === undefined ? [] : [old.id]));
-        return releaseStrays({ vendor: getVendor(provider), name, seen, pollMs, deadlineMs, options });
+        const given: VendorMachine[] = [];
+        for (const provider of new Set(providers)) {
+          const seen = listMachines(run, provider);
+          const vendor = getVendor(provider);
+          given.push(...(await releaseStrays({ vendor, stack: name, seen, pollMs, deadlineMs, options })));
+        }
+        return given;
       }),
 
     refresh: (name, options = {}) =>
@@ -139,4 +163,13 @@ export function createEngine({ env }: { env: Record<string, string> }): Engine {
 
     close: () => here.plugins.close(),
   };
+}
+
+/** The machines of a vendor that a run has taken away. */
+function listMachines(run: EngineRun, provider: ProviderName): string[] {
+  const gone = run
+    .log()
+    .steps()
+    .filter(({ type, op }) => type === 'spoq:index:Instance' && op.startsWith('delete'));
+  return gone.flatMap(({ old }) => (old !== undefined && old.outputs['provider'] === provider ? [old.id] : []));
 }

@@ -4,6 +4,7 @@ import type { BoxSpec } from '../../stacks/spec.ts';
 
 /** What goes into a stack and comes out of it: the rest of the control plane knows the stacks by this module alone. */
 export type { BoxOutputs, BoxSpec };
+export { toMachineName } from '../../stacks/machine-name.ts';
 
 /** One line of progress in words for the customer. Never holds a secret. `step` is never `queued` or `ready`: the caller tells those. */
 export interface EngineEvent {
@@ -75,8 +76,16 @@ export interface VendorMachine {
  * was killed or broken: the same call may be made again, with `takeOver`.
  */
 export interface Engine {
-  /** Makes or changes a box, taking up whatever an earlier run left behind. */
+  /**
+   * Makes or changes a box, taking up whatever an earlier run left behind. A move is three of these: `copy`, `switch`, and without
+   * one, on the new machine; then the old one is given up.
+   */
   up(spec: BoxSpec, options?: UpOptions): Promise<BoxOutputs>;
+  /**
+   * Takes a move back, however far it has come: the box serves where it was, with its name leading there. Answers the machine that it
+   * was to go to, given up, if there is one. The specification says the move, in stage `return`.
+   */
+  takeBack(spec: BoxSpec, options?: EngineOptions): Promise<VendorMachine[]>;
   /**
    * Brings the software and the password of a living box to what the spec says, and touches nothing else of its stack, whatever else
    * would have changed. `box_unreachable` when its SSH server isn't there: then nothing was changed.
@@ -88,9 +97,9 @@ export interface Engine {
   previewDestroy(stack: string, options?: EngineOptions): Promise<Preview>;
   /**
    * DNS record away, disk wiped, renewal ended, state removed; also finds machines of that name that no state knows of.
-   * A stack that isn't there is fine: the vendor is asked all the same. Answers the machines that were given up.
+   * A stack that isn't there is fine: the vendors are asked all the same. Answers the machines that were given up.
    */
-  destroy(stack: string, provider: ProviderName, options?: EngineOptions): Promise<VendorMachine[]>;
+  destroy(stack: string, providers: readonly ProviderName[], options?: EngineOptions): Promise<VendorMachine[]>;
   /** Reads what is really there into the state. */
   refresh(stack: string, options?: EngineOptions): Promise<void>;
   /** What the last `up` ended with, or undefined: no such stack, or not made completely. */

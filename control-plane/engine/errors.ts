@@ -35,8 +35,14 @@ export function parseLockOwners(error: unknown): LockOwner[] | undefined {
 const SENTENCES: Partial<Record<StepName, (message: string) => string>> = {
   machine: (message) => message,
   address: (message) => `The box's name could not be set: ${message}`,
-  box: (message) => message.split('\n').findLast((line) => line.trim() !== '') ?? message,
+  files: takeLastLine,
+  box: takeLastLine,
 };
+
+/** What a script says last is why it failed. */
+function takeLastLine(message: string): string {
+  return message.split('\n').findLast((line) => line.trim() !== '') ?? message;
+}
 
 /** How the command plugin tells that it never got in. */
 const UNREACHABLE = /^after \d+ failed attempts: ([^\n]*)/;
@@ -64,7 +70,8 @@ export function toEngineError(error: unknown, { failures, signal, redact }: Fail
   if (error.result.code < 0) return new Error('The engine was killed', { cause: new Error(said) });
   if (failure === undefined)
     return new Error('The engine failed before it came to a resource', { cause: new Error(said) });
-  const unreachable = failure.step === 'box' ? UNREACHABLE.exec(failure.message)?.[1] : undefined;
+  const unreachable =
+    failure.step === 'box' || failure.step === 'files' ? UNREACHABLE.exec(failure.message)?.[1] : undefined;
   if (unreachable !== undefined)
     return new SpoqError('box_unreachable', {
       detail: redact(`The box could not be reached over SSH (${unreachable.trim()}). Nothing was changed on it.`),

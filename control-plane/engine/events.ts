@@ -12,15 +12,20 @@ const STEP_OF_TYPE: Record<string, StepName> = {
   'command:remote:Command': 'box',
 };
 
-/** How many resources a step has. */
-function countResources(spec: Pick<BoxSpec, 'converge'> | undefined): Partial<Record<StepName, number>> {
-  return { keys: 2, machine: 1, address: 1, box: spec?.converge === 'ssh' ? 2 : 1 };
+type Shape = Pick<BoxSpec, 'converge' | 'move'>;
+
+/** How many resources a step has. Of a move only those that it is about: what was there before isn't done by it. */
+function countResources({ converge, move }: Partial<Shape> = {}): Partial<Record<StepName, number>> {
+  const box = converge === 'ssh' ? 2 : 1;
+  if (move === undefined) return { keys: 2, machine: 1, address: 1, box };
+  return move.stage === 'copy' ? { machine: 2 } : move.stage === 'switch' ? { files: 1, address: 1, box } : {};
 }
 
 const REMOVING: Partial<Record<StepName, string>> = {
   keys: 'Forgetting the keys',
   machine: 'Wiping the machine and ending its contract',
   address: 'Removing the name',
+  files: 'The move is over',
   box: 'Saying goodbye to the box',
 };
 
@@ -52,11 +57,7 @@ export interface EventLog {
 export type StepMetadata = NonNullable<PulumiEvent['resourcePreEvent']>['metadata'];
 
 /** Folds the engine's events into progress for the customer and what the caller must know afterwards. */
-export function createEventLog(
-  onEvent: (event: EngineEvent) => void,
-  redact: Redact,
-  spec?: Pick<BoxSpec, 'converge'>,
-): EventLog {
+export function createEventLog(onEvent: (event: EngineEvent) => void, redact: Redact, spec?: Shape): EventLog {
   const resources = countResources(spec);
   const steps: StepMetadata[] = [];
   const failures: ResourceFailure[] = [];
@@ -86,19 +87,19 @@ export function createEventLog(
     const { resourcePreEvent: pre, resOutputsEvent: done, diagnosticEvent: said } = event;
     if (pre !== undefined) {
       steps.push(pre.metadata);
-      const step = STEP_OF_TYPE[pre.metadata.type];
-      const words = isRemoval(pre.metadata.op) ? REMOVING : pre.metadata.op === 'update' ? CHANGING : undefined;
+      const step = stepOfUrn(pre.metadata.urn);
+      const words = pre.metadata.op === 'delete' ? REMOVING : pre.metadata.op === 'update' ? CHANGING : undefined;
       if (step !== undefined && pre.metadata.op !== 'same') begin(step, words?.[step]);
     }
     if (done !== undefined) {
-      const step = STEP_OF_TYPE[done.metadata.type];
+      const step = stepOfUrn(done.metadata.urn);
       // A replacement ends three times: the old one's removal, the new one, and both together.
       if (step !== undefined && !isRemoval(done.metadata.op)) finish(step, describeDone(step));
       if (done.metadata.type === STACK_TYPE) outputs = { ...done.metadata.new?.outputs };
     }
     if (said !== undefined) {
       const message = redact(stripColors(said.message)).trim();
-      const step = STEP_OF_TYPE[typeOfUrn(said.urn)];
+      const step = stepOfUrn(said.urn);
       if (said.severity === 'warning' && /pending operations? from previous deployment/.test(message)) pending = true;
       else if (said.severity === 'error' && said.urn && step !== undefined) fail(step, takeSentence(message));
       else if (said.severity.startsWith('info') && step !== undefined && message !== '') {
@@ -124,6 +125,7 @@ function describeDone(step: StepName): string {
   const sentences: Partial<Record<StepName, string>> = {
     keys: 'Your keys are made',
     machine: 'Your machine runs',
+    files: 'Your files are copied',
     address: 'It has its name',
     box: 'Your box answers',
   };
@@ -131,8 +133,9 @@ function describeDone(step: StepName): string {
 }
 
 /** urn:pulumi:<stack>::<project>::<parents>$<type>::<name> */
-function typeOfUrn(urn: string | undefined): string {
-  return urn?.split('::')[2]?.split('$').at(-1) ?? '';
+function stepOfUrn(urn: string | undefined): StepName | undefined {
+  const [, , types, name] = urn?.split('::') ?? [];
+  return name?.endsWith('-carry') ? 'files' : STEP_OF_TYPE[types?.split('$').at(-1) ?? ''];
 }
 
 /** What a resource that was made and does not work says comes as a list: `1 error occurred:\n\t* <sentence>\n`. */

@@ -77,7 +77,7 @@ describe('a killed engine', function () {
         const events: EngineEvent[] = [];
         await bench.engine.up(spec, { onEvent: (event) => events.push(event) });
         expect((await bench.engine.preview(spec)).changed, 'the state is whole').to.equal(false);
-        await bench.engine.destroy(spec.stack, 'contabo');
+        await bench.engine.destroy(spec.stack, ['contabo']);
         expect(await bench.listLive(spec.stack)).to.deep.equal([]);
         expect(recordsOf(spec)).to.deep.equal([]);
       });
@@ -89,7 +89,7 @@ describe('a killed engine', function () {
     await waitFor('the order', () => hasActed(spec, 'contabo'));
     worker.child.kill('SIGKILL');
     await worker.ended;
-    const given = await bench.engine.destroy(spec.stack, 'contabo', { takeOver: true });
+    const given = await bench.engine.destroy(spec.stack, ['contabo'], { takeOver: true });
     expect(given.map(({ name, provider_instance_id: id }) => name === `released-${id}`)).to.deep.equal([true]);
     expect(await bench.listLive(spec.stack)).to.deep.equal([]);
     expect((await bench.engine.listStacks()).map(({ stack }) => stack)).not.to.include(spec.stack);

@@ -77,7 +77,7 @@ describe('operations on a box that is there', function () {
       writeFileSync(file, 'x');
       for (const again of [rebuild, spec]) expect(await engine.up(again)).to.deep.equal(made);
       expect(existsSync(file), 'once done is done').to.equal(true);
-      await engine.destroy(spec.stack, provider);
+      await engine.destroy(spec.stack, [provider]);
     });
 
   for (const provider of PROVIDERS)
@@ -90,7 +90,7 @@ describe('operations on a box that is there', function () {
       bench.sandbox.faults.add({ vendor: provider, method, path, cut: 'after' });
       await bench.engine.up({ ...spec, operation: { name: 'rebuild', number: 1, address } });
       bench.sandbox.delays.installing_ms = 30;
-      await bench.engine.destroy(spec.stack, provider);
+      await bench.engine.destroy(spec.stack, [provider]);
     });
 
   it('refused by the vendor: the reason, the disk is kept, and asking again does it', async () => {
@@ -110,7 +110,7 @@ describe('operations on a box that is there', function () {
     expect(existsSync(file)).to.equal(true);
     expect(await bench.engine.up(rebuild)).to.deep.equal(made);
     expect(existsSync(file)).to.equal(false);
-    await bench.engine.destroy(spec.stack, 'contabo');
+    await bench.engine.destroy(spec.stack, ['contabo']);
   });
 
   it('a machine that does not come back: the reason, machine and name are kept, and the next one does it', async () => {
@@ -132,7 +132,7 @@ describe('operations on a box that is there', function () {
     const next: BoxSpec = { ...spec, operation: { name: 'rebuild', number: 2, address: made.ip_address } };
     expect((await bench.engine.preview(next)).summary[0]).to.match(/would be installed anew/);
     expect(await bench.engine.up(next)).to.deep.equal(made);
-    await bench.engine.destroy(spec.stack, 'contabo');
+    await bench.engine.destroy(spec.stack, ['contabo']);
   });
 });
 

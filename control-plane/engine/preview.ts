@@ -33,7 +33,7 @@ export function describePreview(stack: string, hostname: string, steps: readonly
   const replaced = new Set(steps.filter(({ op }) => op === 'replace').map(({ urn }) => urn));
   const told = steps.flatMap((metadata): PreviewStep[] => {
     const act = findAct(metadata);
-    const name = NAMES[metadata.type];
+    const name = findName(metadata);
     const operation = simplify(metadata.op);
     if (name === undefined || operation === undefined || (operation !== 'replace' && replaced.has(metadata.urn)))
       return [];
@@ -48,6 +48,10 @@ export function describePreview(stack: string, hostname: string, steps: readonly
   const summary = changing.map(({ sentence, lost }) => (lost === undefined ? sentence : `${sentence} Lost: ${lost}.`));
   if (summary.length === 0) summary.push(`Nothing would change: ${hostname} is as it should be.`);
   return { stack, changed: changing.length > 0, steps: told, summary };
+}
+
+function findName({ urn, type }: StepMetadata): string | undefined {
+  return urn.endsWith('-carry') ? 'copy of what is on the box' : NAMES[type];
 }
 
 /** What an update would do to a machine besides. */

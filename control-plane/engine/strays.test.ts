@@ -29,7 +29,7 @@ function createRefusingVendor(): { vendor: Vendor; scripts: Set<string> } {
 describe('strays of a stack', () => {
   it('leaves no script with secrets at a vendor that refused the order', async () => {
     const { vendor, scripts } = createRefusingVendor();
-    const given = await releaseStrays({ vendor, name: NAME, seen: [], pollMs: 1, deadlineMs: 1000, options: {} });
+    const given = await releaseStrays({ vendor, stack: NAME, seen: [], pollMs: 1, deadlineMs: 1000, options: {} });
     expect(given).to.deep.equal([]);
     expect([...scripts]).to.deep.equal(['box-of-another']);
   });

@@ -1,4 +1,5 @@
 import { deleteBootToken } from '../db/boot-tokens.ts';
+import { listProviders } from '../db/moves.ts';
 import { takeFence, toStackName, findBox } from '../db/user-vps.ts';
 import { notifyBox } from '../db/vps-events.ts';
 import { releaseMachines } from './machine-records.ts';
@@ -12,7 +13,7 @@ export async function runDestroyJob(deps: WorkerDeps, attempt: Attempt): Promise
   const box = await takeFence(deps.db, present.id, [present.status], present.status);
   // It has just become something else: the next attempt looks again.
   if (box === undefined) throw new Error(`box ${present.id} has changed while its lease was taken`);
-  const given = await deps.engine.destroy(toStackName(box.id), box.provider, {
+  const given = await deps.engine.destroy(toStackName(box.id), listProviders(box), {
     signal: attempt.signal,
     takeOver: true,
   });

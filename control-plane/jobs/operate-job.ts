@@ -11,7 +11,8 @@ import { OPERATION_ENDS } from '../presenters/operations.ts';
 import { ownMachine } from './machine-records.ts';
 import { writeBox } from './progress.ts';
 import { beginRun, GAVE_UP, type Run } from './provision-job.ts';
-import { watchBoot } from './watch-boot.ts';
+import { finishMove, moveBox } from './move-box.ts';
+import { type BootWatch, watchBoot } from './watch-boot.ts';
 import type { Attempt, WorkerDeps } from './worker-deps.ts';
 
 /**
@@ -23,18 +24,10 @@ export async function runOperateJob(deps: WorkerDeps, attempt: Attempt): Promise
   if (box === undefined) return;
   const run = beginRun(deps, box, attempt);
   run.progress.tell({ step: 'queued', state: 'done', message: 'A worker has begun.' });
-  // Only a machine that is installed anew boots for the first time.
-  const bootToken = box.operation === 'rebuild' ? await openBootToken(deps, box) : undefined;
   const boot = watchBoot(deps, box.id);
-  let outputs: BoxOutputs | undefined;
-  let version: string | undefined;
+  let result: Result;
   try {
-    const signal = AbortSignal.any([run.signal, boot.failed]);
-    const options = { onEvent: run.progress.tell, signal, takeOver: true };
-    const spec = deps.buildSpec(box, bootToken === undefined ? {} : { bootToken });
-    version = spec.releases.version;
-    if (box.operation === 'password') await deps.engine.converge(spec, options);
-    else outputs = await deps.engine.up(spec, options);
+    result = box.operation === 'move' ? await moveBox(deps, run, boot) : await operate(deps, run, boot);
     await run.progress.flush();
   } catch (error) {
     if (run.signal.aborted) throw error;
@@ -51,7 +44,30 @@ export async function runOperateJob(deps: WorkerDeps, attempt: Attempt): Promise
   } finally {
     boot.stop();
   }
-  await settleDone(deps, run, outputs, version);
+  await settleDone(deps, run, result);
+}
+
+/** What has come of an operation. */
+interface Result {
+  box: UserVpsRow;
+  /** Undefined where only the box itself was changed. */
+  outputs: BoxOutputs | undefined;
+  version: string | undefined;
+}
+
+/** An operation that is one run of the engine. */
+async function operate(deps: WorkerDeps, run: Run, boot: BootWatch): Promise<Result> {
+  // What a move has left undone would otherwise be done by a run that doesn't know of it.
+  const box = await finishMove(deps, run);
+  // Only a machine that is installed anew boots for the first time.
+  const bootToken = box.operation === 'rebuild' ? await openBootToken(deps, box) : undefined;
+  const signal = AbortSignal.any([run.signal, boot.failed]);
+  const options = { onEvent: run.progress.tell, signal, takeOver: true };
+  const spec = deps.buildSpec(box, bootToken === undefined ? {} : { bootToken });
+  const { version } = spec.releases;
+  if (box.operation !== 'password') return { box, outputs: await deps.engine.up(spec, options), version };
+  await deps.engine.converge(spec, options);
+  return { box, outputs: undefined, version };
 }
 
 /** The last resort, when no attempt has come to an end: the box is left as it is, and its owner is told. */
@@ -59,7 +75,12 @@ export async function runOperateDeadJob(deps: WorkerDeps, attempt: Attempt): Pro
   const box = await takeOperation(deps, attempt);
   if (box === undefined) return;
   deps.log.error({ box_id: box.id, operation: box.operation }, 'an operation on a box has failed');
-  await settleFailed(deps, beginRun(deps, box, attempt), GAVE_UP);
+  const run = beginRun(deps, box, attempt);
+  // A box that is half-way between two machines is not left there. What can't be done now is done before anything else is.
+  await finishMove(deps, run).catch((err: unknown) =>
+    deps.log.error({ err, box_id: box.id }, 'a move could not be ended: the next operation on the box tries again'),
+  );
+  await settleFailed(deps, run, GAVE_UP);
 }
 
 /** The box with its lease, if anything is to be done to it. */
@@ -70,12 +91,7 @@ async function takeOperation(deps: WorkerDeps, { boxId }: Attempt): Promise<User
   return box !== undefined && isOperating(box) ? box : undefined;
 }
 
-async function settleDone(
-  deps: WorkerDeps,
-  { box, settle }: Run,
-  outputs: BoxOutputs | undefined,
-  version: string | undefined,
-): Promise<void> {
+async function settleDone(deps: WorkerDeps, { settle }: Run, { box, outputs, version }: Result): Promise<void> {
   const at = deps.now();
   const isNew = version !== undefined && version !== box.release_version;
   const release = isNew ? { release_version: version, released_at: at } : {};

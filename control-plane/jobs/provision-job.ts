@@ -105,7 +105,7 @@ async function takeDown(deps: WorkerDeps, run: Run, reason: string, failed?: Ste
       const at = deps.now();
       await appendVpsEvent(tx, box.id, { step: failed ?? progress.step(), state: 'failed', message: reason, at });
     });
-  const given = await deps.engine.destroy(toStackName(box.id), box.provider, { signal, takeOver: true });
+  const given = await deps.engine.destroy(toStackName(box.id), [box.provider], { signal, takeOver: true });
   await deps.db.transaction(async (tx) => {
     await holdLease(tx, box);
     await releaseMachines(tx, box, given, deps.now());

@@ -1,5 +1,5 @@
-import { PROVIDERS, type ProviderName } from '../../contract/vps.ts';
-import type { Config } from '../config.ts';
+import { PROVIDERS } from '../../contract/vps.ts';
+import { isConfigured } from '../commands/plan-move.ts';
 import {
   findIntendedMachine,
   findMachine,
@@ -14,7 +14,7 @@ import type { WorkerDeps } from './worker-deps.ts';
 
 /** An intention that nothing has come of for so long was given up. */
 const INTENDED_MS = 3_600_000;
-const STACK_NAME = /^box-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+const MACHINE_NAME = /^box-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:-[1-9]\d*)?$/;
 const RELEASED_NAME = /^released[- ]/;
 
 /**
@@ -32,10 +32,6 @@ export async function reconcileMachines(deps: WorkerDeps, signal: AbortSignal): 
     for (const machine of inventory.filter((one) => !known.has(one.provider_instance_id)))
       await recordStranger(deps, machine);
   }
-}
-
-function isConfigured(config: Config, provider: ProviderName): boolean {
-  return provider === 'contabo' ? config.CONTABO_CLIENT_ID !== undefined : config.HOSTINGER_API_KEY !== undefined;
 }
 
 async function updateRecord(deps: WorkerDeps, record: MachineRow, inventory: VendorMachine[]): Promise<void> {
@@ -60,7 +56,7 @@ async function updateRecord(deps: WorkerDeps, record: MachineRow, inventory: Ven
 /** Machines of others, in an account that isn't ours alone, are none of our business. */
 async function recordStranger(deps: WorkerDeps, machine: VendorMachine): Promise<void> {
   const { provider, name, region, product, provider_instance_id: id } = machine;
-  const boxId = STACK_NAME.exec(name)?.[1];
+  const boxId = MACHINE_NAME.exec(name)?.[1];
   const released = RELEASED_NAME.test(name);
   if (boxId === undefined && !released) return;
   const present = await findMachine(deps.db, provider, id);

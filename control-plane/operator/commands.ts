@@ -2,6 +2,7 @@ import { SpoqError } from '../../contract/errors.ts';
 import { openBootToken } from '../commands/open-boot-token.ts';
 import { deleteBootToken } from '../db/boot-tokens.ts';
 import { isOperating } from '../db/box-operations.ts';
+import { listProviders } from '../db/moves.ts';
 import { lockFence, takeFence, toBoxColumns, toStackName, updateBox } from '../db/user-vps.ts';
 import type { BoxOutputs, BoxSpec, EngineEvent, Preview, VendorMachine } from '../engine/engine.ts';
 import { QUEUES, sendBoxJob } from '../jobs/queues.ts';
@@ -75,7 +76,7 @@ export async function destroyBox(deps: WorkerDeps, who: string, options: Command
   const found = await findBoxOf(deps.db, who);
   const box = await takeFence(deps.db, found.id, [found.status], found.status);
   if (box === undefined) throw new SpoqError('stack_busy', { detail: 'The box has just become something else.' });
-  const given = await deps.engine.destroy(toStackName(box.id), box.provider, { ...options, takeOver: true });
+  const given = await deps.engine.destroy(toStackName(box.id), listProviders(box), { ...options, takeOver: true });
   await deps.db.transaction(async (tx) => {
     if (!(await lockFence(tx, box.id, box.fence)))
       throw new SpoqError('stack_busy', { detail: 'A worker has taken this box over; its record is left to that.' });

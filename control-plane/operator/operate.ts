@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SpoqError } from '../../contract/errors.ts';
-import type { MachineOperation } from '../../contract/vps.ts';
+import type { OperationName } from '../../contract/vps.ts';
 import { beginOperation } from '../commands/begin-operation.ts';
+import { type MoveWish, planMove } from '../commands/plan-move.ts';
+import type { Move } from '../db/moves.ts';
 import { findBox } from '../db/user-vps.ts';
 import { listVpsEvents } from '../db/vps-events.ts';
 import type { Preview } from '../engine/engine.ts';
@@ -17,13 +19,16 @@ const LOOK_MS = 250;
 export async function previewOperation(
   deps: WorkerDeps,
   who: string,
-  operation: MachineOperation,
-  { signal }: Pick<CommandOptions, 'signal'>,
+  operation: OperationName,
+  { signal, ...wish }: Pick<CommandOptions, 'signal'> & MoveWish,
 ): Promise<Preview> {
   const box = await findBoxOf(deps.db, who);
-  const asked = { ...box, operation, operation_number: box.operation_number + 1, operation_failure: null };
+  const number = box.operation_number + 1;
+  const to = operation === 'move' && box.move === null ? planMove(deps.config, box, wish) : undefined;
+  const move: Move | null = to === undefined ? box.move : { ...to, machine: number, stage: 'switch' };
+  const asked = { ...box, operation, operation_number: number, operation_failure: null, move };
   const preview = await deps.engine.preview(deps.buildSpec(asked), { signal });
-  return { ...preview, summary: [printOperation(presentOperation(operation, box)), ...preview.summary] };
+  return { ...preview, summary: [printOperation(presentOperation(operation, box, to)), ...preview.summary] };
 }
 
 /**
@@ -33,13 +38,19 @@ export async function previewOperation(
 export async function operateBox(
   deps: WorkerDeps,
   who: string,
-  operation: MachineOperation,
-  { signal, onEvent }: CommandOptions,
+  operation: OperationName,
+  { signal, onEvent, ...wish }: CommandOptions & MoveWish,
 ): Promise<BoxOfUser> {
   const found = await findBoxOf(deps.db, who);
+  const move = operation === 'move' && found.move === null ? planMove(deps.config, found, wish) : undefined;
   await deps.boss.start();
   let seen = (await listVpsEvents(deps.db, found.id)).at(-1)?.seq ?? 0;
-  const { operation_number: number } = await beginOperation(deps, found, { operation, actor: 'operator', ip: null });
+  const { operation_number: number } = await beginOperation(deps, found, {
+    operation,
+    move,
+    actor: 'operator',
+    ip: null,
+  });
   for (;;) {
     // The box first: the events of its end were committed with it.
     const box = await findBox(deps.db, found.id);

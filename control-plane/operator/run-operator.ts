@@ -65,7 +65,11 @@ function createProgram(io: OperatorIo): Command {
     destroy?: boolean;
     restart?: boolean;
     rebuild?: boolean;
+    move?: boolean;
+    to?: string;
+    plan?: string;
   }
+  const OPERATIONS = [...MACHINE_OPERATIONS, 'move'] as const;
   const add = (usage: string, description: string): Command =>
     program.command(usage).description(description).option('--json', 'print JSON');
 
@@ -81,13 +85,16 @@ function createProgram(io: OperatorIo): Command {
     .option('--destroy', 'what destroy would take away')
     .option('--restart', 'what restart would do')
     .option('--rebuild', 'what rebuild would do, and what would be lost')
+    .option('--move', 'what move would do, and what would be lost')
+    .option('--to <provider/region>', 'with --move: where to')
+    .option('--plan <plan>', 'with --move: the plan of its machine there')
     .action((user: string, flags: Flags) =>
       withDeps(async (deps) => {
-        const operation = MACHINE_OPERATIONS.find((name) => flags[name]);
+        const operation = OPERATIONS.find((name) => flags[name]);
         const preview =
           operation === undefined
             ? await previewBox(deps, user, { ...watch, destroy: flags.destroy === true })
-            : await previewOperation(deps, user, operation, watch);
+            : await previewOperation(deps, user, operation, { ...watch, to: flags.to, plan: flags.plan });
         show(flags.json, preview, () => printPreview(preview));
       }),
     );
@@ -112,17 +119,23 @@ function createProgram(io: OperatorIo): Command {
   const words = {
     restart: 'restart the machine of the box',
     rebuild: 'wipe the machine of the box and install it anew',
+    move: 'get another machine for the box and take it there, with what is on it',
   };
-  for (const operation of MACHINE_OPERATIONS)
-    add(`${operation} <user>`, words[operation])
-      .option('--yes', 'without asking')
-      .action((user: string, flags: Flags) =>
-        withDeps(async (deps) => {
-          await agree(flags, () => previewOperation(deps, user, operation, watch));
-          const box = await operateBox(deps, user, operation, watch);
-          show(flags.json, presentBox(box), () => `${box.hostname} is back.`);
-        }),
-      );
+  for (const operation of OPERATIONS) {
+    const command = add(`${operation} <user>`, words[operation]).option('--yes', 'without asking');
+    if (operation === 'move')
+      command
+        .option('--to <provider/region>', 'where to (where it is)')
+        .option('--plan <plan>', 'the plan of its machine there (as now); what is paid does not change by this');
+    command.action((user: string, flags: Flags) =>
+      withDeps(async (deps) => {
+        const options = { ...watch, to: flags.to, plan: flags.plan };
+        await agree(flags, () => previewOperation(deps, user, operation, options));
+        const box = await operateBox(deps, user, operation, options);
+        show(flags.json, presentBox(box), () => `${box.hostname} is back.`);
+      }),
+    );
+  }
   add('refresh <user>', 'read what is really there into the state').action((user: string, flags: Flags) =>
     withDeps(async (deps) => {
       await refreshBox(deps, user, watch);

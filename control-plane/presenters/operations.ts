@@ -1,5 +1,7 @@
+import { PLANS } from '../../contract/billing.ts';
 import type { OperationName, StepName } from '../../contract/vps.ts';
 import type { UserVpsRow } from '../db/user-vps.ts';
+import { findRegion } from '../regions/regions.ts';
 
 /** What an operation does to a box, in plain words: the preview that is read before anything is begun. */
 export interface OperationPreview {
@@ -20,6 +22,7 @@ export interface OperationPreview {
 export const OPERATION_NOUNS: Record<OperationName, string> = {
   restart: 'restart',
   rebuild: 'rebuild',
+  move: 'move',
   password: 'change of the password',
 };
 
@@ -27,6 +30,7 @@ export const OPERATION_NOUNS: Record<OperationName, string> = {
 export const OPERATION_ENDS: Record<OperationName, string> = {
   restart: 'Your box is back, and answers.',
   rebuild: 'Your box is back, and answers.',
+  move: 'Your box is on its new machine, and answers.',
   password: 'Your new password is in force.',
 };
 
@@ -44,6 +48,14 @@ export const OPERATION_STEPS: Record<OperationName, Partial<Record<StepName, str
     box: 'Starting your box',
     ready: 'Back',
   },
+  move: {
+    queued: 'Waiting for a free worker',
+    machine: 'Getting the new machine',
+    files: 'Copying what is on your box',
+    address: 'Leading its name there',
+    box: 'Starting your box there',
+    ready: 'Moved',
+  },
   password: {
     queued: 'Waiting for a free worker',
     box: 'Changing the password on your box',
@@ -51,15 +63,28 @@ export const OPERATION_STEPS: Record<OperationName, Partial<Record<StepName, str
   },
 };
 
-const VENDORS = { contabo: 'Contabo', hostinger: 'Hostinger' } as const;
+export const VENDORS = { contabo: 'Contabo', hostinger: 'Hostinger' } as const;
 const COSTS = 'Nothing. Your plan, its price and the day it renews stay as they are.';
 
 /** The preview of an operation on this box. */
 export function presentOperation(
   operation: OperationName,
   { hostname, provider, ssh_username: user }: Pick<UserVpsRow, 'hostname' | 'provider' | 'ssh_username'>,
+  to?: Pick<UserVpsRow, 'provider' | 'region' | 'plan'>,
 ): OperationPreview {
   const vendor = VENDORS[provider];
+  if (operation === 'move')
+    return {
+      operation,
+      title: 'Move your box',
+      button: 'Move it',
+      changes: `We get another machine${to === undefined ? ', where you say' : describePlace(to)}, copy what is on ${hostname} to it, and lead its name there. Then ${vendor} wipes the old one.`,
+      lost: `Its address; open SSH sessions and programs that run; what was installed with apt, and what that keeps below /var (databases, containers). A list of the packages and a copy of /etc will be in root's home, in before-the-move.`,
+      kept: 'Everything below /home, /root, /srv, /opt, /usr/local and /var/www, and cron tables; its name, its certificate and its SSH host key, your password, and the computers that are signed in.',
+      away: 'A few minutes at the end, in which nobody can log in. It serves on while most of it is copied.',
+      costs: COSTS,
+      destructive: true,
+    };
   if (operation === 'restart')
     return {
       operation,
@@ -95,6 +120,12 @@ export function presentOperation(
     costs: COSTS,
     destructive: true,
   };
+}
+
+function describePlace({ provider, region, plan }: Pick<UserVpsRow, 'provider' | 'region' | 'plan'>): string {
+  const place = findRegion(provider, region);
+  const { name, cpus, memory_gb: memory } = PLANS[plan];
+  return ` at ${VENDORS[provider]} in ${place === undefined ? region : `${place.city}, ${place.country}`} (${name}: ${cpus} virtual processors, ${memory} GB of memory)`;
 }
 
 /** The same as lines of text. */

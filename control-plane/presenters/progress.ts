@@ -1,5 +1,5 @@
 import { BOOT_STEPS, type BootStep } from '../../contract/boot.ts';
-import { STEPS, STEP_NAMES, type StepName } from '../../contract/vps.ts';
+import { SETUP_STEPS, STEP_NAMES, type StepName } from '../../contract/vps.ts';
 import type { VpsEventRow } from '../db/vps-events.ts';
 
 type State = 'waiting' | 'running' | 'done' | 'failed';
@@ -26,7 +26,7 @@ export interface ProgressPart {
 /** Folds the events of the latest attempt into the list of steps that have a name. The script of the page does the same with what comes later. */
 export function presentProgress(
   events: VpsEventRow[],
-  names: Partial<Record<StepName, string>> = STEPS,
+  names: Partial<Record<StepName, string>> = SETUP_STEPS,
 ): { steps: ProgressStep[]; lastSeq: number } {
   const begin = events.findLastIndex((event) => event.step === 'queued' && event.state === 'started');
   const current = events.slice(Math.max(begin, 0));

@@ -71,6 +71,26 @@ describe('the page of a box', function () {
       'Your plan, its price and the day it renews stay as they are',
     ])
       expect(rebuild.text).to.contain(part);
+    const move = await browser.get('/account/move');
+    for (const part of [
+      'We get another machine, where you say, copy what is on alice.spoq.localhost to it',
+      'A list of the packages and a copy of /etc',
+      '<optgroup label="Contabo">',
+      '<option value="contabo/UK">Portsmouth, United Kingdom</option>',
+    ])
+      expect(move.text).to.contain(part);
+    expect(move.text).not.to.contain('contabo/EU').and.not.to.contain('rsync');
+    expect(await count()).to.equal(0);
+  });
+
+  it('moves to where boxes can be made, and nowhere else', async () => {
+    const nowhere = await browser.post('/account/move', { hostname: 'alice.spoq.localhost', to: 'contabo/Atlantis' });
+    expect([nowhere.status, nowhere.text.includes('to is none of contabo/EU')]).to.deep.equal([400, true]);
+    const unsaid = await browser.post('/account/move', { to: 'contabo/UK' });
+    expect([unsaid.status, unsaid.text.includes('is not alice.spoq.localhost. Nothing was done.')]).to.deep.equal([
+      400,
+      true,
+    ]);
     expect(await count()).to.equal(0);
   });
 

@@ -3,8 +3,9 @@ import type { Context } from 'koa';
 import { PLANS } from '../../contract/billing.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { parseInput } from '../../contract/problem.ts';
-import { MACHINE_OPERATIONS, type MachineOperation, OperateRequest, OPERATIONS } from '../../contract/vps.ts';
+import { OperateRequest, OPERATIONS, type OperationName } from '../../contract/vps.ts';
 import { beginOperation } from '../commands/begin-operation.ts';
+import { listPlaces, planMove } from '../commands/plan-move.ts';
 import { isOperating } from '../db/box-operations.ts';
 import { findBoxOfUser, type UserVpsRow } from '../db/user-vps.ts';
 import { listVpsEvents } from '../db/vps-events.ts';
@@ -14,7 +15,7 @@ import { createRateLimiter } from '../middleware/rate-limit.ts';
 import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { requireUser } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
-import { OPERATION_NOUNS, OPERATION_STEPS, presentOperation } from '../presenters/operations.ts';
+import { OPERATION_NOUNS, OPERATION_STEPS, presentOperation, VENDORS } from '../presenters/operations.ts';
 import { formatDuration, presentProgress } from '../presenters/progress.ts';
 import { toBoxUrl } from '../presenters/vps.ts';
 import { findRegion } from '../regions/regions.ts';
@@ -46,9 +47,7 @@ export function createAccountRoutes(deps: Deps): Router {
         operating: isOperating(box),
         noun: box.operation === null ? '' : OPERATION_NOUNS[box.operation],
         back: box.operation_number > 0 && isBack ? last.message : undefined,
-        previews: OPERATIONS.filter((name) => name !== 'password' || deps.config.BOX_CONVERGE === 'ssh').map((name) =>
-          presentOperation(name, box),
-        ),
+        previews: listOperations(deps).map((name) => presentOperation(name, box)),
       },
     );
   });
@@ -70,7 +69,7 @@ export function createAccountRoutes(deps: Deps): Router {
   });
 
   router.get('/account/:operation', async (ctx) => {
-    const operation = parseOperation(ctx);
+    const operation = parseOperation(deps, ctx);
     const box = await findReadyBox(deps, ctx);
     if (box === undefined) return;
     if (isOperating(box)) leadTo(ctx, '/account/progress');
@@ -82,7 +81,7 @@ export function createAccountRoutes(deps: Deps): Router {
     createSameOriginGuard(deps.config.BASE_URL),
     createBodyMiddleware(),
     async (ctx) => {
-      const operation = parseOperation(ctx);
+      const operation = parseOperation(deps, ctx);
       const user = requireUser(ctx);
       ctx.state['wayOut'] = { href: '/account', label: 'To your box' };
       await limiter.consume(user.id);
@@ -91,17 +90,25 @@ export function createAccountRoutes(deps: Deps): Router {
       if (box === undefined) throw new SpoqError('no_box');
       const typed = form.hostname?.trim().toLowerCase();
       if (presentOperation(operation, box).destructive && typed !== box.hostname) return refuse(ctx, box, operation);
-      await beginOperation(deps, box, { operation, actor: `user:${user.id}`, ip: ctx.ip });
+      const move =
+        operation === 'move' && box.move === null ? planMove(deps.config, box, { to: form.to ?? '' }) : undefined;
+      await beginOperation(deps, box, { operation, move, actor: `user:${user.id}`, ip: ctx.ip });
       leadTo(ctx, '/account/progress');
     },
   );
 
-  function showPreview(ctx: Context, box: UserVpsRow, operation: MachineOperation, fault?: string): void {
+  function showPreview(ctx: Context, box: UserVpsRow, operation: OperationName, fault?: string): void {
     const preview = presentOperation(operation, box);
-    showPage(deps, ctx, 'operation', { title: preview.title }, { box, preview, fault });
+    const here = `${box.provider}/${box.region}`;
+    const places = operation === 'move' ? listPlaces(deps.config).filter(({ id }) => id !== here) : [];
+    const vendors = [...new Set(places.map(({ provider }) => provider))].map((provider) => ({
+      name: VENDORS[provider],
+      places: places.filter((place) => place.provider === provider),
+    }));
+    showPage(deps, ctx, 'operation', { title: preview.title }, { box, preview, vendors, fault });
   }
 
-  function refuse(ctx: Context, box: UserVpsRow, operation: MachineOperation): void {
+  function refuse(ctx: Context, box: UserVpsRow, operation: OperationName): void {
     const message = `is not ${box.hostname}`;
     if (ctx.accepts(['json', 'html']) === 'json')
       throw new SpoqError('invalid_request', {
@@ -114,10 +121,15 @@ export function createAccountRoutes(deps: Deps): Router {
   return router;
 }
 
-function parseOperation(ctx: Context): MachineOperation {
-  const operation = MACHINE_OPERATIONS.find(
-    (name) => name === (ctx as { params?: Record<string, string> }).params?.['operation'],
-  );
+/** Where a machine has no SSH server it can be restarted and rebuilt, and nothing else. */
+function listOperations({ config }: Deps): OperationName[] {
+  return OPERATIONS.filter((name) => config.BOX_CONVERGE === 'ssh' || name === 'restart' || name === 'rebuild');
+}
+
+/** The password has a form of its own. */
+function parseOperation(deps: Deps, ctx: Context): OperationName {
+  const asked = (ctx as { params?: Record<string, string> }).params?.['operation'];
+  const operation = listOperations(deps).find((name) => name === asked && name !== 'password');
   if (operation === undefined) throw new SpoqError('not_found', { detail: 'There is nothing at this address.' });
   return operation;
 }
