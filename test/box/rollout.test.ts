@@ -14,7 +14,7 @@ import { sealRelease } from '../../tools/seal-release.ts';
 import type { TemporaryRun } from '../../tools/temporary-run.ts';
 import { parseEvents } from '../harness/events.ts';
 import { openFrontDoor, type FrontDoor } from '../harness/front-door.ts';
-import { bootedMachines, lookInside } from '../harness/machines.ts';
+import { bootedMachines, lookInsideAt } from '../harness/machines.ts';
 import { openOperatorSide, type OperatorSide } from '../harness/operator-side.ts';
 import { START_TIMEOUT_MS, startTestSpoq } from '../harness/spoq.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -94,11 +94,7 @@ describe('a rollout over ten machines that boot', function () {
       ROLLOUT_MS,
     );
   const versions = () => Promise.all(boxes.map(({ hostname }) => door.version(hostname)));
-  async function inside(box: UserVpsRow, script: string): Promise<string> {
-    const views = (await (await fetch(`${run.urls.page}/api/machines`)).json()) as { ipv4: string; root: string }[];
-    const view = views.find(({ ipv4 }) => ipv4 === box.ip_address);
-    return lookInside(Number(/\d+/.exec(view?.root ?? '')?.[0]), script);
-  }
+  const inside = (box: UserVpsRow, script: string) => lookInsideAt(run, box.ip_address, script);
 
   it('stops after the first wave when the conductor is not well: all ten serve, and the old version is back', async () => {
     expect(await versions()).to.deep.equal(Array(BOXES).fill(PRESENT));

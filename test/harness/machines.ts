@@ -1,6 +1,7 @@
 import type { MachineChoice } from '../../tools/machines.ts';
 import { runCommand } from '../../tools/run-command.ts';
 import type { CommandResult } from '../../tools/run-command.ts';
+import type { TemporaryRun } from '../../tools/temporary-run.ts';
 
 /** `npm test` names here what machines boot from, where they can. */
 export const MACHINES_VARIABLE = 'SPOQ_TEST_MACHINES';
@@ -29,4 +30,15 @@ export async function lookInside(leader: number, script: string): Promise<string
   const { code, stdout, stderr } = await execInside(leader, script);
   if (code !== 0) throw new Error(`"${script}" ended with ${code} in the machine: ${stderr}${stdout}`);
   return stdout.trim();
+}
+
+/** As lookInside, in the machine that a whole run has at this address. */
+export async function lookInsideAt(
+  run: Pick<TemporaryRun, 'urls'>,
+  address: string | null,
+  script: string,
+): Promise<string> {
+  const views = (await (await fetch(`${run.urls.page}/api/machines`)).json()) as { ipv4: string; root: string }[];
+  const view = views.find(({ ipv4 }) => ipv4 === address);
+  return lookInside(Number(/\d+/.exec(view?.root ?? '')?.[0]), script);
 }

@@ -113,6 +113,25 @@ export const LIFE: readonly Step<World>[] = [
       return 'same address, name, host key and password; nothing else';
     },
   },
+  {
+    name: 'move',
+    title: 'Move to the other vendor, with what is on it',
+    async run(world) {
+      const before = await readBox(world);
+      const { client: there } = await connectBySsh(world);
+      await there.ssh({ password: NEXT_PASSWORD }, 'echo carried > note');
+      const [from, to] = [world.provider, world.provider === 'contabo' ? 'hostinger' : 'contabo'] as const;
+      await operate(world, 'move', world.login, '--to', to === 'contabo' ? 'contabo/EU' : 'hostinger/fra', '--yes');
+      world.provider = to;
+      await readVersion(world);
+      const after = await readBox(world);
+      check(after.ip_address !== before.ip_address, `the address is still ${after.ip_address}`);
+      const { client: here } = await connectBySsh(world); // and shows the same host key
+      const { stdout, stderr } = await here.ssh({ password: NEXT_PASSWORD }, 'cat note');
+      check(stdout === 'carried\n', `after the move: ${stdout}${stderr}`);
+      return `${from} to ${to}: files, name, host key and password are there`;
+    },
+  },
 ];
 
 /** Waits until nothing is being done to the box any more. */

@@ -26,6 +26,7 @@ export type Stage = Pick<TemporaryRun, 'baseUrl' | 'urls' | 'environment' | 'pre
 export interface World {
   root: string;
   run: Stage;
+  /** Where the box is. */
   provider: 'contabo' | 'hostinger';
   person: Person;
   /** Where the person is. */

@@ -87,7 +87,8 @@ export function createCloudflarePlugin({ baseUrl, token }: CloudflareOptions): P
     },
     diff: async (_id, _urn, olds, news) => {
       // The program wants a record with other content to be another record (replaceOnChanges), which the engine reads off a provider's
-      // detailed diff. The SDK's server can't give one, so this says it by itself.
+      // detailed diff. The SDK's server can't give one, so this says it by itself,
+      // in a move too, where the real provider changes the record in place.
       const replaces = listChanges(olds, news, ['zoneId', 'content']);
       return { changes: replaces.length > 0 || listChanges(olds, news, UPDATED).length > 0, replaces };
     },
