@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkConfiguration } from './check-configuration.ts';
 import { openProcessRecord } from './leftovers.ts';
@@ -88,7 +89,9 @@ async function startSandboxed(context: ToolContext, fresh: boolean): Promise<voi
   context.onEnd(async () => {
     terminal.line();
     await terminal.step('Ending everything', parts.stop);
-    terminal.line(`Every user and box is kept in .spoq; \`npm start\` goes on from there.`);
+    terminal.line(
+      `Every user and box is kept in ${path.relative(root, folder.dir)}; \`npm start\` goes on from there.`,
+    );
   });
   writePrivateFile(folder.environment, `${JSON.stringify(parts.environment, undefined, 2)}\n`);
   writeWrappers(folder, { root, parts, spoq: prepared.spoq });

@@ -26,6 +26,14 @@ export const OPERATION_NOUNS: Record<OperationName, string> = {
   password: 'change of the password',
 };
 
+/** What the box does meanwhile. */
+export const OPERATION_WHEREABOUTS: Record<OperationName, string> = {
+  restart: 'is away until this ends',
+  rebuild: 'is away until this ends',
+  move: 'serves on where it is until its last changes are copied',
+  password: 'stays where it is',
+};
+
 /** How the end of each is told. */
 export const OPERATION_ENDS: Record<OperationName, string> = {
   restart: 'Your box is back, and answers.',

@@ -15,7 +15,13 @@ import { createRateLimiter } from '../middleware/rate-limit.ts';
 import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { requireUser } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
-import { OPERATION_NOUNS, OPERATION_STEPS, presentOperation, VENDORS } from '../presenters/operations.ts';
+import {
+  OPERATION_NOUNS,
+  OPERATION_STEPS,
+  OPERATION_WHEREABOUTS,
+  presentOperation,
+  VENDORS,
+} from '../presenters/operations.ts';
 import { formatDuration, presentProgress } from '../presenters/progress.ts';
 import { toBoxUrl } from '../presenters/vps.ts';
 import { findRegion } from '../regions/regions.ts';
@@ -64,7 +70,15 @@ export function createAccountRoutes(deps: Deps): Router {
       ctx,
       'operation-progress',
       { title, scripts: ['progress.js'], refreshSeconds: 5 },
-      { title, box, operation, ...progress, now: deps.now(), formatDuration },
+      {
+        title,
+        box,
+        operation,
+        whereabouts: OPERATION_WHEREABOUTS[operation],
+        ...progress,
+        now: deps.now(),
+        formatDuration,
+      },
     );
   });
 
