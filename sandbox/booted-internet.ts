@@ -20,6 +20,8 @@ export interface BootedOptions {
   controlPlane: string;
   /** Host names outside that machines may reach, on port 443. */
   outside: readonly string[];
+  /** How long a certificate lasts; about three months when left out. */
+  certificateSeconds?: number;
   store: Store<NetworkState>;
   stateDir: string;
   log: Logger;
@@ -49,7 +51,9 @@ export async function createBootedInternet(options: BootedOptions): Promise<Inte
       const resolveAny = (name: string): string[] => (outside.includes(name) ? [gateway] : resolve(name));
       const names = await createNameServer({ zones: [zone, ...outside], resolve: resolveAny }, { host: gateway });
       onClose(names.close);
-      const acme = await startAcme({ pebble, tree, folder: joinPath(options.stateDir, 'acme'), host: gateway, log });
+      const folder = joinPath(options.stateDir, 'acme');
+      const { certificateSeconds } = options;
+      const acme = await startAcme({ pebble, tree, folder, host: gateway, certificateSeconds, log });
       onClose(acme.close);
       await openOutside(parts);
       const forward = async (target: string): Promise<string> => {

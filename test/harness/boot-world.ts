@@ -41,14 +41,14 @@ export interface BootWorld {
  * Machines that boot with the document that a stack would give them, and a stand-in for the control plane: it serves the
  * executables of this clone and takes reports. The first two reports of each machine are refused: it must send them again.
  */
-export async function createBootWorld(): Promise<BootWorld> {
+export async function createBootWorld(options: { certificateSeconds?: number } = {}): Promise<BootWorld> {
   const boxes = new Map<string, { reports: string[]; logs: string[]; refused: number }>();
   const server = createServer((request, response) => void answer(request, response, boxes));
   const { url } = await listenOnFreePort(server);
   const folder = mkdtempSync(path.join(tmpdir(), 'spoq-boot-'));
   const { tree } = bootedMachines();
   const pebble = path.join(tree.tools, 'usr/bin/pebble');
-  const machines = { tree: tree.root, pebble, limit: 6, controlPlane: url, outside: [] };
+  const machines = { tree: tree.root, pebble, limit: 6, controlPlane: url, outside: [], ...options };
   const sandbox = await createSandbox({ stateDir: folder, machines }).catch(async (error: unknown) => {
     await closeServer(server);
     throw error;
