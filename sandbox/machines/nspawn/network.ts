@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { Store } from '../../state.ts';
 import { run } from './run.ts';
@@ -33,7 +34,7 @@ const aliasOf = (pid: number): string => `spoq sandbox ${pid}`;
 export async function openNetwork(store: Store<NetworkState>): Promise<Network> {
   await sweepBridges();
   const former = store.data.number;
-  for (const number of former === null ? Array.from({ length: NETWORKS }, (_, index) => index) : [former]) {
+  for (const number of former === null ? listNumbers() : [former]) {
     const bridge = `spoq${number}`;
     if (existsSync(`${INTERFACES}/${bridge}`)) continue;
     const made = await run('ip', ['link', 'add', bridge, 'type', 'bridge']).then(
@@ -58,6 +59,12 @@ export async function openNetwork(store: Store<NetworkState>): Promise<Network> 
       ? `All ${NETWORKS} networks of sandboxes are in use on this computer`
       : `The network of this sandbox's machines (spoq${former}) is in use by another one. End that one, or begin anew with another state folder`,
   );
+}
+
+/** All of them, beginning anywhere: a sandbox that is off shall find its own free when it comes back. */
+function listNumbers(): number[] {
+  const first = randomInt(NETWORKS);
+  return Array.from({ length: NETWORKS }, (_, index) => (first + index) % NETWORKS);
 }
 
 /** Removes the bridges whose sandbox is gone. */
