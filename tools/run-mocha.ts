@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { COUNTS_VARIABLE } from '../test/harness/reporter.ts';
 import type { Counts } from '../test/harness/reporter.ts';
+import { endProcesses, findFamily, type ProcessRow } from './process-table.ts';
 
 export interface MochaOptions {
   root: string;
@@ -14,9 +15,13 @@ export interface MochaOptions {
   signal: AbortSignal;
 }
 
+/** How long tests that are interrupted may take to end, and then what they have started. */
+const GRACE_MS = 3_000;
+
 /**
  * Runs test files with their output on this terminal and answers the counts. A run that broke off, or that reports success and
  * yet exits with an error, counts as one more failure: nothing passes by not being run.
+ * When it is interrupted nothing that a test has started is left.
  */
 export async function runMocha({ root, env, files, jobs, signal }: MochaOptions): Promise<Counts> {
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
@@ -29,14 +34,22 @@ export async function runMocha({ root, env, files, jobs, signal }: MochaOptions)
     ...(jobs > 1 ? ['--parallel', '--jobs', String(jobs)] : []),
     ...files,
   ];
+  let family: ProcessRow[] = [];
   try {
     const code = await new Promise<number>((resolve, reject) => {
       const child = spawn(process.execPath, argv, {
         cwd: root,
         env: { ...env, [COUNTS_VARIABLE]: counts },
         stdio: ['ignore', 'inherit', 'inherit'],
+        // Ctrl-C in the terminal reaches only us: what tests have started can be found as long as they run.
+        detached: true,
       });
-      signal.addEventListener('abort', () => child.kill('SIGINT'), { once: true });
+      const interrupt = (): void => {
+        family = child.pid === undefined ? [] : findFamily(child.pid);
+        child.kill('SIGINT');
+        setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
+      };
+      signal.addEventListener('abort', interrupt, { once: true });
       child.once('error', reject);
       child.once('close', (status) => resolve(status ?? 1));
     });
@@ -44,6 +57,7 @@ export async function runMocha({ root, env, files, jobs, signal }: MochaOptions)
     if (result === undefined) return { passed: 0, failed: 1, skipped: 0 };
     return code !== 0 && result.failed === 0 ? { ...result, failed: 1 } : result;
   } finally {
+    await endProcesses(family, GRACE_MS);
     rmSync(dir, { recursive: true, force: true });
   }
 }
