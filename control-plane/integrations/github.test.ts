@@ -20,7 +20,7 @@ describe('GitHub over HTTP', () => {
         GITHUB_CLIENT_SECRET: new Secret(GITHUB_CLIENT.secret),
         GITHUB_REDIRECT_URI: 'http://spoq.localhost/auth/github/callback',
       };
-      const github = createGithub(config, 100);
+      const github = createGithub(config, 1_000);
       const { url, attempt } = await github.begin();
       const back = new URL(server.decide(url)).searchParams;
       server.script.faults = { [path]: 'hang' };
