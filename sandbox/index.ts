@@ -37,7 +37,7 @@ export interface SandboxOptions {
 /** Conductor processes, by their command and its first arguments; or systems that boot. */
 export type MachineOptions =
   | { conductor: readonly string[] }
-  | Pick<BootedOptions, 'tree' | 'pebble' | 'limit' | 'controlPlane' | 'outside'>;
+  | Pick<BootedOptions, 'tree' | 'pebble' | 'limit' | 'controlPlane' | 'outside' | 'certificateSeconds'>;
 
 export interface Sandbox {
   /** Base URLs of `page`, `edge` and every vendor. */
