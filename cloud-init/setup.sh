@@ -169,6 +169,8 @@ step_packages() {
   say "missing: ${missing[*]}"
   retry apt-get -q -o DPkg::Lock::Timeout=300 update
   if [[ " ${missing[*]} " = *' caddy '* ]] && ! apt-cache show caddy >/dev/null 2>&1; then add_caddy_archive; fi
+  # Its package starts it at once. It is to begin when its name leads here: see step_caddy.
+  [[ " ${missing[*]} " != *' caddy '* ]] || systemctl mask --runtime caddy
   retry install_packages "${missing[@]}"
 }
 install_packages() {
@@ -245,10 +247,31 @@ step_conductor() {
 }
 
 step_caddy() {
+  await_name
+  systemctl unmask --runtime caddy
   is_member caddy conductor || usermod --append --groups conductor caddy
   settle caddy "$(find /etc/caddy /etc/systemd/system/caddy.service.d -type f -exec sha256sum {} + 2>/dev/null | sort; id -nG caddy)" \
     runuser -u caddy -- caddy validate --adapter caddyfile --config /etc/caddy/Caddyfile
 }
+
+# Caddy asks for a certificate as soon as it runs. As long as its name leads elsewhere that fails, counts at Let's Encrypt (five times an
+# hour at most), and is tried again minutes later. So it begins when the name leads here; or after ten minutes whatever is said, since it
+# goes on trying, and a name server that can't be asked from here must not keep a box from its owner.
+await_name() {
+  ! has_certificate || return 0
+  conductor name --wait 600 &
+  local asking=$!
+  while kill -0 "$asking" 2>/dev/null; do
+    # A box that has moved gets the one that it had, before its name leads here.
+    if has_certificate; then
+      kill "$asking" 2>/dev/null || :
+      return 0
+    fi
+    sleep 0.2
+  done
+  wait "$asking" || say 'Caddy begins all the same, and goes on trying to get its certificate'
+}
+has_certificate() { compgen -G "/var/lib/caddy/.local/share/caddy/certificates/*/$SPOQ_HOSTNAME/$SPOQ_HOSTNAME.crt" >/dev/null; }
 
 say 'begins'
 for current in account sshd packages firewall programs conductor caddy; do

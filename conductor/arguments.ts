@@ -13,13 +13,15 @@ export const HELP = `conductor: answers questions on a Spoq box
   conductor [--config FILE] [--socket PATH] [--port N] [--state DIR] [--grace SECONDS]
   conductor check [--config FILE] [--socket PATH] [--port N] [--wait SECONDS]
     asks the conductor that runs, on both ways in, and ends with 0 as soon as it answers
+  conductor name [--config FILE] [--wait SECONDS]
+    asks the name servers of this box's name, and ends with 0 as soon as it leads to this machine
 
   --config FILE    configuration (default ${DEFAULT_CONFIG_PATH})
   --socket PATH    Unix socket for remote requests, each with a token; overrides server.socket
   --port N         port on 127.0.0.1 for requests of this machine, 0 for any; overrides server.port
   --state DIR      where public keys are kept across restarts (default ${DEFAULT_STATE_DIR})
   --grace SECONDS  how long answers may go on after SIGTERM (default ${DEFAULT_GRACE_SECONDS})
-  --wait SECONDS   how long check waits for an answer, 0 to ask once (default ${DEFAULT_WAIT_SECONDS})
+  --wait SECONDS   how long check and name wait, 0 to ask once (default ${DEFAULT_WAIT_SECONDS})
   --version        print the version
   --help           print this
 
@@ -28,7 +30,7 @@ When both listeners answer, one JSON line {"msg":"listening","port":N,"socket":"
 `;
 
 export interface Arguments {
-  command: 'serve' | 'check';
+  command: 'serve' | 'check' | 'name';
   configPath: string;
   stateDir: string;
   socket: string | undefined;
@@ -81,7 +83,7 @@ export function parseArguments(argv: string[]): Arguments {
 function readCommand(positionals: string[]): Arguments['command'] {
   const [command, ...others] = positionals;
   if (command === undefined) return 'serve';
-  if (command === 'check' && others.length === 0) return 'check';
+  if ((command === 'check' || command === 'name') && others.length === 0) return command;
   throw new Error(`There is no command '${positionals.join(' ')}'`);
 }
 

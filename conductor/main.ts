@@ -14,6 +14,7 @@ import { createKeyCache } from './key-cache.ts';
 import { createKeyStore } from './key-file.ts';
 import { openListeners } from './listeners.ts';
 import { createModel } from './model/create-model.ts';
+import { awaitName, findAddresses, listAddresses } from './name.ts';
 import { describeBug } from './problems.ts';
 import { fetchDirect } from './reach.ts';
 import { createReachability } from './reachability.ts';
@@ -32,6 +33,7 @@ async function main(): Promise<void> {
   if (args.version) return void process.stdout.write(`conductor ${VERSION}\n`);
   const config = await readConfig(args);
   if (args.command === 'check') return check(config, args.waitMs);
+  if (args.command === 'name') return name(config, args.waitMs);
   // Synchronous and without a worker thread: nothing is lost at exit, and the compiled executable has no worker file.
   const log = pino({ level: config.logLevel, base: { name: 'conductor' } }, pino.destination({ fd: 2, sync: true }));
   // The AI SDK would print warnings as plain text between the log lines.
@@ -45,6 +47,11 @@ async function check(config: Config, waitMs: number): Promise<void> {
   const isAlive = (): boolean => !(pid > 0) || isRunning(pid);
   const version = await checkConductor({ port: config.port, socket: config.socket, waitMs, isAlive });
   process.stdout.write(`conductor ${version} answers on 127.0.0.1:${config.port} and ${config.socket}\n`);
+}
+
+async function name({ hostname }: Config, waitMs: number): Promise<void> {
+  const say = (sentence: string): void => void process.stdout.write(`${sentence}\n`);
+  say(await awaitName({ hostname, addresses: listAddresses(), waitMs, find: findAddresses, say }));
 }
 
 function isRunning(pid: number): boolean {

@@ -14,8 +14,8 @@ export interface AcmeOptions {
   folder: string;
   /** The address that machines find it at, and the name server it asks where they are. */
   host: string;
-  /** How long a certificate lasts. */
-  certificateSeconds?: number | undefined;
+  /** How long certificates are valid; default Pebble's own, years. */
+  certificateSeconds: number | undefined;
   log: Logger;
 }
 
@@ -31,14 +31,12 @@ export interface Acme {
 
 const PORT = 14_000;
 const READY_MS = 15_000;
-/** Let's Encrypt's 90 days. */
-const VALID_SECONDS = 90 * 86_400;
 
 /**
  * Starts Pebble. It makes new roots with every start, so those of former runs are kept: a box goes on with the certificate it has
  * until it is renewed.
  */
-export async function startAcme({ pebble, tree, folder, host, certificateSeconds, log }: AcmeOptions): Promise<Acme> {
+export async function startAcme({ pebble, tree, folder, host, log, ...options }: AcmeOptions): Promise<Acme> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const [certificate, key] = [join(folder, `server-${host}.pem`), join(folder, `server-${host}.key`)];
   if (!existsSync(certificate)) await makeCertificate(tree, host, certificate, key);
@@ -52,7 +50,7 @@ export async function startAcme({ pebble, tree, folder, host, certificateSeconds
     tlsPort: 443,
     ocspResponderURL: '',
     externalAccountBindingRequired: false,
-    certificateValidityPeriod: certificateSeconds ?? VALID_SECONDS,
+    certificateValidityPeriod: options.certificateSeconds,
   };
   const configFile = join(folder, 'pebble.json');
   writeFileSync(configFile, JSON.stringify({ pebble: config }));

@@ -20,7 +20,7 @@ export interface BootedOptions {
   controlPlane: string;
   /** Host names outside that machines may reach, on port 443. */
   outside: readonly string[];
-  /** How long a certificate lasts; about three months when left out. */
+  /** How long certificates are valid; years when left out. */
   certificateSeconds?: number;
   store: Store<NetworkState>;
   stateDir: string;
@@ -32,7 +32,7 @@ export interface BootedOptions {
  * name server, Let's Encrypt, and the ways to the control plane and the models. There is no other way out.
  */
 export async function createBootedInternet(options: BootedOptions): Promise<Internet> {
-  const { tree, pebble, limit, controlPlane, outside, log } = options;
+  const { tree, pebble, limit, controlPlane, outside, certificateSeconds, log } = options;
   const network = await openNetwork(options.store);
   const { gateway } = network;
 
@@ -52,7 +52,6 @@ export async function createBootedInternet(options: BootedOptions): Promise<Inte
       const names = await createNameServer({ zones: [zone, ...outside], resolve: resolveAny }, { host: gateway });
       onClose(names.close);
       const folder = joinPath(options.stateDir, 'acme');
-      const { certificateSeconds } = options;
       const acme = await startAcme({ pebble, tree, folder, host: gateway, certificateSeconds, log });
       onClose(acme.close);
       await openOutside(parts);

@@ -36,6 +36,12 @@ describe('the name server', () => {
     expect(await resolver.resolve4('api.example')).to.deep.equal(['198.18.0.1']);
   });
 
+  it('says that it is the name server of its zones, and where it is', async () => {
+    expect(await resolver.resolveNs('spoq.localhost')).to.deep.equal(['ns.spoq.localhost']);
+    expect(await resolver.resolve4('ns.spoq.localhost')).to.deep.equal(['127.0.0.1']);
+    expect(await codeOf(resolver.resolveNs('alice.spoq.localhost'))).to.equal('ENODATA');
+  });
+
   it('tells a name that is not there from one without such records, and refuses others at once', async () => {
     expect(await codeOf(resolver.resolve4('bob.spoq.localhost'))).to.equal('ENOTFOUND');
     expect(await codeOf(resolver.resolve6('alice.spoq.localhost'))).to.equal('ENODATA');

@@ -17,6 +17,8 @@ export interface NameServer {
 
 /** What has changed is seen at once: records of the sandbox come and go in seconds. */
 const TTL_SECONDS = 1;
+/** What it is called itself, below each of its zones. */
+const OWN_LABEL = 'ns';
 const NOT_THERE = 3; // NXDOMAIN (RFC 1035 §4.1.1)
 const REFUSED = 5;
 
@@ -28,20 +30,23 @@ export async function createNameServer(
   deps: NameServerDeps,
   { host, port = 53 }: { host: string; port?: number },
 ): Promise<NameServer> {
+  const own = deps.zones.map((zone) => `${OWN_LABEL}.${zone}`);
+  const resolve = (name: string): string[] => (own.includes(name) ? [host] : deps.resolve(name));
+  const records: NameServerDeps = { zones: deps.zones, resolve };
   const udp = createSocket('udp4');
   udp.on('message', (bytes, from) => {
-    const reply = answer(deps, bytes);
+    const reply = answer(records, bytes);
     if (reply) udp.send(encode(reply), from.port, from.address);
   });
-  const tcp = await serveTcp((socket) => answerStream(deps, socket), { host, port });
-  await new Promise<void>((resolve, reject) => {
+  const tcp = await serveTcp((socket) => answerStream(records, socket), { host, port });
+  await new Promise<void>((done, reject) => {
     udp.once('error', reject);
-    udp.bind(tcp.port, host, resolve);
+    udp.bind(tcp.port, host, done);
   });
   return {
     port: tcp.port,
     async close() {
-      await new Promise<void>((resolve) => udp.close(() => resolve()));
+      await new Promise<void>((done) => udp.close(() => done()));
       await tcp.close();
     },
   };
@@ -75,6 +80,10 @@ function answer({ zones, resolve }: NameServerDeps, bytes: Buffer): Packet | und
   const name = question.name.toLowerCase();
   const zone = zones.find((one) => name === one || name.endsWith(`.${one}`));
   if (zone === undefined) return { ...reply, flags: REFUSED };
+  if (question.type === 'NS' && name === zone) {
+    const server = { type: 'NS' as const, name: question.name, ttl: TTL_SECONDS, data: `${OWN_LABEL}.${zone}` };
+    return { ...reply, flags: AUTHORITATIVE_ANSWER, answers: [server] };
+  }
   const addresses = resolve(name);
   if (addresses.length === 0) return { ...reply, flags: AUTHORITATIVE_ANSWER | (name === zone ? 0 : NOT_THERE) };
   const wanted = question.type === 'A' ? addresses : []; // it is there, and has records of this one type

@@ -8,7 +8,7 @@ import { createSandbox, type Sandbox } from '../../sandbox/index.ts';
 import type { BoxKeys } from '../../stacks/box-files.ts';
 import { renderUserData } from '../../stacks/render.ts';
 import type { BoxSpec } from '../../stacks/spec.ts';
-import { loadTemplates } from '../../stacks/templates.ts';
+import { loadTemplates, type Templates } from '../../stacks/templates.ts';
 import { createSpec } from '../../stacks/testing/specs.ts';
 import type { Inside } from './box-tree.ts';
 import { closeServer, listenOnFreePort } from './listen.ts';
@@ -31,15 +31,24 @@ export interface BootedBox extends Inside {
   untilSetUp(): Promise<void>;
 }
 
+export interface BootOptions {
+  /** Where its name leads to; nowhere if null. Default: to it. */
+  record?: string | null;
+  templates?: Templates;
+}
+
 export interface BootWorld {
   sandbox: Sandbox;
-  boot(provider: ProviderName, keys: BoxKeys, changes?: Partial<BoxSpec>): Promise<BootedBox>;
+  boot(provider: ProviderName, keys: BoxKeys, changes?: Partial<BoxSpec>, options?: BootOptions): Promise<BootedBox>;
+  /** Makes an A record at Cloudflare. */
+  point(hostname: string, address: string): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
  * Machines that boot with the document that a stack would give them, and a stand-in for the control plane: it serves the
  * executables of this clone and takes reports. The first two reports of each machine are refused: it must send them again.
+ * `certificateSeconds`: how long certificates are valid, years when left out.
  */
 export async function createBootWorld(options: { certificateSeconds?: number } = {}): Promise<BootWorld> {
   const boxes = new Map<string, { reports: string[]; logs: string[]; refused: number }>();
@@ -53,10 +62,20 @@ export async function createBootWorld(options: { certificateSeconds?: number } =
     await closeServer(server);
     throw error;
   });
+  const point = async (name: string, content: string): Promise<void> => {
+    const { CLOUDFLARE_API_URL, CLOUDFLARE_API_TOKEN, CLOUDFLARE_ZONE_ID } = sandbox.credentials;
+    const { ok, status } = await fetch(`${CLOUDFLARE_API_URL}/zones/${CLOUDFLARE_ZONE_ID}/dns_records`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${CLOUDFLARE_API_TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'A', name, content, ttl: 60 }),
+    });
+    if (!ok) throw new Error(`Cloudflare made no record of ${name}: status ${status}`);
+  };
   let count = 0;
   return {
     sandbox,
-    async boot(provider, keys, changes = {}) {
+    point,
+    async boot(provider, keys, changes = {}, { record, templates = loadTemplates() } = {}) {
       count += 1;
       const token = `spoq_boot_${String(count).padStart(43, '0')}`;
       const controlPlane = sandbox.credentials['BOX_CONTROL_PLANE_URL'] ?? '';
@@ -66,14 +85,16 @@ export async function createBootWorld(options: { certificateSeconds?: number } =
         url: 'https://alice.spoq.localhost',
         releases: { base_url: `${controlPlane}/releases`, sha256: readDigests() },
         report: { url: controlPlane + BOOT_REPORTS_PATH, token },
+        acme: readAcme(sandbox.credentials),
         ...changes,
       });
-      const document = renderUserData(spec, keys, loadTemplates());
+      const document = renderUserData(spec, keys, templates);
       const heard = { reports: [] as string[], logs: [] as string[], refused: 0 };
       boxes.set(`Bearer ${token}`, heard);
       const id = `${provider}-${count}`;
       const { ipv4: address } = sandbox.machines.create(id, provider, spec.stack);
       sandbox.machines.reinstall(id, { kind: provider === 'contabo' ? 'user-data' : 'post-install', text: document });
+      if (record !== null) await point(spec.hostname, record ?? address);
       sandbox.machines.power(id, true);
       await waitFor(`${id} to boot`, () => sandbox.machines.findLeader(id), SET_UP_MS);
       const exec: Inside['exec'] = async (script) => execInside(sandbox.machines.findLeader(id) ?? 0, script);
@@ -100,6 +121,12 @@ export async function createBootWorld(options: { certificateSeconds?: number } =
 function readDigests(): Record<string, string> {
   const lines = readFileSync(path.join(RELEASES, 'SHA256SUMS'), 'utf8').trim().split('\n');
   return Object.fromEntries(lines.map((line) => line.split(/\s+/).toReversed() as [string, string]));
+}
+
+/** The sandbox's certificate authority, as a control plane would read it from its environment. */
+function readAcme(variables: Record<string, string>): BoxSpec['acme'] {
+  const caFile = variables['ACME_CA_FILE'] ?? '';
+  return { directory_url: variables['ACME_DIRECTORY_URL'] ?? '', ca_pem: readFileSync(caFile, 'utf8') };
 }
 
 type Heard = Map<string, { reports: string[]; logs: string[]; refused: number }>;
