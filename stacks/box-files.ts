@@ -23,6 +23,14 @@ export interface BoxKeys {
 const ACME_CA_PATH = '/etc/caddy/acme-ca.pem';
 export const SETUP_PATH = '/usr/local/lib/spoq/setup.sh';
 
+/** The conductor, and what brings it back. */
+export const CONDUCTOR_UNITS = [
+  'conductor.service',
+  'conductor-retry.timer',
+  'conductor-watch.service',
+  'conductor-watch.timer',
+] as const;
+
 /** Every file that a box starts with, the same at every vendor. */
 export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates): BoxFile[] {
   const fill = (template: string) => fillTemplate(template, { hostname: spec.hostname, reboot_time: spec.reboot_time });
@@ -33,8 +41,11 @@ export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates)
     { path: '/etc/spoq/vps.marker', mode: '0644', content: `${JSON.stringify(marker, null, 2)}\n` },
     { path: '/etc/caddy/Caddyfile', mode: '0644', content: fill(templates['Caddyfile']) },
     ...listAcmeFiles(spec),
-    { path: '/etc/systemd/system/conductor.service', mode: '0644', content: fill(templates['conductor.service']) },
-    { path: '/etc/systemd/system/conductor-retry.timer', mode: '0644', content: templates['conductor-retry.timer'] },
+    ...CONDUCTOR_UNITS.map((name) => ({
+      path: `/etc/systemd/system/${name}`,
+      mode: '0644',
+      content: templates[name],
+    })),
     {
       path: '/etc/systemd/system/caddy.service.d/10-spoq.conf',
       mode: '0644',

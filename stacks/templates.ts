@@ -7,6 +7,8 @@ export const TEMPLATE_NAMES = [
   'Caddyfile',
   'conductor.service',
   'conductor-retry.timer',
+  'conductor-watch.service',
+  'conductor-watch.timer',
   'caddy-restart.conf',
   'sshd.conf',
   'motd',

@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CONDUCTOR_UNITS } from './box-files.ts';
 import { loadTemplates } from './templates.ts';
 
 const templates = loadTemplates();
@@ -42,10 +43,12 @@ describe('the units of a box', () => {
       await mkdir(join(folder, 'caddy.service.d'));
       await writeFile(join(folder, 'caddy.service'), caddy);
       await writeFile(join(folder, 'caddy.service.d', '10-spoq.conf'), templates['caddy-restart.conf']);
-      await writeFile(join(folder, 'conductor-retry.timer'), templates['conductor-retry.timer']);
       const verify = async (text: string): Promise<string> => {
-        await writeFile(join(folder, 'conductor.service'), text.replaceAll('/usr/local/bin/conductor', '/bin/true'));
-        const units = ['conductor.service', 'conductor-retry.timer', 'caddy.service'].map((name) => join(folder, name));
+        for (const name of CONDUCTOR_UNITS) {
+          const content = name === 'conductor.service' ? text : templates[name];
+          await writeFile(join(folder, name), content.replaceAll('/usr/local/bin/conductor', '/bin/true'));
+        }
+        const units = [...CONDUCTOR_UNITS, 'caddy.service'].map((name) => join(folder, name));
         const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...units], { encoding: 'utf8' });
         return `${status}: ${stderr}`;
       };

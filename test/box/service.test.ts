@@ -78,6 +78,30 @@ describe('the conductor under systemd', function () {
     expect(await box.show('NRestarts')).to.equal('1');
   });
 
+  it('is ended and serves again within a minute when it hangs', async () => {
+    await restart();
+    await box.systemctl('kill', '--signal=STOP', 'conductor');
+    expect(await timeUntilServing(60_000)).to.be.above(1000);
+    expect(await box.show('NRestarts')).to.equal('1');
+    expect((await box.run(['journalctl', '-t', 'conductor-watch', '-o', 'cat', '--no-pager'])).stdout).to.match(
+      /^conductor: The conductor does not answer: 127\.0\.0\.1:8080: nothing within 2 s\./m,
+    );
+  });
+
+  it('is left alone by its watch when it answers, and when it is stopped', async () => {
+    const pid = await box.show('MainPID');
+    expect(await box.systemctl('start', 'conductor-watch.service')).to.equal('0:');
+    expect(await box.show('MainPID')).to.equal(pid);
+    expect(await isActive('conductor-watch.timer')).to.equal('active');
+    await box.systemctl('stop', 'conductor');
+    await box.systemctl('start', 'conductor-watch.service');
+    expect([await isActive('conductor'), await isActive('conductor-watch.timer')]).to.deep.equal([
+      'inactive',
+      'inactive',
+    ]);
+    await restart();
+  });
+
   it('serves again after it has run out of memory', async function () {
     if ((await box.show('MemoryCurrent')) === '[not set]') return this.skip();
     await restart('[Service]\nMemoryMax=80M\n');

@@ -6,6 +6,7 @@ import { createSigningKey, HOSTNAME, ISSUER, OWNER_ID, signToken } from '../../c
 import type { SigningKey, TokenChanges } from '../../conductor/testing/tokens.ts';
 import { send } from '../../conductor/testing/client.ts';
 import type { Answer, Target } from '../../conductor/testing/client.ts';
+import { CONDUCTOR_UNITS } from '../../stacks/box-files.ts';
 import { loadTemplates } from '../../stacks/templates.ts';
 import { bootMachine } from './booted.ts';
 import type { BootedMachine } from './booted.ts';
@@ -54,8 +55,7 @@ export async function bootConductorMachine(
   const key = await createSigningKey('first');
   const templates = loadTemplates();
   const machine = await bootMachine(tree, {
-    '/etc/systemd/system/conductor.service': templates['conductor.service'],
-    '/etc/systemd/system/conductor-retry.timer': templates['conductor-retry.timer'],
+    ...Object.fromEntries(CONDUCTOR_UNITS.map((name) => [`/etc/systemd/system/${name}`, templates[name]])),
     '/etc/conductor/config.toml': CONFIG,
     '/etc/conductor/env': 'ANTHROPIC_API_KEY=sk-of-this-box\n',
     '/etc/spoq/vps.marker': '{"vps": true, "conductor": "http://localhost:8080", "version": "1.0"}\n',
