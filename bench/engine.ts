@@ -97,6 +97,7 @@ function createSpec(zoneId: string, edgePort: string): BoxSpec {
     ai: { provider: 'anthropic' },
     model_keys: { anthropic: 'sandboxed' },
     releases: { base_url: `${nowhere}/releases`, sha256: {} },
+    converge: 'none', // such machines have no SSH server
     dns: { zone_id: zoneId },
   });
 }
