@@ -2,7 +2,10 @@ import { LocalWorkspace } from '@pulumi/pulumi/automation/index.js';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import path from 'node:path';
+import { PLANS } from '../contract/billing.ts';
+import type { ProviderName } from '../contract/vps.ts';
 import { createEngine } from '../control-plane/engine/create-engine.ts';
+import { REGIONS } from '../control-plane/regions/regions.ts';
 import { createSandbox } from '../sandbox/index.ts';
 import { createProgram } from '../stacks/program.ts';
 import { parseBoxSpec } from '../stacks/spec.ts';
@@ -20,7 +23,7 @@ export interface EngineBenchOptions {
 /** The same box made in two ways; each answers the milliseconds from the call to the outputs. */
 export interface EngineBench {
   /** As Spoq makes it: one run of the engine, plugins that stay, outputs from its events. */
-  lean(): Promise<number>;
+  lean(provider?: ProviderName): Promise<number>;
   /** As the Automation API does by itself: createStack, up, with its further starts of the engine. */
   stock(): Promise<{ total: number; up: number }>;
   close(): Promise<void>;
@@ -55,8 +58,8 @@ export async function openEngineBench(options: EngineBenchOptions): Promise<Engi
   const engine = createEngine({ env });
   const edgePort = new URL(sandbox.urls['edge'] ?? '').port;
   return {
-    async lean() {
-      const spec = createSpec(credentials['CLOUDFLARE_ZONE_ID'] ?? '', edgePort);
+    async lean(provider) {
+      const spec = createSpec(credentials['CLOUDFLARE_ZONE_ID'] ?? '', edgePort, provider);
       const began = performance.now();
       await engine.up(spec, { isFirst: true }); // as the worker does when a box was just asked for
       return performance.now() - began;
@@ -80,7 +83,7 @@ export async function openEngineBench(options: EngineBenchOptions): Promise<Engi
   };
 }
 
-function createSpec(zoneId: string, edgePort: string): BoxSpec {
+function createSpec(zoneId: string, edgePort: string, provider: ProviderName = 'contabo'): BoxSpec {
   const stack = `box-${randomUUID()}`;
   const hostname = `u${stack.slice(4, 12)}.spoq.localhost`;
   const nowhere = 'http://127.0.0.1:9'; // a box asks for keys and releases only when somebody calls it
@@ -89,14 +92,15 @@ function createSpec(zoneId: string, edgePort: string): BoxSpec {
     owner_id: randomUUID(),
     hostname,
     url: `http://${hostname}:${edgePort}`,
-    provider: 'contabo',
-    region: 'EU',
-    product: 'V153',
+    provider,
+    region: REGIONS[provider][0].id,
+    product: provider === 'contabo' ? PLANS.basic.contabo_product : PLANS.basic.hostinger_item,
     password_crypt: '$6$saltsaltsalt$Crypt.hash.of.nobodys.password',
     auth: { issuer: nowhere, algorithm: 'RS256', jwks_url: `${nowhere}/.well-known/jwks.json` },
     ai: { provider: 'anthropic' },
     model_keys: { anthropic: 'sandboxed' },
     releases: { base_url: `${nowhere}/releases`, sha256: {} },
+    converge: 'none', // such machines have no SSH server
     dns: { zone_id: zoneId },
   });
 }

@@ -21,6 +21,8 @@ export interface TemporaryRunOptions {
   machines?: MachineChoice;
   /** Further variables of the control plane, e.g. VPS_PROVIDER. */
   variables?: Record<string, string>;
+  /** Its database keeps to the letter what it promises, as `npm start`'s does: slower, for measurements. */
+  durable?: boolean;
 }
 
 /** A whole Spoq of its own: every vendor sandboxed, every port free, all state forgotten by `stop`. */
@@ -45,7 +47,7 @@ const KEPT = [
 
 /** Starts one. If it cannot be started, nothing of it is left. */
 export async function startTemporaryRun(options: TemporaryRunOptions): Promise<TemporaryRun> {
-  const { root, prepared, terminal, signal, variables } = options;
+  const { root, prepared, terminal, signal, variables, durable = false } = options;
   const { machines = { kind: 'process', because: 'it is quick' } } = options;
   const dir = mkdtempSync(path.join(tmpdir(), 'spoq-run-'));
   const forget = (): void => rmSync(dir, { recursive: true, force: true });
@@ -71,7 +73,7 @@ export async function startTemporaryRun(options: TemporaryRunOptions): Promise<T
       conductor: prepared.conductor,
       machines,
       releasesDir: prepared.releasesDir,
-      fast: true,
+      fast: !durable,
     });
     return {
       ...parts,

@@ -12,7 +12,7 @@ import { loadTemplates, type Templates } from '../../stacks/templates.ts';
 import { createSpec } from '../../stacks/testing/specs.ts';
 import type { Inside } from './box-tree.ts';
 import { closeServer, listenOnFreePort } from './listen.ts';
-import { bootedMachines, execInside } from './machines.ts';
+import { bootedMachines, type BootedMachines, execInside } from './machines.ts';
 import { waitFor } from './wait.ts';
 
 const RELEASES = path.join(import.meta.dirname, '..', '..', 'dist', 'release');
@@ -20,7 +20,10 @@ const SET_UP_MS = 120_000;
 
 /** A machine that was given a box's document. */
 export interface BootedBox extends Inside {
+  id: string;
   address: string;
+  /** When it was switched on, by performance.now(). */
+  poweredAt: number;
   token: string;
   document: string;
   /** What it has reported, `step state`, as far as it was taken. */
@@ -47,17 +50,21 @@ export interface BootWorld {
 
 /**
  * Machines that boot with the document that a stack would give them, and a stand-in for the control plane: it serves the
- * executables of this clone and takes reports. The first two reports of each machine are refused: it must send them again.
+ * executables of this clone and takes reports. The first `refusals` reports of each machine are refused: it must send them again.
  * `certificateSeconds`: how long certificates are valid, years when left out.
  */
-export async function createBootWorld(options: { certificateSeconds?: number } = {}): Promise<BootWorld> {
-  const boxes = new Map<string, { reports: string[]; logs: string[]; refused: number }>();
+export async function createBootWorld({
+  machines: choice = bootedMachines(),
+  refusals = 2,
+  certificateSeconds,
+}: { machines?: BootedMachines; refusals?: number; certificateSeconds?: number } = {}): Promise<BootWorld> {
+  const boxes: Heard = new Map();
   const server = createServer((request, response) => void answer(request, response, boxes));
   const { url } = await listenOnFreePort(server);
   const folder = mkdtempSync(path.join(tmpdir(), 'spoq-boot-'));
-  const { tree } = bootedMachines();
+  const { tree } = choice;
   const pebble = path.join(tree.tools, 'usr/bin/pebble');
-  const machines = { tree: tree.root, pebble, limit: 6, controlPlane: url, outside: [], ...options };
+  const machines = { tree: tree.root, pebble, limit: 6, controlPlane: url, outside: [], certificateSeconds };
   const sandbox = await createSandbox({ stateDir: folder, machines }).catch(async (error: unknown) => {
     await closeServer(server);
     throw error;
@@ -89,12 +96,13 @@ export async function createBootWorld(options: { certificateSeconds?: number } =
         ...changes,
       });
       const document = renderUserData(spec, keys, templates);
-      const heard = { reports: [] as string[], logs: [] as string[], refused: 0 };
+      const heard = { reports: [] as string[], logs: [] as string[], refusals };
       boxes.set(`Bearer ${token}`, heard);
       const id = `${provider}-${count}`;
       const { ipv4: address } = sandbox.machines.create(id, provider, spec.stack);
       sandbox.machines.reinstall(id, { kind: provider === 'contabo' ? 'user-data' : 'post-install', text: document });
       if (record !== null) await point(spec.hostname, record ?? address);
+      const poweredAt = performance.now();
       sandbox.machines.power(id, true);
       await waitFor(`${id} to boot`, () => sandbox.machines.findLeader(id), SET_UP_MS);
       const exec: Inside['exec'] = async (script) => execInside(sandbox.machines.findLeader(id) ?? 0, script);
@@ -108,7 +116,8 @@ export async function createBootWorld(options: { certificateSeconds?: number } =
         const isIdle = async () => (await exec('flock -n /run/spoq-setup.lock true')).code === 0;
         await waitFor(`${id} to have reported`, isIdle, SET_UP_MS);
       };
-      return { exec, address, token, document, reports: heard.reports, log: () => heard.logs.join('\n'), untilSetUp };
+      const log = (): string => heard.logs.join('\n');
+      return { id, exec, address, poweredAt, token, document, reports: heard.reports, log, untilSetUp };
     },
     async close() {
       await sandbox.close();
@@ -129,7 +138,7 @@ function readAcme(variables: Record<string, string>): BoxSpec['acme'] {
   return { directory_url: variables['ACME_DIRECTORY_URL'] ?? '', ca_pem: readFileSync(caFile, 'utf8') };
 }
 
-type Heard = Map<string, { reports: string[]; logs: string[]; refused: number }>;
+type Heard = Map<string, { reports: string[]; logs: string[]; refusals: number }>;
 
 async function answer(request: IncomingMessage, response: ServerResponse, boxes: Heard): Promise<void> {
   if (request.method === 'GET') {
@@ -145,8 +154,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, boxes:
     response.writeHead(403).end();
     return;
   }
-  if (box.refused < 2) {
-    box.refused += 1;
+  if (box.refusals > 0) {
+    box.refusals -= 1;
     response.writeHead(503).end();
     return;
   }
