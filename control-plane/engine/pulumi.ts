@@ -1,7 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LocalWorkspace, type PulumiCommand, type Stack } from '@pulumi/pulumi/automation/index.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type EngineEvent as PulumiEvent,
+  LocalWorkspace,
+  type PulumiCommand,
+  type Stack,
+} from '@pulumi/pulumi/automation/index.js';
 import { PROJECT_NAME } from '../../stacks/program.ts';
 import { type RunResult, runGuarded } from './guard.ts';
 import type { PluginReport, Plugins } from './plugins.ts';
@@ -30,8 +36,21 @@ export interface PulumiOptions {
 export interface Pulumi {
   /** Runs one command that needs no plugins; answers its stdout. Throws EngineExit unless it ends with 0. */
   run(args: readonly string[], signal?: AbortSignal): Promise<string>;
-  /** The Automation API's stack of that name with its program. Starts no process. What plugins report arrives at `onReport`. */
-  selectStack(name: string, program: Program, onReport?: (report: PluginReport) => void): Promise<Stack>;
+  /** The Automation API's stack of that name with its program. Starts no process. */
+  selectStack(name: string, program: Program, listener: EngineListener): Promise<SelectedStack>;
+}
+
+export interface EngineListener {
+  /** What plugins report. */
+  onReport(report: PluginReport): void;
+  /** Every event of every run, in order. */
+  onEvent(event: PulumiEvent): void;
+}
+
+export interface SelectedStack {
+  stack: Stack;
+  /** To be given to the Automation API as `onEvent`, always: a run is over when its last event has come. */
+  hear(event: PulumiEvent): void;
 }
 
 /** What the Automation API asks the command line for that is known already. Each question would cost a start of the engine. */
@@ -43,6 +62,8 @@ const ANSWERED: { args: string; answer: string; because: string }[] = [
 
 /** Commands that only look at the state take a second; one that waits longer waits for a database that is gone. */
 const SHORT_COMMAND_MS = 60_000;
+/** An engine that has ended has sent everything; so long it may take to be read. */
+const LAST_EVENT_MS = 10_000;
 
 interface RunOptions {
   env?: Record<string, string>;
@@ -87,21 +108,45 @@ export async function withPulumi<T>(options: PulumiOptions, action: (pulumi: Pul
         return (await run(args, { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) }))
           .stdout;
       },
-      selectStack: async (stackName, program, onReport = () => {}) => {
+      selectStack: async (stackName, program, { onReport, onEvent }) => {
+        let over = Promise.withResolvers<void>();
+        const hear = (event: PulumiEvent): void => {
+          onEvent(event);
+          if (event.cancelEvent !== undefined) over.resolve();
+        };
         const answer: AutomationRun = async (args, _cwd, env, _onOutput, _onError, signal) => {
           const known = ANSWERED.find((question) => args.slice(0, 2).join(' ') === question.args);
           if (known !== undefined) return { code: 0, stdout: known.answer, stderr: '' };
-          return runWithPlugins(args, { env, signal }, onReport);
+          over = Promise.withResolvers();
+          const result = await runWithPlugins(args, { env, signal }, onReport);
+          // The Automation API hangs up as soon as the engine has ended; on a busy machine what it said last is still on its way.
+          if (args.includes('--event-log')) await endWithin(over.promise, LAST_EVENT_MS);
+          return result;
         };
         const pulumiCommand = Object.assign(Object.create(await options.command()) as PulumiCommand, { run: answer });
-        return LocalWorkspace.selectStack(
+        const stack = await LocalWorkspace.selectStack(
           { stackName, projectName: PROJECT_NAME, program },
           { workDir: cwd, pulumiCommand },
         );
+        return { stack, hear };
       },
     });
   } finally {
     await rm(cwd, { recursive: true, force: true });
+  }
+}
+
+/** Rejects when the engine's last event does not come: then what is known of its run is not all. */
+async function endWithin(over: Promise<void>, ms: number): Promise<void> {
+  const late = new AbortController();
+  const timeout = sleep(ms, undefined, { signal: late.signal }).then(() => {
+    throw new Error('The engine has ended and did not tell how');
+  });
+  try {
+    await Promise.race([over, timeout]);
+  } finally {
+    timeout.catch(() => {}); // it is not waited for any more
+    late.abort();
   }
 }
 

@@ -36,7 +36,10 @@ export async function openRun({ pulumi, env, name, program, spec, options }: Eng
   const redact = createRedact(env, spec);
   const start = (): EventLog => createEventLog(options.onEvent ?? (() => {}), redact, spec);
   let log = start();
-  const stack = await pulumi.selectStack(name, program, (report) => log.handle(toDiagnostic(report)));
+  const { stack, hear } = await pulumi.selectStack(name, program, {
+    onReport: (report) => log.handle(toDiagnostic(report)),
+    onEvent: (event) => log.handle(event),
+  });
   const removeLock = async (): Promise<void> => void (await pulumi.run(['cancel', '--yes', '--stack', name], signal));
   const settleMs = 3 * Number(env['PROVISION_POLL_MS'] ?? 5_000);
   return {
@@ -45,7 +48,7 @@ export async function openRun({ pulumi, env, name, program, spec, options }: Eng
     restart: () => {
       log = start();
     },
-    watch: { onEvent: (event) => log.handle(event), signal },
+    watch: { onEvent: hear, signal },
     attempt: async (action) => {
       try {
         return takeOver ? await takeOverLock(action, { removeLock, settleMs, signal }) : await action();
