@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { toStackName } from '../control-plane/db/user-vps.ts';
 import { runCommand } from '../tools/run-command.ts';
@@ -42,6 +43,8 @@ describe('a preview', function () {
   after(async () => {
     await side?.close();
     await run?.stop();
+    // What the engine keeps of a stack beside Pulumi.yaml, git-ignored.
+    rmSync(path.join(ROOT, `Pulumi.${stack}.yaml`), { force: true });
   });
 
   function fromShell(): Promise<CommandResult> {
