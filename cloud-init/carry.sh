@@ -37,6 +37,7 @@ main() {
 }
 
 copy() {
+  require_no_mounts
   dial
   ! is_carried || return 0
   require_rsync
@@ -47,6 +48,7 @@ copy() {
 }
 
 switch() {
+  require_no_mounts
   dial
   ! is_carried || return 0
   await_quiet
@@ -66,12 +68,12 @@ rest() {
   systemctl stop conductor-retry.timer conductor
   systemctl stop cron 2>/dev/null || : # not everywhere
   loginctl terminate-user spoq 2>/dev/null || :
-  local try
-  for try in 1 2 3 4 5 6 7 8 9 10; do
+  local until=$((SECONDS + 5))
+  while [ "$SECONDS" -lt "$until" ]; do
     pkill -KILL -u spoq || return 0
     sleep 0.2
   done
-  fail "Programs of spoq do not end (try $try)."
+  fail 'Programs of spoq do not end.'
 }
 
 wake() {
@@ -125,6 +127,17 @@ require_rsync() {
   (export DEBIAN_FRONTEND=noninteractive && eval "$install") >/dev/null </dev/null || fail 'rsync could not be installed here.'
   # Its own set-up may be busy with packages for a while.
   remote "export DEBIAN_FRONTEND=noninteractive; $install" >/dev/null || fail 'rsync could not be installed on the new machine.'
+}
+
+# Another disk, or another computer's: what is on it stays behind, and with this machine it would be lost.
+require_no_mounts() {
+  local point tree
+  while read -r _ _ _ _ point _; do
+    for tree in "${TREES[@]}"; do
+      [[ $point != "$tree"/* ]] ||
+        fail "$point is mounted from elsewhere and can't be moved along. Copy away what is on it, unmount it, and move then."
+    done
+  done </proc/self/mountinfo
 }
 
 require_room() {

@@ -32,7 +32,7 @@ install -m 0755 /dev/null /opt/tool && echo mine >/usr/local/bin/mine && mkdir -
 echo '5 4 * * * true' | crontab -u spoq -
 echo 'option = mine' >/etc/mine.conf`;
 const LIST_THINGS = `
-cd / && find home/spoq opt srv usr/local/bin/mine var/spool/cron/crontabs -not -name .bash_history -printf '%M %u:%g %n %s %p %l' \\( -type d -printf '\\n' -o -printf ' %T@\\n' \\) | sort
+cd / && find home/spoq opt srv usr/local/bin/mine var/spool/cron/crontabs -not -name .bash_history -not -name .ticks -printf '%M %u:%g %n %s %p %l' \\( -type d -printf '\\n' -o -printf ' %T@\\n' \\) | sort
 crontab -u spoq -l; cat home/spoq/secret; cmp home/spoq/project*/a\\ file home/spoq/project*/same && echo same`;
 
 describe('a box that moves', function () {
@@ -119,12 +119,23 @@ describe('a box that moves', function () {
 
   it('is at another vendor then, with all that was on it, and has left nothing behind', async () => {
     const [before, things, certificate] = [box, await inside(LIST_THINGS), await readCertificate()];
+    // Somebody who goes on to work until nobody can any more.
+    await inside(
+      `runuser -u spoq -- sh -c '(while :; do date +%s%3N >>/home/spoq/.ticks; sleep 0.05; done) >/dev/null 2>&1 &'`,
+    );
     const moved = await operate('move', LOGIN, '--to', 'hostinger/fra', '--yes');
     expect(moved.code, moved.said).to.equal(0);
     await reload();
     expect(box).to.deep.include({ provider: 'hostinger', operation: null, move: null, machine: 1 });
     expect(box.ip_address).not.to.equal(before.ip_address);
     expect(box.ssh_host_key_fingerprint).to.equal(before.ssh_host_key_fingerprint);
+    const files = await side.deps
+      .db('vps_events')
+      .where({ user_vps_id: box.id, step: 'files', message: 'Copying your files' });
+    const switched = Math.max(...files.map(({ at }: { at: Date }) => at.getTime()));
+    expect(files, 'once while it serves, once when it rests').to.have.length.above(1);
+    const last = Number(await inside('tail -n 1 /home/spoq/.ticks && rm /home/spoq/.ticks'));
+    expect(last, 'what was written after everything had been copied').to.be.above(switched);
     expect(await inside(LIST_THINGS)).to.equal(things);
     expect(await readCertificate(), 'the certificate').to.equal(certificate);
     expect(await inside('cd ~root/before-the-move && ls && tar -xzO -f etc.tar.gz etc/mine.conf')).to.equal(
@@ -146,6 +157,19 @@ describe('a box that moves', function () {
     expect(said).to.match(/Contabo could not start the machine .* The box is where it was, and serves there\./);
     await reload();
     expect(box).to.deep.include({ ip_address: before.ip_address, machine: 1, move: null, operation: 'move' });
+    await serves();
+    expect(await listLive('contabo')).to.deep.equal([]);
+  });
+
+  it('goes nowhere without a disk that is mounted in it', async () => {
+    const before = box;
+    await inside('mkdir -p /srv/disk && mount -t tmpfs none /srv/disk');
+    const { code, said } = await operate('move', LOGIN, '--to', 'contabo/UK', '--yes');
+    await inside('umount /srv/disk && rmdir /srv/disk');
+    expect(code, said).to.equal(1);
+    expect(said).to.match(/\/srv\/disk is mounted from elsewhere .* The box is where it was, and serves there\./);
+    await reload();
+    expect(box).to.deep.include({ ip_address: before.ip_address, move: null });
     await serves();
     expect(await listLive('contabo')).to.deep.equal([]);
   });
