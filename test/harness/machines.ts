@@ -17,11 +17,17 @@ export function bootedMachines(): BootedMachines {
 
 const EXEC_MS = 120_000;
 
+/**
+ * A shell of its own goes into the machine's processes and is waited for by one outside. nsenter's own fork would not do: a system
+ * that shuts down stops all its processes for a moment, nsenter then stops itself with them, and nothing ever continues it.
+ */
+const FROM_OUTSIDE = ['--no-fork', '--', 'sh', '-c', 'sh -c "$1"; exit $?', 'sh'];
+
 /** Runs a shell script inside a booted machine as root, past its sshd: for looking, and for breaking things. */
 export function execInside(leader: number, script: string): Promise<CommandResult> {
   const namespaces = ['--mount', '--uts', '--ipc', '--net', '--pid'];
   const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LANG: 'C.UTF-8' };
-  const argv = ['--target', String(leader), ...namespaces, '--', 'sh', '-c', script];
+  const argv = ['--target', String(leader), ...namespaces, ...FROM_OUTSIDE, script];
   return runCommand('nsenter', argv, { env, cwd: '/', timeoutMs: EXEC_MS });
 }
 
