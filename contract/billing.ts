@@ -42,3 +42,22 @@ export const StripeEventReceipt = z.object({
   received: z.literal(true),
   outcome: z.enum(['applied', 'repeated', 'ignored']),
 });
+
+/** What a person must know about what they pay, wherever they look: a page, the command line. */
+export const BillingNotice = z.object({
+  code: z.enum(['payment_failed', 'subscription_ended', 'box_stopped', 'ends_soon', 'box_returns', 'box_deleted']),
+  message: z.string().describe('One or two sentences, with the dates that matter'),
+  at: z.iso.datetime().nullable().describe('When the next thing happens'),
+  url: z.url().describe('Where to see to it'),
+});
+export type BillingNotice = z.infer<typeof BillingNotice>;
+
+/** POST /account/billing/plan. */
+export const ChangePlanRequest = z.object({
+  plan: z.enum(PLAN_NAMES as [PlanName, ...PlanName[]]),
+  proration_date: z.coerce
+    .number()
+    .int()
+    .positive()
+    .describe('Of the calculation that is agreed to, in seconds since 1970'),
+});

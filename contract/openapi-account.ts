@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { LIMITED, OTHERWISE, page, problem, redirect } from './openapi-answers.ts';
 import type { Operation, Parameter } from './openapi.ts';
-import { MACHINE_OPERATIONS } from './vps.ts';
+import { ASKED_OPERATIONS } from './vps.ts';
 
 const OPERATION: Parameter = {
   in: 'path',
   name: 'operation',
   description: 'What is to be done',
-  schema: z.enum(MACHINE_OPERATIONS),
+  schema: z.enum(ASKED_OPERATIONS),
 };
 const ELSEWHERE = redirect('To where the sign-up stands, or to the operation that is going on');
 

@@ -11,12 +11,18 @@ import {
 } from './auth.ts';
 import { BootReport } from './boot.ts';
 import { ACCOUNT_OPERATIONS } from './openapi-account.ts';
+import { BILLING_OPERATIONS } from './openapi-billing.ts';
 import { BOX_OPERATIONS, StripeEvent } from './openapi-boxes.ts';
 import { IDENTITY_OPERATIONS, Nothing } from './openapi-identity.ts';
 import { RELEASE_OPERATIONS } from './openapi-releases.ts';
 import { Health, OpenApiDocument, Readiness, SERVICE_OPERATIONS } from './openapi-service.ts';
 import { buildOpenApi, type JsonObject, type NamedSchema } from './openapi.ts';
-import { CreateSubscriptionRequest, CreateSubscriptionResponse, StripeEventReceipt } from './billing.ts';
+import {
+  ChangePlanRequest,
+  CreateSubscriptionRequest,
+  CreateSubscriptionResponse,
+  StripeEventReceipt,
+} from './billing.ts';
 import { Problem } from './problem.ts';
 import { ReleaseManifest } from './release.ts';
 import { OperateRequest, ProvisionRequest, SetPasswordRequest, VpsEvent, VpsResource } from './vps.ts';
@@ -52,6 +58,7 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
     schemas: {
       AuthorizeRequest: input(AuthorizeRequest),
       BootReport: input(BootReport),
+      ChangePlanRequest: input(ChangePlanRequest),
       CreateSubscriptionRequest: input(CreateSubscriptionRequest),
       CreateSubscriptionResponse: output(CreateSubscriptionResponse),
       DeviceRequest: input(DeviceRequest),
@@ -79,6 +86,7 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
     operations: [
       ...IDENTITY_OPERATIONS,
       ...BOX_OPERATIONS,
+      ...BILLING_OPERATIONS,
       ...ACCOUNT_OPERATIONS,
       ...RELEASE_OPERATIONS,
       ...SERVICE_OPERATIONS,

@@ -9,10 +9,12 @@ export const VPS_STATUSES = ['pending', 'provisioning', 'ready', 'failed', 'term
 export type VpsStatus = (typeof VPS_STATUSES)[number];
 
 /** What can be done to a box that is there: the column `user_vps.operation`. */
-export const OPERATIONS = ['restart', 'rebuild', 'move', 'password'] as const;
+export const OPERATIONS = ['restart', 'rebuild', 'move', 'password', 'suspend', 'resume'] as const;
 export type OperationName = (typeof OPERATIONS)[number];
 /** Those that are carried out on the machine itself, at its vendor. */
-export const MACHINE_OPERATIONS = ['restart', 'rebuild'] as const;
+export const MACHINE_OPERATIONS = ['restart', 'rebuild', 'suspend', 'resume'] as const;
+/** Those of them that people ask for; a box is suspended and resumed by what is paid for it. */
+export const ASKED_OPERATIONS = ['restart', 'rebuild'] as const;
 export type MachineOperation = (typeof MACHINE_OPERATIONS)[number];
 
 /** The named steps of work on a box, in order, with the words that a customer reads. */
@@ -88,6 +90,7 @@ export const VpsResource = z.object({
   failure: z.string().nullable().describe('Why it failed, in words for the customer'),
   operation: z.enum(OPERATIONS).nullable().describe('What is being done to it, or was tried last and failed'),
   operation_failure: z.string().nullable().describe('Why that operation failed; null while it is going on'),
+  suspended_at: z.iso.datetime().nullable().describe('Since when its machine is switched off because nothing is paid'),
   created_at: z.iso.datetime(),
   ready_at: z.iso.datetime().nullable(),
   events: z.array(VpsEvent),

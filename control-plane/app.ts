@@ -2,13 +2,16 @@ import Koa from 'koa';
 import type { Router } from '@koa/router';
 import type { Deps } from './deps.ts';
 import { createHeadersMiddleware } from './middleware/headers.ts';
+import { createNoticeMiddleware } from './middleware/notice.ts';
 import { createProblemMiddleware } from './middleware/problem.ts';
 import { createRequestMiddleware } from './middleware/request.ts';
 import { createSessionMiddleware } from './middleware/session.ts';
 import { createAccountPasswordRoutes } from './routes/account-password.ts';
 import { createAccountRoutes } from './routes/account.ts';
 import { createAssetRoutes } from './routes/assets.ts';
+import { createBillingRoutes } from './routes/billing.ts';
 import { createBootRoutes } from './routes/boot.ts';
+import { createClaimRoutes } from './routes/claim.ts';
 import { createHealthRoutes } from './routes/health.ts';
 import { createHomeRoutes } from './routes/home.ts';
 import { createJwksRoutes } from './routes/jwks.ts';
@@ -40,8 +43,10 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
       createVerifyRoutes(deps),
       createHomeRoutes(deps),
       createSubscriptionRoutes(deps),
+      createClaimRoutes(deps),
       createSetupRoutes(deps),
       createVpsRoutes(deps),
+      createBillingRoutes(deps),
       ...(deps.config.BOX_CONVERGE === 'ssh' ? [createAccountPasswordRoutes(deps)] : []),
       createAccountRoutes(deps),
     ],
@@ -67,20 +72,20 @@ export function createApp(deps: Deps): Koa {
   app.use(
     createHeadersMiddleware({
       https: deps.config.BASE_URL.startsWith('https://'),
-      formTargets: [checkoutOrigin(deps.config.STRIPE_API_URL)],
+      formTargets: stripePages(deps.config.STRIPE_API_URL),
       imageSources: [],
     }),
   );
   const mount = (router: Router) => app.use(router.routes()).use(router.allowedMethods());
   const routers = createRouters(deps);
   routers.open.forEach(mount);
-  app.use(createSessionMiddleware(deps));
+  app.use(createSessionMiddleware(deps)).use(createNoticeMiddleware(deps));
   routers.withSession.forEach(mount);
   return app;
 }
 
-/** Where the Subscribe form ends up: browsers apply `form-action` to redirects too. */
-function checkoutOrigin(stripeApiUrl: string): string {
+/** Where the forms to pay and to see to payments end up: browsers apply `form-action` to redirects too. */
+function stripePages(stripeApiUrl: string): string[] {
   const { origin, hostname } = new URL(stripeApiUrl);
-  return hostname === 'api.stripe.com' ? 'https://checkout.stripe.com' : origin;
+  return hostname === 'api.stripe.com' ? ['https://checkout.stripe.com', 'https://billing.stripe.com'] : [origin];
 }

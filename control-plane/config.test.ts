@@ -20,6 +20,7 @@ const complete = {
   CLOUDFLARE_ZONE_ID: '0123456789abcdef0123456789abcdef',
   ANTHROPIC_API_KEY: 'anthropic-secret',
   PULUMI_CONFIG_PASSPHRASE: 'passphrase-secret',
+  SMTP_URL: 'smtps://spoq:mail-secret@mail.example.com',
   RELEASES_PUBLIC_KEY: 'RWQSpxsCSKdZs8qlVx1A4CNrvjllNy99yWQeQnhZTvwGi3gniGuovIXb',
   SPOQ_ENV: 'production',
 };

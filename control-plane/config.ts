@@ -94,7 +94,15 @@ const Environment = z.object({
   GITHUB_API_URL: url.default('https://api.github.com'),
   STRIPE_SECRET_KEY: secret,
   STRIPE_WEBHOOK_SECRET: secret,
+  STRIPE_TEST_CLOCK: text.optional(),
   STRIPE_API_URL: url.default('https://api.stripe.com'),
+  SMTP_URL: text
+    .refine((value) => /^smtps?:\/\/./.test(value), 'is not an smtp:// or smtps:// URL')
+    .transform((v) => new Secret(v))
+    .optional(),
+  MAIL_FROM: text.optional(),
+  SUSPEND_AFTER_DAYS: whole(0, 7).default(3),
+  UNCLAIMED_DAYS: whole(1, 60).default(7),
   VPS_PROVIDER: z.enum(PROVIDERS).default('contabo'),
   CONTABO_CLIENT_ID: text.optional(),
   CONTABO_CLIENT_SECRET: secret.optional(),
@@ -131,8 +139,12 @@ export const VARIABLES = Object.keys(Environment.shape);
 
 /** The whole configuration; shapes as in the environment table of docs/operations.md, secrets wrapped. */
 export type Config = Readonly<
-  Omit<z.output<typeof Environment>, 'BOX_CONTROL_PLANE_URL' | 'GITHUB_REDIRECT_URI' | 'PULUMI_BACKEND_URL'> & {
+  Omit<
+    z.output<typeof Environment>,
+    'BOX_CONTROL_PLANE_URL' | 'GITHUB_REDIRECT_URI' | 'MAIL_FROM' | 'PULUMI_BACKEND_URL'
+  > & {
     BOX_CONTROL_PLANE_URL: string;
+    MAIL_FROM: string;
     GITHUB_REDIRECT_URI: string;
     PULUMI_BACKEND_URL: Secret;
   }
@@ -190,6 +202,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   return Object.freeze({
     ...parsed.data,
     BOX_CONTROL_PLANE_URL: parsed.data.BOX_CONTROL_PLANE_URL ?? parsed.data.BASE_URL,
+    MAIL_FROM: parsed.data.MAIL_FROM ?? `Spoq <no-reply@${new URL(parsed.data.BASE_URL).hostname}>`,
     GITHUB_REDIRECT_URI: parsed.data.GITHUB_REDIRECT_URI ?? `${parsed.data.BASE_URL}/auth/github/callback`,
     PULUMI_BACKEND_URL: parsed.data.PULUMI_BACKEND_URL ?? parsed.data.DATABASE_URL,
   });
@@ -209,6 +222,10 @@ function productionFaults(given: Record<string, string | undefined>): { name: st
     faults.push({ name: 'BOX_URL_TEMPLATE', message: 'is not https, and SPOQ_ENV is production' });
   if (given['BOX_DOMAIN'] !== undefined && isLocalhostName(given['BOX_DOMAIN']))
     faults.push({ name: 'BOX_DOMAIN', message: 'is a .localhost name, and SPOQ_ENV is production' });
+  if (given['STRIPE_TEST_CLOCK'] !== undefined)
+    faults.push({ name: 'STRIPE_TEST_CLOCK', message: 'is set, and SPOQ_ENV is production' });
+  if (given['SMTP_URL'] === undefined)
+    faults.push({ name: 'SMTP_URL', message: 'is not set, and SPOQ_ENV is production' });
   if (given['RELEASES_PUBLIC_KEY'] === undefined)
     faults.push({ name: 'RELEASES_PUBLIC_KEY', message: 'is not set, and SPOQ_ENV is production' });
   return faults;

@@ -6,6 +6,8 @@ export interface Metrics {
   httpRequestSeconds: Histogram<'method' | 'route' | 'status'>;
   provisionSeconds: Histogram<'provider' | 'outcome'>;
   jobsTotal: Counter<'queue' | 'outcome'>;
+  stripeDifferences: Counter<string>;
+  stripeEventsTotal: Counter<'outcome'>;
   boxes: Gauge<'status'>;
   machines: Gauge<'provider' | 'status'>;
 }
@@ -33,6 +35,17 @@ export function createMetrics(): Metrics {
       name: 'spoq_jobs_total',
       help: 'Jobs that ended, by queue and outcome',
       labelNames: ['queue', 'outcome'],
+      registers: [registry],
+    }),
+    stripeDifferences: new Counter({
+      name: 'spoq_stripe_differences_total',
+      help: 'What the comparison with Stripe found that no webhook had told',
+      registers: [registry],
+    }),
+    stripeEventsTotal: new Counter({
+      name: 'spoq_stripe_events_total',
+      help: 'Events of Stripe by outcome; other_version: in the shapes of another version of its API than ours',
+      labelNames: ['outcome'],
       registers: [registry],
     }),
     boxes: new Gauge({ name: 'spoq_boxes', help: 'Boxes by status', labelNames: ['status'], registers: [registry] }),

@@ -8,6 +8,7 @@ import { createBoxWorld, type BoxWorld } from './testing/box-world.ts';
 import { Browser } from './testing/browser.ts';
 import { createConformance, listOperations, type DocumentedOperation } from './testing/conformance.ts';
 import { ACCOUNT_CALLS } from './testing/openapi-account-calls.ts';
+import { BILLING_CALLS } from './testing/openapi-billing-calls.ts';
 import { BOX_CALLS } from './testing/openapi-box-calls.ts';
 import { IDENTITY_CALLS } from './testing/openapi-identity-calls.ts';
 import { RELEASE_CALLS } from './testing/openapi-release-calls.ts';
@@ -16,7 +17,14 @@ import type { Calls, CallContext, Send } from './testing/openapi-calls.ts';
 import { makeReleases } from './testing/releases.ts';
 
 const DOCUMENT = buildControlPlaneDocument('http://127.0.0.1', '0.0.0');
-const CALLS: Calls = { ...IDENTITY_CALLS, ...BOX_CALLS, ...ACCOUNT_CALLS, ...RELEASE_CALLS, ...SERVICE_CALLS };
+const CALLS: Calls = {
+  ...IDENTITY_CALLS,
+  ...BOX_CALLS,
+  ...BILLING_CALLS,
+  ...ACCOUNT_CALLS,
+  ...RELEASE_CALLS,
+  ...SERVICE_CALLS,
+};
 
 describe('OpenAPI', () => {
   let world: BoxWorld;

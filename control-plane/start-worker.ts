@@ -5,6 +5,7 @@ import { createDeps, migrateDatabase } from './create-deps.ts';
 import type { UserVpsRow } from './db/user-vps.ts';
 import { buildBoxSpec } from './engine/box-spec.ts';
 import type { Engine } from './engine/engine.ts';
+import { createMailer } from './integrations/smtp.ts';
 import { refreshGauges } from './jobs/refresh-gauges.ts';
 import { startWorker, type Worker } from './jobs/worker.ts';
 import type { BuildSpecOptions } from './jobs/worker-deps.ts';
@@ -21,9 +22,11 @@ export interface RunningWorker {
 
 /** Brings the database up to date and begins to work. */
 export async function startWorkerProcess(config: Config, engine: Engine): Promise<RunningWorker> {
+  const mailer = createMailer(config);
   const deps = {
     ...createDeps(config, 'worker'),
     engine,
+    mailer,
     buildSpec: (box: UserVpsRow, { bootToken, version }: BuildSpecOptions = {}) =>
       buildBoxSpec(deps, box, { release: chooseBoxRelease(config, box, version), bootToken }),
   };
@@ -32,6 +35,7 @@ export async function startWorkerProcess(config: Config, engine: Engine): Promis
   const close = async (): Promise<void> => {
     await worker?.stop();
     await engine.close();
+    mailer?.close();
     await listening?.close();
     await deps.db.destroy();
   };

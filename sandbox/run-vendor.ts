@@ -26,6 +26,7 @@ export interface RunningVendor {
 export interface RunVendorOptions {
   delays?: Partial<Delays>;
   webhook?: { url: string; secret?: string };
+  receiverNow?: () => Date;
   stateDir?: string;
 }
 
@@ -52,6 +53,7 @@ export async function runVendor(
     url: () => url,
     log,
     webhook: options.webhook,
+    receiverNow: options.receiverNow,
   });
   const at = { host: '127.0.0.1', port: 0 };
   const server = vendor.serve

@@ -40,6 +40,8 @@ export interface VendorContext {
   log: Logger;
   /** Where Stripe sends its events, when the sandbox was told; the secret is the vendor's to invent when left out. */
   webhook?: { url: string; secret?: string };
+  /** The time by which a receiver of events checks the age of a signature: the machine's, unless a test has moved its clock. */
+  receiverNow?: () => Date;
 }
 
 /** An emulator: how it answers, and what a control plane must know to use it. */

@@ -9,6 +9,9 @@ import { Instance, SshKey } from './resources.ts';
 import type { BoxSpec } from './spec.ts';
 import type { Templates } from './templates.ts';
 
+/** What an operation wishes of the machine. One that is off is switched on by a restart. */
+const WISHES = { restart: 'restart', resume: 'restart', rebuild: 'install', suspend: 'stop' } as const;
+
 /**
  * One user's box: keys, machine, name, the wait until it answers, and what changes it while it lives. Vendors' credentials are not here: every plugin takes its
  * own from the environment, so that none is in any state and a new one needs no change of stacks.
@@ -40,8 +43,7 @@ export class Box extends ComponentResource {
           renderUserData(wanted, { hostPrivateKey, hostPublicKey, controlPublicKey }, templates),
       );
       // Only a run that somebody has asked for wishes for one: no other change of the stack may restart a machine, or wipe it.
-      const wish =
-        operation === undefined ? {} : { [operation.name === 'rebuild' ? 'install' : 'restart']: operation.number };
+      const wish = operation === undefined ? {} : { [WISHES[operation.name]]: operation.number };
       const domain = spec.hostname.slice(spec.hostname.indexOf('.') + 1);
       const machineName = toMachineName(spec.stack, wanted.machine);
       return new Instance(

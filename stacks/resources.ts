@@ -29,6 +29,8 @@ export interface InstanceArgs {
   restart?: Input<number>;
   /** The same for one that installs it anew: everything on its disk is lost. */
   install?: Input<number>;
+  /** The same for one that switches it off: nothing on its disk is lost. */
+  stop?: Input<number>;
 }
 
 /** A machine at Contabo or Hostinger, named after its stack. */

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { runCli } from '../cli/program.ts';
 import { createTestDeps } from '../cli/testing/create-test-deps.ts';
 import { ERRORS } from '../contract/errors.ts';
+import { FATES, GRACE_DAYS } from '../control-plane/billing/life.ts';
 import { QUEUES } from '../control-plane/jobs/queues.ts';
 import { createMetrics } from '../control-plane/metrics.ts';
 import { RATE_LIMITS } from '../control-plane/middleware/rate-limit.ts';
@@ -167,6 +168,18 @@ describe('README and docs', () => {
     const onPage = [...page.matchAll(/^\| (\d+) \|/gm)].map(([, code]) => code);
     expect(inHelp).to.have.members(codes);
     expect(onPage).to.have.members(codes);
+  });
+
+  it('tell what is destroyed when as the code does', () => {
+    const rows = read('docs/operations.md')
+      .split('\n')
+      .filter((line) => /^\| `(active|past_due|cancelled|expired)` \|/.test(line))
+      .map((line) => line.split(' | ').slice(0, 4).join(' | '));
+    const table = Object.entries(FATES).map(
+      ([status, { means, first, later }]) => `| \`${status}\` | ${means} | ${first} | ${later}`,
+    );
+    expect(rows).to.deep.equal(table);
+    expect(read('docs/operations.md')).to.include(`One grace period of ${GRACE_DAYS} days`);
   });
 
   it('list every queue, metric and rate limit with its numbers', async () => {

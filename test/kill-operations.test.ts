@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { MachineOperation, ProviderName } from '../contract/vps.ts';
+import type { ASKED_OPERATIONS, ProviderName } from '../contract/vps.ts';
 import { beginOperation } from '../control-plane/commands/begin-operation.ts';
 import { findBox, type UserVpsRow } from '../control-plane/db/user-vps.ts';
 import { findFamily, stillRunning } from '../tools/process-table.ts';
@@ -11,7 +11,7 @@ import { waitFor } from './harness/wait.ts';
 interface Moment {
   name: string;
   provider: ProviderName;
-  operation: MachineOperation;
+  operation: (typeof ASKED_OPERATIONS)[number];
   prepare?(side: OperatorSide): Promise<unknown>;
   has(side: OperatorSide, box: UserVpsRow): Promise<boolean>;
 }

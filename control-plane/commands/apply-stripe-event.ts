@@ -1,6 +1,8 @@
 import type Stripe from 'stripe';
 import type { Deps } from '../deps.ts';
 import { insertStripeEvent } from '../db/stripe-events.ts';
+import type { Db } from '../db/connect.ts';
+import { noteDispute, noteRefund } from './note-reversal.ts';
 import { syncCheckout } from './sync-checkout.ts';
 import { syncSubscription } from './sync-subscription.ts';
 
@@ -10,7 +12,7 @@ import { syncSubscription } from './sync-subscription.ts';
  * @returns `applied`, `repeated`, or `ignored`
  */
 export async function applyStripeEvent(
-  deps: Pick<Deps, 'db' | 'stripe' | 'boss' | 'now' | 'log'>,
+  deps: ApplyDeps,
   event: Stripe.Event,
 ): Promise<'applied' | 'repeated' | 'ignored'> {
   const hint = readHint(event);
@@ -23,13 +25,24 @@ export async function applyStripeEvent(
     };
     if (!(await insertStripeEvent(tx, row))) return 'repeated';
     if (hint === undefined) return 'ignored';
-    if (hint.kind === 'checkout') await syncCheckout(deps, tx, hint.id);
-    else await syncSubscription(deps, tx, hint.id);
+    await HANDLERS[hint.kind](deps, tx, hint.id);
     return 'applied';
   });
 }
 
-type Hint = { kind: 'checkout' | 'subscription'; id: string };
+type ApplyDeps = Pick<Deps, 'db' | 'stripe' | 'boss' | 'now' | 'log' | 'config'>;
+
+const HANDLERS = {
+  checkout: syncCheckout,
+  subscription: syncSubscription,
+  dispute: noteDispute,
+  refund: noteRefund,
+} satisfies Record<string, (deps: ApplyDeps, tx: Db, id: string) => Promise<unknown>>;
+
+interface Hint {
+  kind: keyof typeof HANDLERS;
+  id: string;
+}
 
 /** Which object an event is about. Invoices name their subscription under `parent` since the API of 2025-03-31. */
 function readHint(event: Stripe.Event): Hint | undefined {
@@ -41,6 +54,8 @@ function readHint(event: Stripe.Event): Hint | undefined {
     typeof id === 'string' ? { kind, id } : undefined;
   if (event.type.startsWith('checkout.session.')) return named('checkout', object.id);
   if (event.type.startsWith('customer.subscription.')) return named('subscription', object.id);
+  if (event.type.startsWith('charge.dispute.')) return named('dispute', object.id);
+  if (event.type === 'charge.refunded') return named('refund', object.id);
   if (!event.type.startsWith('invoice.')) return undefined;
   const subscription = object.parent?.subscription_details?.subscription;
   return named(

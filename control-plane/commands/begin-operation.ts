@@ -38,7 +38,7 @@ export async function beginOperation(
     if (present === undefined) throw new SpoqError('no_box');
     // Another password than the one that is on its way is another wish.
     if (isOperating(present) && present.operation === operation && operation !== 'password') return present;
-    requireIdle(present);
+    requireIdle(present, operation);
     if (operation === 'password') await takePassword(tx, box);
     const begun = await beginBoxOperation(tx, box.id, operation);
     if (operation === 'move') await takeMove(tx, begun, move);
@@ -57,11 +57,16 @@ export async function beginOperation(
   });
 }
 
-/** @throws SpoqError `conflict` when the box isn't ready, `stack_busy` while something is being done to it */
-export function requireIdle(box: UserVpsRow): void {
+/** @throws SpoqError `conflict` when the box isn't ready or is switched off, `stack_busy` while something is being done to it */
+export function requireIdle(box: UserVpsRow, operation?: OperationName): void {
   if (box.status !== 'ready')
     throw new SpoqError('conflict', {
       detail: `The box is ${box.status}: only one that is ready can be changed. Nothing was done.`,
+    });
+  if (box.suspended_at !== null && operation !== 'resume')
+    throw new SpoqError('conflict', {
+      detail: 'The box is switched off, since nothing is paid for it. Nothing was done.',
+      next: 'Pay first; it is switched on again by itself.',
     });
   if (isOperating(box))
     throw new SpoqError('stack_busy', {

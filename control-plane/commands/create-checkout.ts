@@ -3,6 +3,7 @@ import type { PlanName } from '../../contract/billing.ts';
 import type { Deps } from '../deps.ts';
 import { findOpenCheckout, insertCheckout, updateCheckout, type CheckoutRow } from '../db/checkouts.ts';
 import { lockInTransaction } from '../db/locks.ts';
+import { findSubscription } from '../db/subscriptions.ts';
 import type { UserRow } from '../db/users.ts';
 import { askStripe } from '../integrations/stripe-errors.ts';
 import { ensurePrices } from './ensure-prices.ts';
@@ -64,9 +65,25 @@ async function openSession(deps: CheckoutDeps, checkout: CheckoutRow): Promise<s
   }
 }
 
+/** Whoever has paid before is the same customer again: one place for cards and invoices. Stripe makes the others as they pay. */
+async function describePayer(
+  deps: CheckoutDeps,
+  { id, email, user_id: userId }: CheckoutRow,
+): Promise<{ customer?: string; customer_email?: string }> {
+  const known = userId === null ? undefined : await findSubscription(deps.db, userId);
+  if (known?.stripe_customer_id != null) return { customer: known.stripe_customer_id };
+  const { STRIPE_TEST_CLOCK: clock } = deps.config;
+  if (clock !== undefined) {
+    const fields = { test_clock: clock, ...(email === null ? {} : { email }) };
+    return { customer: (await deps.stripe.customers.create(fields, { idempotencyKey: `customer-${id}` })).id };
+  }
+  return email === null ? {} : { customer_email: email };
+}
+
 async function askForSession(deps: CheckoutDeps, checkout: CheckoutRow): Promise<string> {
   const prices = await ensurePrices(deps);
   const { BASE_URL: base } = deps.config;
+  const payer = await askStripe('begin the payment', () => describePayer(deps, checkout));
   const session = await askStripe('begin the payment', () =>
     deps.stripe.checkout.sessions.create(
       {
@@ -75,7 +92,7 @@ async function askForSession(deps: CheckoutDeps, checkout: CheckoutRow): Promise
         client_reference_id: checkout.id,
         metadata: { checkout_id: checkout.id },
         subscription_data: { metadata: { checkout_id: checkout.id, plan: checkout.plan } },
-        ...(checkout.email === null ? {} : { customer_email: checkout.email }),
+        ...payer,
         success_url: `${base}/welcome?session_id={CHECKOUT_SESSION_ID}`,
         cancel_url: `${base}/?cancelled=1#plans`,
       },

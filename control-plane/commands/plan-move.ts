@@ -1,15 +1,13 @@
-import { PLANS, type PlanName } from '../../contract/billing.ts';
 import { type Fault, SpoqError } from '../../contract/errors.ts';
 import { PROVIDERS, type ProviderName } from '../../contract/vps.ts';
 import type { Config } from '../config.ts';
 import type { UserVpsRow } from '../db/user-vps.ts';
 import { REGIONS, type Region } from '../regions/regions.ts';
 
-/** Where a box shall go. What is left out stays as it is. */
+/** Where a box shall go. Its size is the one of the plan that is paid. */
 export interface MoveWish {
   /** `<provider>/<region>`, as listPlaces has them. */
   to?: string | undefined;
-  plan?: string | undefined;
 }
 
 export interface Place {
@@ -36,7 +34,7 @@ export function isConfigured(config: Config, provider: ProviderName): boolean {
 export function planMove(
   config: Config,
   box: Pick<UserVpsRow, 'provider' | 'region' | 'plan'>,
-  { to, plan = box.plan }: MoveWish,
+  { to }: MoveWish,
 ): Pick<UserVpsRow, 'provider' | 'region' | 'plan'> {
   if (config.BOX_CONVERGE !== 'ssh')
     throw new SpoqError('conflict', { detail: 'This machine has no SSH server to copy it by. Nothing was done.' });
@@ -45,20 +43,15 @@ export function planMove(
   const place = to === undefined ? undefined : places.find(({ id }) => id === to);
   if (to !== undefined && place === undefined)
     faults.push({ field: 'to', message: `is none of ${places.map(({ id }) => id).join(', ')}` });
-  if (!isPlan(plan)) faults.push({ field: 'plan', message: `is none of ${Object.keys(PLANS).join(', ')}` });
-  if (faults.length > 0 || !isPlan(plan))
+  if (faults.length > 0)
     throw new SpoqError('invalid_request', {
       detail: `${faults.map(({ field, message }) => `${field} ${message}`).join('; ')}. Nothing was done.`,
       faults,
     });
-  const wanted = { provider: place?.provider ?? box.provider, region: place?.region.id ?? box.region, plan };
-  if (wanted.provider === box.provider && wanted.region === box.region && wanted.plan === box.plan)
+  const wanted = { provider: place?.provider ?? box.provider, region: place?.region.id ?? box.region, plan: box.plan };
+  if (wanted.provider === box.provider && wanted.region === box.region)
     throw new SpoqError('conflict', {
-      detail: `The box is at ${box.provider}/${box.region} with the plan ${box.plan} already. Nothing was done.`,
+      detail: `The box is at ${box.provider}/${box.region} already. Nothing was done.`,
     });
   return wanted;
-}
-
-function isPlan(name: string): name is PlanName {
-  return Object.hasOwn(PLANS, name);
 }

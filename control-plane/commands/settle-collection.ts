@@ -8,7 +8,7 @@ import type { Deps } from '../deps.ts';
 import { askStripe, findAtStripe } from '../integrations/stripe-errors.ts';
 import { syncSubscription } from './sync-subscription.ts';
 
-type SettleDeps = Pick<Deps, 'db' | 'stripe' | 'boss' | 'now' | 'log'>;
+type SettleDeps = Pick<Deps, 'db' | 'stripe' | 'boss' | 'now' | 'log' | 'config'>;
 
 /** Stripe lists the newest first; the last paid period is among them. */
 const INVOICES = 20;

@@ -51,7 +51,7 @@ export async function takeSignIn(
  * the payment stays on record with this browser and is bound when the set-up page is opened.
  */
 async function onSignedIn(
-  deps: Pick<Deps, 'db' | 'log' | 'now' | 'stripe' | 'boss'>,
+  deps: Pick<Deps, 'db' | 'log' | 'now' | 'stripe' | 'boss' | 'config'>,
   signedIn: { user: UserRow; sessionHash: string },
 ): Promise<void> {
   try {
@@ -63,7 +63,7 @@ async function onSignedIn(
 
 /** Stores who it is, signs the browser in under a new session id and tells those who wait for it. */
 export async function signIn(
-  deps: Pick<Deps, 'db' | 'log' | 'now' | 'stripe' | 'boss'>,
+  deps: Pick<Deps, 'db' | 'log' | 'now' | 'stripe' | 'boss' | 'config'>,
   session: Session,
   person: GithubPerson,
   ip: string,

@@ -12,7 +12,7 @@ import { bindPaidCheckout } from './sync-subscription.ts';
  * @returns the checkout as it is now, or undefined when it isn't one of ours
  */
 export async function syncCheckout(
-  deps: Pick<Deps, 'stripe' | 'boss' | 'now' | 'log'>,
+  deps: Pick<Deps, 'stripe' | 'boss' | 'now' | 'log' | 'config'>,
   tx: Db,
   stripeSessionId: string,
 ): Promise<CheckoutRow | undefined> {

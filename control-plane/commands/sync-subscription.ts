@@ -1,6 +1,6 @@
 import type Stripe from 'stripe';
 import type { Deps } from '../deps.ts';
-import { foldSubscription } from '../billing/fold-subscription.ts';
+import { foldSubscription, type SubscriptionFacts } from '../billing/fold-subscription.ts';
 import { isCollectionWrong } from '../billing/plan-collection.ts';
 import {
   findCheckout,
@@ -11,22 +11,22 @@ import {
 } from '../db/checkouts.ts';
 import type { Db } from '../db/connect.ts';
 import { lockInTransaction } from '../db/locks.ts';
-import { findSubscription, upsertSubscription, type SubscriptionFacts } from '../db/subscriptions.ts';
+import { findSubscription } from '../db/subscriptions.ts';
 import { findBoxOfUser } from '../db/user-vps.ts';
 import { findAtStripe } from '../integrations/stripe-errors.ts';
 import { QUEUES, sendBoxJob } from '../jobs/queues.ts';
+import { decideSettlement } from './settle.ts';
+import { writeLife } from './write-life.ts';
 
-type SyncDeps = Pick<Deps, 'stripe' | 'boss' | 'now' | 'log'>;
+export type SyncDeps = Pick<Deps, 'stripe' | 'boss' | 'now' | 'log' | 'config'>;
 
 /**
- * Reads a subscription from Stripe and writes down what it says, under a lock on that subscription: whoever comes last has
+ * Reads a subscription from Stripe and writes down what follows from it, under a lock on that subscription: whoever comes last has
  * also read last, so neither order nor repetition of the hints that led here can matter.
  */
 export async function syncSubscription(deps: SyncDeps, tx: Db, subscriptionId: string): Promise<void> {
   await lockInTransaction(tx, `subscription:${subscriptionId}`);
-  const subscription = await findAtStripe('read your subscription', () =>
-    deps.stripe.subscriptions.retrieve(subscriptionId),
-  );
+  const subscription = await readSubscription(deps, subscriptionId);
   if (subscription === undefined) {
     deps.log.warn({ subscription_id: subscriptionId }, 'Stripe knows no such subscription');
     return;
@@ -37,9 +37,11 @@ export async function syncSubscription(deps: SyncDeps, tx: Db, subscriptionId: s
     (named === undefined || !/^[0-9a-f-]{36}$/.test(named) ? undefined : await findCheckout(tx, named));
   if (checkout?.user_id == null || checkout.status !== 'bound') return;
   await askForBilling(deps, tx, checkout.user_id, subscription);
-  const facts = foldSubscription(subscription, deps.now());
-  const written = await writeSubscription(deps, tx, checkout.user_id, facts);
-  if (written && facts.status !== 'active') await fallBack(deps, tx, checkout.user_id, subscriptionId);
+  await takeIn(deps, tx, checkout, subscription);
+}
+
+function readSubscription(deps: SyncDeps, id: string): Promise<Stripe.Subscription | undefined> {
+  return findAtStripe('read your subscription', () => deps.stripe.subscriptions.retrieve(id));
 }
 
 /**
@@ -51,30 +53,57 @@ async function askForBilling(deps: SyncDeps, tx: Db, userId: string, subscriptio
   if (box !== undefined && isCollectionWrong(subscription, box)) await sendBoxJob(deps.boss, tx, QUEUES.bill, box);
 }
 
-/** Somebody who had paid twice goes on with the other subscription when one ends. */
-async function fallBack(deps: SyncDeps, tx: Db, userId: string, ended: string): Promise<void> {
-  for (const other of (await listBoundSubscriptions(tx, userId)).filter((id) => id !== ended)) {
-    const found = await findAtStripe('read your subscription', () => deps.stripe.subscriptions.retrieve(other));
-    const facts = found === undefined ? undefined : foldSubscription(found, deps.now());
-    if (facts?.status === 'active') return upsertSubscription(tx, userId, facts, deps.now());
-  }
-}
-
 /** Binds one paid checkout to a person and writes down their subscription. */
 export async function bindPaidCheckout(deps: SyncDeps, tx: Db, checkout: CheckoutRow, userId: string): Promise<void> {
-  await updateCheckout(tx, checkout.id, { status: 'bound', user_id: userId, bound_at: deps.now() });
+  await updateCheckout(tx, checkout.id, {
+    status: 'bound',
+    user_id: userId,
+    bound_at: deps.now(),
+    claim_hash: null,
+  });
   if (checkout.stripe_subscription_id !== null) await syncSubscription(deps, tx, checkout.stripe_subscription_id);
 }
 
-/** A person with two subscriptions keeps the one that is paid; the other one stays in `checkouts`, where support finds it. */
-async function writeSubscription(deps: SyncDeps, tx: Db, userId: string, facts: SubscriptionFacts): Promise<boolean> {
+/**
+ * Decides which of a person's subscriptions counts: there is one. The one that is paid does; of two that are, the older, and the money
+ * of the other goes back.
+ */
+async function takeIn(deps: SyncDeps, tx: Db, checkout: CheckoutRow, subscription: Stripe.Subscription): Promise<void> {
+  const userId = String(checkout.user_id);
+  const facts = foldSubscription(subscription);
   await lockInTransaction(tx, `user-subscription:${userId}`);
   const present = await findSubscription(tx, userId);
-  const same = present?.stripe_subscription_id === facts.stripe_subscription_id;
-  if (present !== undefined && !same && (present.status === 'active' || facts.status !== 'active')) {
-    deps.log.warn({ user_id: userId, subscription_id: facts.stripe_subscription_id }, 'second subscription of a user');
-    return false;
+  const former = present?.stripe_subscription_id ?? undefined;
+  if (present === undefined || former === undefined || former === subscription.id) {
+    // Somebody who had paid twice goes on with the other subscription when one ends.
+    const counts =
+      facts.status === 'active' ? facts : ((await findPaidOne(deps, tx, userId, subscription.id)) ?? facts);
+    return writeLife(deps, tx, userId, present, counts);
   }
-  await upsertSubscription(tx, userId, facts, deps.now());
-  return true;
+  if (facts.status !== 'active') return;
+  const other = await readSubscription(deps, former);
+  const isPaid = other !== undefined && foldSubscription(other).status === 'active';
+  const about = { subscriptionId: isPaid ? subscription.id : former, userId };
+  if (isPaid) {
+    deps.log.warn({ user_id: userId, subscription_id: subscription.id }, 'somebody has paid twice');
+    await decideSettlement(deps, tx, { ...about, checkoutId: checkout.id, reason: 'paid_twice' });
+  } else {
+    await decideSettlement(deps, tx, { ...about, reason: 'replaced' });
+    await writeLife(deps, tx, userId, present, facts);
+  }
+}
+
+/** Another subscription of the same person that is paid. */
+async function findPaidOne(
+  deps: SyncDeps,
+  tx: Db,
+  userId: string,
+  not: string,
+): Promise<SubscriptionFacts | undefined> {
+  for (const id of (await listBoundSubscriptions(tx, userId)).filter((other) => other !== not)) {
+    const other = await readSubscription(deps, id);
+    const facts = other === undefined ? undefined : foldSubscription(other);
+    if (facts?.status === 'active') return facts;
+  }
+  return undefined;
 }

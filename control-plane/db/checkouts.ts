@@ -10,12 +10,16 @@ export interface CheckoutRow {
   stripe_customer_id: string | null;
   stripe_subscription_id: string | null;
   email: string | null;
-  status: 'open' | 'paid' | 'bound' | 'expired';
+  /** `returned`: nobody has claimed it, and its money goes back. */
+  status: 'open' | 'paid' | 'bound' | 'expired' | 'returned';
   /** Who was signed in when it was begun, or claimed it since. The payment is theirs once it arrives. */
   user_id: string | null;
   created_at: Date;
   paid_at: Date | null;
   bound_at: Date | null;
+  /** Of the token in the mail by which another browser claims it. */
+  claim_hash: string | null;
+  claim_mailed_at: Date | null;
 }
 
 export async function insertCheckout(
@@ -74,6 +78,46 @@ export async function listPaidCheckouts(db: Db, sessionHash: string): Promise<Ch
     .forUpdate();
 }
 
+/** Payments by somebody who gave this address, which nobody has claimed. */
+export async function listPaidCheckoutsOfEmail(tx: Db, email: string): Promise<CheckoutRow[]> {
+  return tx<CheckoutRow>('checkouts')
+    .where('status', 'paid')
+    .whereRaw('lower(email) = lower(?)', [email])
+    .orderBy('created_at')
+    .forUpdate();
+}
+
+/** Payments that are nobody's yet, the oldest first. */
+export async function listUnboundCheckouts(db: Db): Promise<Pick<CheckoutRow, 'id'>[]> {
+  return db<CheckoutRow>('checkouts').where('status', 'paid').orderBy('paid_at').select('id');
+}
+
+export async function lockCheckout(tx: Db, id: string): Promise<CheckoutRow | undefined> {
+  return tx<CheckoutRow>('checkouts').where('id', id).forUpdate().first();
+}
+
+export async function findCheckoutByClaim(db: Db, claimHash: string): Promise<CheckoutRow | undefined> {
+  return db<CheckoutRow>('checkouts').where('claim_hash', claimHash).first();
+}
+
+/** Checkouts that were begun after `since` and that nobody is known to have paid. */
+export async function listOpenCheckouts(db: Db, since: Date): Promise<CheckoutRow[]> {
+  return db<CheckoutRow>('checkouts')
+    .whereIn('status', ['open', 'expired'])
+    .whereNotNull('stripe_session_id')
+    .andWhere('created_at', '>', since)
+    .orderBy('created_at');
+}
+
+/** Whose payment a customer of Stripe's is. */
+export async function findUserOfCustomer(db: Db, customerId: string): Promise<string | undefined> {
+  const row = await db<CheckoutRow>('checkouts')
+    .where('stripe_customer_id', customerId)
+    .whereNotNull('user_id')
+    .first('user_id');
+  return row?.user_id ?? undefined;
+}
+
 /** Ids of every subscription that a person has paid for through us, the newest first. */
 export async function listBoundSubscriptions(db: Db, userId: string): Promise<string[]> {
   const rows = await db<CheckoutRow>('checkouts')
@@ -89,4 +133,14 @@ export async function expireOldCheckouts(db: Db, begunBefore: Date): Promise<num
     .where('status', 'open')
     .andWhere('created_at', '<', begunBefore)
     .update({ status: 'expired' });
+}
+
+/** The address that a person has given last when they paid. */
+export async function findPaymentEmail(db: Db, userId: string): Promise<string | null> {
+  const row = await db<CheckoutRow>('checkouts')
+    .where('user_id', userId)
+    .whereNotNull('email')
+    .orderBy('created_at', 'desc')
+    .first('email');
+  return row?.email ?? null;
 }

@@ -33,6 +33,10 @@ export interface UserVpsRow {
   operation_number: number;
   /** Why that operation failed. */
   operation_failure: string | null;
+  /** Since when its machine is switched off because nothing is paid. */
+  suspended_at: Date | null;
+  /** The operation that was to bring it to the size of another plan. */
+  resize_number: number | null;
   /** Which of its machines it runs on: the number of the move that brought it there, 0 for the first. */
   machine: number;
   /** What is left to do of a move; see moves.ts. */
@@ -73,6 +77,16 @@ export async function findLastBoxEnd(db: Db, userId: string): Promise<Date | und
   return (row as { ended: Date | null } | undefined)?.ended ?? undefined;
 }
 
+/** Whether a person has had a box that was ready, at any time since `since`. */
+export async function hasHadBox(db: Db, userId: string, since: Date): Promise<boolean> {
+  const row = await db<UserVpsRow>('user_vps')
+    .where('user_id', userId)
+    .whereNotNull('ready_at')
+    .where((lived) => lived.whereNull('terminated_at').orWhere('terminated_at', '>', since))
+    .first('id');
+  return row !== undefined;
+}
+
 /** Boxes that are to become ready, the oldest first. */
 export async function listBoxesBeingMade(db: Db): Promise<Pick<UserVpsRow, 'id' | 'user_id' | 'status'>[]> {
   return db<UserVpsRow>('user_vps')
@@ -100,6 +114,8 @@ export async function insertBox(
     | 'machine'
     | 'move'
     | 'operation_failure'
+    | 'suspended_at'
+    | 'resize_number'
   >,
 ): Promise<UserVpsRow> {
   const [created] = await db<UserVpsRow>('user_vps').insert(row).returning('*');

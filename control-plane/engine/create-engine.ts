@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SpoqError } from '../../contract/errors.ts';
 import type { ProviderName } from '../../contract/vps.ts';
 import { parseBoxOutputs } from '../../stacks/outputs.ts';
-import { createProgram, toConvergeUrn } from '../../stacks/program.ts';
+import { createProgram, toConvergeUrn, toInstanceUrn } from '../../stacks/program.ts';
 import { toMachineName } from '../../stacks/machine-name.ts';
 import { loadVendors } from '../../stacks/provider/config.ts';
 import type { BoxSpec } from '../../stacks/spec.ts';
@@ -85,6 +85,12 @@ export function createEngine({ env }: { env: Record<string, string> }): Engine {
           throw new SpoqError('engine_failed', { detail: 'This machine has no SSH server to change it by.' });
         const run = await openRun({ pulumi, env, name: spec.stack, program: createProgram(spec), spec, options });
         await run.attempt(() => run.stack.up({ ...run.watch, target: [toConvergeUrn(spec.stack)] }));
+      }),
+
+    suspend: (spec, options = {}) =>
+      withPulumi(here, async (pulumi) => {
+        const run = await openRun({ pulumi, env, name: spec.stack, program: createProgram(spec), spec, options });
+        await run.attempt(() => run.stack.up({ ...run.watch, target: [toInstanceUrn(spec)] }));
       }),
 
     preview: async (spec, options = {}) => {

@@ -4,7 +4,7 @@ import type { BoxSpec } from '../../stacks/spec.ts';
 
 /** What goes into a stack and comes out of it: the rest of the control plane knows the stacks by this module alone. */
 export type { BoxOutputs, BoxSpec };
-export { toMachineName } from '../../stacks/machine-name.ts';
+export { isMachineOf, toMachineName } from '../../stacks/machine-name.ts';
 
 /** One line of progress in words for the customer. Never holds a secret. `step` is never `queued` or `ready`: the caller tells those. */
 export interface EngineEvent {
@@ -91,6 +91,11 @@ export interface Engine {
    * would have changed. `box_unreachable` when its SSH server isn't there: then nothing was changed.
    */
   converge(spec: BoxSpec, options?: EngineOptions): Promise<void>;
+  /**
+   * Switches the machine of a box off, and touches nothing else of its stack. Its disk, address and name stay; the spec says the
+   * operation, `suspend`. An `up` with `resume` switches it on again.
+   */
+  suspend(spec: BoxSpec, options?: EngineOptions): Promise<void>;
   /** What `up` would do. Changes nothing. */
   preview(spec: BoxSpec, options?: EngineOptions): Promise<Preview>;
   /** What `destroy` would do. Changes nothing. */

@@ -18,6 +18,7 @@ function createRefusingVendor(): { vendor: Vendor; scripts: Set<string> } {
     finish: unused,
     rename: unused,
     wipe: unused,
+    stop: unused,
     restart: unused,
     reinstall: unused,
     endRenewal: unused,

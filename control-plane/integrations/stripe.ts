@@ -2,7 +2,7 @@ import { Stripe } from 'stripe';
 import type { Config } from '../config.ts';
 
 /** The version of Stripe's API that this code was written against. An upgrade is a decision and never an accident. */
-const API_VERSION = '2026-10-28.endive';
+export const API_VERSION = '2026-10-28.endive';
 
 /** Stripe at STRIPE_API_URL. Time-outs and repeats are bounded, since some calls run while a person waits. */
 export function createStripe(config: Pick<Config, 'STRIPE_SECRET_KEY' | 'STRIPE_API_URL'>): Stripe {

@@ -1,6 +1,7 @@
 import { deleteExpiredBootTokens } from '../db/boot-tokens.ts';
 import { expireOldCheckouts } from '../db/checkouts.ts';
 import { deleteExpiredGrants } from '../db/device-grants.ts';
+import { deleteOldMails } from '../db/mails.ts';
 import { deleteExpiredRefreshTokens } from '../db/refresh-tokens.ts';
 import { deleteExpiredSessions } from '../db/sessions.ts';
 import type { Deps } from '../deps.ts';
@@ -8,6 +9,8 @@ import { deleteExpiredRateLimits } from '../middleware/rate-limit.ts';
 
 /** Stripe's Checkout sessions lapse after 24 hours; a payment on the last minute may take its time to be told. */
 const CHECKOUT_HOURS = 48;
+/** Who asks what we have written to them asks within a year. */
+const MAIL_DAYS = 365;
 
 /** Forgets what has run out: sessions, device grants, refresh tokens, counters, checkouts that nobody paid. */
 export async function expireRecords(deps: Pick<Deps, 'db' | 'now' | 'log'>): Promise<void> {
@@ -17,6 +20,7 @@ export async function expireRecords(deps: Pick<Deps, 'db' | 'now' | 'log'>): Pro
     sessions: await deleteExpiredSessions(deps.db, now),
     device_grants: await deleteExpiredGrants(deps.db, now),
     refresh_tokens: await deleteExpiredRefreshTokens(deps.db, now),
+    mails: await deleteOldMails(deps.db, new Date(now.getTime() - MAIL_DAYS * 86_400_000)),
     rate_limits: await deleteExpiredRateLimits(deps.db, now),
     checkouts: await expireOldCheckouts(deps.db, new Date(now.getTime() - CHECKOUT_HOURS * 3_600_000)),
   };

@@ -1,6 +1,10 @@
 import { SpoqError } from '../../contract/errors.ts';
 import type { StepName } from '../../contract/vps.ts';
 import { recordAudit } from '../commands/audit.ts';
+import { queueMail } from '../commands/queue-mail.ts';
+import { sendSteerJob } from '../commands/write-life.ts';
+import { findSubscription } from '../db/subscriptions.ts';
+import { boxStopped, planChanged } from '../mail/messages.ts';
 import { openBootToken } from '../commands/open-boot-token.ts';
 import { deleteBootToken } from '../db/boot-tokens.ts';
 import { isOperating } from '../db/box-operations.ts';
@@ -65,6 +69,10 @@ async function operate(deps: WorkerDeps, run: Run, boot: BootWatch): Promise<Res
   const options = { onEvent: run.progress.tell, signal, takeOver: true };
   const spec = deps.buildSpec(box, bootToken === undefined ? {} : { bootToken });
   const { version } = spec.releases;
+  if (box.operation === 'suspend') {
+    await deps.engine.suspend(spec, options);
+    return { box, outputs: undefined, version: undefined };
+  }
   if (box.operation !== 'password') return { box, outputs: await deps.engine.up(spec, options), version };
   await deps.engine.converge(spec, options);
   return { box, outputs: undefined, version };
@@ -97,7 +105,7 @@ async function settleDone(deps: WorkerDeps, { settle }: Run, { box, outputs, ver
   const release = isNew ? { release_version: version, released_at: at } : {};
   await deps.db.transaction(async (tx) => {
     const facts = outputs === undefined ? {} : toBoxColumns(outputs);
-    await writeBox(tx, box, { ...facts, ...release, operation: null, operation_failure: null });
+    await writeBox(tx, box, { ...facts, ...release, ...toPower(box, at), operation: null, operation_failure: null });
     if (outputs !== undefined) await ownMachine(tx, box, outputs, at);
     await deleteBootToken(tx, box.id);
     await appendVpsEvent(tx, box.id, {
@@ -106,9 +114,33 @@ async function settleDone(deps: WorkerDeps, { settle }: Run, { box, outputs, ver
       message: OPERATION_ENDS[box.operation ?? 'restart'],
       at,
     });
+    await tellOwner(deps, tx, box, at);
+    // Meanwhile somebody may have paid, or have stopped to.
+    await sendSteerJob(deps, tx, box.user_id);
     await settle(tx);
     await recordEnd(tx, box, 'done', at);
   });
+}
+
+function toPower(box: UserVpsRow, at: Date): Pick<Partial<UserVpsRow>, 'suspended_at'> {
+  if (box.operation === 'suspend') return { suspended_at: at };
+  return box.operation === 'resume' ? { suspended_at: null } : {};
+}
+
+/** Who didn't ask for something to be done to their box is told that it was. */
+async function tellOwner(deps: WorkerDeps, tx: WorkerDeps['db'], box: UserVpsRow, at: Date): Promise<void> {
+  const { BASE_URL: baseUrl } = deps.config;
+  const to = { userId: box.user_id };
+  const number = `${box.id}:${box.operation_number}`;
+  if (box.operation === 'suspend') {
+    const graceEndsAt = (await findSubscription(tx, box.user_id))?.grace_ends_at ?? at;
+    const message = boxStopped({ baseUrl, graceEndsAt });
+    await queueMail(deps, tx, { to, kind: 'box_stopped', key: `box_stopped:${number}`, message });
+  }
+  if (box.operation === 'move' && box.resize_number === box.operation_number) {
+    const message = planChanged({ baseUrl, plan: box.plan });
+    await queueMail(deps, tx, { to, kind: 'plan_changed', key: `plan_changed:${number}`, message });
+  }
 }
 
 async function settleFailed(
@@ -123,6 +155,7 @@ async function settleFailed(
     await writeBox(tx, box, { operation_failure: reason });
     await deleteBootToken(tx, box.id);
     await appendVpsEvent(tx, box.id, { step: step ?? progress.step(), state: 'failed', message: reason, at });
+    await sendSteerJob(deps, tx, box.user_id);
     await settle(tx);
     await recordEnd(tx, box, 'failed', at);
   });

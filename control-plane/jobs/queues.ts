@@ -7,6 +7,21 @@ export interface BoxJob {
   user_vps_id: string;
 }
 
+/** A person whose box is to be made what their subscription says. */
+export interface SteerJob {
+  user_id: string;
+}
+
+/** Something that is to be undone at Stripe. */
+export interface SettleJob {
+  settlement_id: string;
+}
+
+/** A mail that is to be sent. */
+export interface MailJob {
+  mail_id: string;
+}
+
 /**
  * Names of the queues. `provision-dead` gets what could not be provisioned however often it was tried; `operate-dead` and `converge-dead`,
  * likewise.
@@ -20,6 +35,11 @@ export const QUEUES = {
   convergeDead: 'converge-dead',
   destroy: 'destroy',
   bill: 'bill',
+  settle: 'settle',
+  steer: 'steer',
+  mail: 'mail',
+  subscriptions: 'subscriptions',
+  compare: 'compare-stripe',
   reconcile: 'reconcile-machines',
   expire: 'expire',
 } as const;
@@ -82,6 +102,11 @@ export async function installQueues(databaseUrl: string): Promise<void> {
     // For ten days. `standard`: what changes while a job waits or runs needs another one, which must never be left out.
     const patience = { retryLimit: 250, retryDelay: 1, retryBackoff: true, retryDelayMax: 3600, notify: true };
     await ensureQueue(boss, QUEUES.bill, { ...patience, ...lease }, 'standard');
+    await ensureQueue(boss, QUEUES.steer, { ...retries, ...lease }, 'standard');
+    await ensureQueue(boss, QUEUES.settle, { ...patience, ...lease });
+    await ensureQueue(boss, QUEUES.mail, patience);
+    await ensureQueue(boss, QUEUES.subscriptions, { ...lease, retryLimit: 0 });
+    await ensureQueue(boss, QUEUES.compare, { ...lease, retryLimit: 2, retryDelay: 60 });
     await ensureQueue(boss, QUEUES.reconcile, { ...lease, retryLimit: 2, retryDelay: 60 });
     await ensureQueue(boss, QUEUES.expire, { retryLimit: 2, retryDelay: 60 });
   } finally {

@@ -1,10 +1,13 @@
 import type { Deps } from '../deps.ts';
+import type { Mailer } from '../integrations/smtp.ts';
 import type { UserVpsRow } from '../db/user-vps.ts';
 import type { BoxSpec, Engine } from '../engine/engine.ts';
 
 /** What jobs are given. */
 export interface WorkerDeps extends Deps {
   engine: Engine;
+  /** Undefined where there is no mail server: then mails are only written down. */
+  mailer?: Mailer | undefined;
   /** Everything that the stack of a box must know. */
   buildSpec: (box: UserVpsRow, options?: BuildSpecOptions) => BoxSpec;
 }

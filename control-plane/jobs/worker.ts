@@ -1,15 +1,21 @@
 import { fromKnex, type JobWithMetadata } from 'pg-boss';
+import { compareStripe } from '../commands/compare-stripe.ts';
+import { settle } from '../commands/settle.ts';
 import { settleCollection } from '../commands/settle-collection.ts';
+import { steerBox } from '../commands/steer-box.ts';
+import { syncSubscription } from '../commands/sync-subscription.ts';
 import { requestContext } from '../log.ts';
 import { runConvergeDeadJob, runConvergeJob } from './converge-job.ts';
 import { runDestroyJob } from './destroy-job.ts';
 import { expireRecords } from './expire.ts';
+import { runMailJob } from './mail-job.ts';
 import { runOperateDeadJob, runOperateJob } from './operate-job.ts';
 import { runProvisionDeadJob, runProvisionJob } from './provision-job.ts';
-import { QUEUES, type BoxJob } from './queues.ts';
+import { QUEUES, type BoxJob, type MailJob, type SettleJob, type SteerJob } from './queues.ts';
 import { reconcileMachines } from './reconcile-machines.ts';
 import { rescueBoxes } from './rescue-boxes.ts';
 import { rescueRollout } from './rescue-rollout.ts';
+import { watchSubscriptions } from './watch-subscriptions.ts';
 import type { Attempt, WorkerDeps } from './worker-deps.ts';
 
 /** Jobs of others that were handed back or left by a dead worker wake nobody, so they are looked for. */
@@ -31,13 +37,13 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
   await boss.start();
 
   const poll = { pollingIntervalSeconds: POLL_SECONDS, notifyPollingIntervalSeconds: POLL_SECONDS };
-  const work = async (
+  const work = async <Job extends object = BoxJob>(
     queue: string,
     concurrency: number,
-    run: (job: JobWithMetadata<BoxJob>, signal: AbortSignal) => Promise<void>,
+    run: (job: JobWithMetadata<Job>, signal: AbortSignal) => Promise<void>,
   ) => {
     const options = { ...poll, includeMetadata: true, localConcurrency: concurrency, groupConcurrency: 1 } as const;
-    await boss.work(queue, options, async (jobs: JobWithMetadata<BoxJob>[]): Promise<void> => {
+    await boss.work(queue, options, async (jobs: JobWithMetadata<Job>[]): Promise<void> => {
       for (const job of jobs) {
         const signal = AbortSignal.any([job.signal, ending.signal]);
         await requestContext.run({ requestId: job.id }, () => measure(deps, queue, job, () => run(job, signal)));
@@ -66,6 +72,13 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
   await work(QUEUES.bill, concurrency, (job) =>
     settleCollection(deps, job.data.user_vps_id, `${job.id}-${job.retryCount}`),
   );
+  await work<SteerJob>(QUEUES.steer, concurrency, async (job) => void (await steerBox(deps, job.data.user_id)));
+  await work<SettleJob>(QUEUES.settle, concurrency, (job) =>
+    settle(deps, job.data.settlement_id, `${job.id}-${job.retryCount}`, (tx, id) => syncSubscription(deps, tx, id)),
+  );
+  await work<MailJob>(QUEUES.mail, 2, (job) => runMailJob(deps, job.data.mail_id));
+  await work(QUEUES.subscriptions, 1, (_job, signal) => watchSubscriptions(deps, signal));
+  await work(QUEUES.compare, 1, async (_job, signal) => void (await compareStripe(deps, signal)));
   await work(QUEUES.reconcile, 1, (_job, signal) => reconcileMachines(deps, signal));
   await work(QUEUES.expire, 1, async () => {
     await rescueBoxes(deps);
@@ -73,6 +86,8 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
     await expireRecords(deps);
   });
   await boss.schedule(QUEUES.reconcile, '17 * * * *');
+  await boss.schedule(QUEUES.subscriptions, '* * * * *');
+  await boss.schedule(QUEUES.compare, '41 * * * *');
   await boss.schedule(QUEUES.expire, '*/10 * * * *');
   return {
     async stop() {
@@ -85,7 +100,7 @@ export async function startWorker(deps: WorkerDeps): Promise<Worker> {
 async function measure(
   deps: WorkerDeps,
   queue: string,
-  job: JobWithMetadata<BoxJob>,
+  job: JobWithMetadata<object>,
   run: () => Promise<void>,
 ): Promise<void> {
   deps.log.info({ queue, job_id: job.id, attempt: job.retryCount + 1, data: job.data }, 'job begins');

@@ -20,6 +20,8 @@ export const RATE_LIMITS = {
   provision: { points: 120, seconds: 600 },
   'boot-report': { points: 600, seconds: 600 },
   operation: { points: 30, seconds: 600 },
+  billing: { points: 60, seconds: 600 },
+  claim: { points: 60, seconds: 600 },
   'wrong-code-user': { points: 10, seconds: 3600 },
   'wrong-code-address': { points: 30, seconds: 3600 },
 } as const;

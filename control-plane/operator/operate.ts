@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SpoqError } from '../../contract/errors.ts';
-import type { OperationName } from '../../contract/vps.ts';
 import { beginOperation } from '../commands/begin-operation.ts';
 import { type MoveWish, planMove } from '../commands/plan-move.ts';
 import type { Move } from '../db/moves.ts';
@@ -8,7 +7,7 @@ import { findBox } from '../db/user-vps.ts';
 import { listVpsEvents } from '../db/vps-events.ts';
 import type { Preview } from '../engine/engine.ts';
 import type { WorkerDeps } from '../jobs/worker-deps.ts';
-import { OPERATION_NOUNS, presentOperation, printOperation } from '../presenters/operations.ts';
+import { type AskedOperation, OPERATION_NOUNS, presentOperation, printOperation } from '../presenters/operations.ts';
 import type { CommandOptions } from './commands.ts';
 import { type BoxOfUser, findBoxOf } from './find-box.ts';
 
@@ -19,7 +18,7 @@ const LOOK_MS = 250;
 export async function previewOperation(
   deps: WorkerDeps,
   who: string,
-  operation: OperationName,
+  operation: AskedOperation,
   { signal, ...wish }: Pick<CommandOptions, 'signal'> & MoveWish,
 ): Promise<Preview> {
   const box = await findBoxOf(deps.db, who);
@@ -38,7 +37,7 @@ export async function previewOperation(
 export async function operateBox(
   deps: WorkerDeps,
   who: string,
-  operation: OperationName,
+  operation: AskedOperation,
   { signal, onEvent, ...wish }: CommandOptions & MoveWish,
 ): Promise<BoxOfUser> {
   const found = await findBoxOf(deps.db, who);

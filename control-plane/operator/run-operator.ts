@@ -1,7 +1,7 @@
 import { dirname, delimiter } from 'node:path';
 import { Argument, Command, CommanderError } from 'commander';
 import { SpoqError } from '../../contract/errors.ts';
-import { MACHINE_OPERATIONS } from '../../contract/vps.ts';
+import { ASKED_OPERATIONS } from '../../contract/vps.ts';
 import { DEFAULT_WAVES } from '../commands/plan-waves.ts';
 import { ConfigError, loadConfig } from '../config.ts';
 import type { Preview } from '../engine/engine.ts';
@@ -69,7 +69,7 @@ function createProgram(io: OperatorIo): Command {
     to?: string;
     plan?: string;
   }
-  const OPERATIONS = [...MACHINE_OPERATIONS, 'move'] as const;
+  const OPERATIONS = [...ASKED_OPERATIONS, 'move'] as const;
   const add = (usage: string, description: string): Command =>
     program.command(usage).description(description).option('--json', 'print JSON');
 
@@ -87,14 +87,13 @@ function createProgram(io: OperatorIo): Command {
     .option('--rebuild', 'what rebuild would do, and what would be lost')
     .option('--move', 'what move would do, and what would be lost')
     .option('--to <provider/region>', 'with --move: where to')
-    .option('--plan <plan>', 'with --move: the plan of its machine there')
     .action((user: string, flags: Flags) =>
       withDeps(async (deps) => {
         const operation = OPERATIONS.find((name) => flags[name]);
         const preview =
           operation === undefined
             ? await previewBox(deps, user, { ...watch, destroy: flags.destroy === true })
-            : await previewOperation(deps, user, operation, { ...watch, to: flags.to, plan: flags.plan });
+            : await previewOperation(deps, user, operation, { ...watch, to: flags.to });
         show(flags.json, preview, () => printPreview(preview));
       }),
     );
@@ -124,12 +123,10 @@ function createProgram(io: OperatorIo): Command {
   for (const operation of OPERATIONS) {
     const command = add(`${operation} <user>`, words[operation]).option('--yes', 'without asking');
     if (operation === 'move')
-      command
-        .option('--to <provider/region>', 'where to (where it is)')
-        .option('--plan <plan>', 'the plan of its machine there (as now); what is paid does not change by this');
+      command.option('--to <provider/region>', 'where to; its size is the one of the plan that is paid');
     command.action((user: string, flags: Flags) =>
       withDeps(async (deps) => {
-        const options = { ...watch, to: flags.to, plan: flags.plan };
+        const options = { ...watch, to: flags.to };
         await agree(flags, () => previewOperation(deps, user, operation, options));
         const box = await operateBox(deps, user, operation, options);
         show(flags.json, presentBox(box), () => `${box.hostname} is back.`);

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Eta } from 'eta/core';
+import type { BillingNotice } from '../../contract/billing.ts';
 import { loadAssets, type Assets } from './assets.ts';
 
 /** What surrounds a view. */
@@ -10,6 +11,8 @@ export interface PageFrame {
   description?: string;
   /** Shown in the head of the page, with a way to sign out. */
   user?: { username: string } | undefined;
+  /** What the reader must know about what they pay; on top of every page. */
+  notice?: BillingNotice | undefined;
   /** Assets of this page alone, say `progress.js`. They run as modules, after the page is there. */
   scripts?: readonly string[];
   /** Without script: load the page again after so many seconds. */

@@ -1,4 +1,5 @@
 import type { Context } from 'koa';
+import { getNotice } from '../middleware/notice.ts';
 import { getSession } from '../middleware/session.ts';
 import type { PageFrame, Pages } from './pages.ts';
 
@@ -7,10 +8,10 @@ export function showPage(
   deps: { pages: Pages },
   ctx: Context,
   view: string,
-  frame: Omit<PageFrame, 'user'>,
+  frame: Omit<PageFrame, 'user' | 'notice'>,
   data: object = {},
 ): void {
   ctx.type = 'html';
   ctx.set('Cache-Control', 'no-store');
-  ctx.body = deps.pages.render(view, { ...frame, user: getSession(ctx).user }, data);
+  ctx.body = deps.pages.render(view, { ...frame, user: getSession(ctx).user, notice: getNotice(ctx) }, data);
 }

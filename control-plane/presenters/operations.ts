@@ -5,7 +5,7 @@ import { findRegion } from '../regions/regions.ts';
 
 /** What an operation does to a box, in plain words: the preview that is read before anything is begun. */
 export interface OperationPreview {
-  operation: OperationName;
+  operation: AskedOperation;
   title: string;
   /** On the button that begins it. */
   button: string;
@@ -24,6 +24,8 @@ export const OPERATION_NOUNS: Record<OperationName, string> = {
   rebuild: 'rebuild',
   move: 'move',
   password: 'change of the password',
+  suspend: 'switch-off',
+  resume: 'switch-on',
 };
 
 /** What the box does meanwhile. */
@@ -32,6 +34,8 @@ export const OPERATION_WHEREABOUTS: Record<OperationName, string> = {
   rebuild: 'is away until this ends',
   move: 'serves on where it is until its last changes are copied',
   password: 'stays where it is',
+  suspend: 'is switched off, with everything on its disk kept',
+  resume: 'is away until this ends',
 };
 
 /** How the end of each is told. */
@@ -40,6 +44,8 @@ export const OPERATION_ENDS: Record<OperationName, string> = {
   rebuild: 'Your box is back, and answers.',
   move: 'Your box is on its new machine, and answers.',
   password: 'Your new password is in force.',
+  suspend: 'Your box is switched off. Everything on its disk is kept.',
+  resume: 'Your box is back, and answers.',
 };
 
 /** The steps of each, with the words that a customer reads. */
@@ -69,14 +75,28 @@ export const OPERATION_STEPS: Record<OperationName, Partial<Record<StepName, str
     box: 'Changing the password on your box',
     ready: 'Done',
   },
+  suspend: {
+    queued: 'Waiting for a free worker',
+    machine: 'Switching your machine off',
+    ready: 'Switched off',
+  },
+  resume: {
+    queued: 'Waiting for a free worker',
+    machine: 'Switching your machine on',
+    box: 'Waiting for your box to answer',
+    ready: 'Back',
+  },
 };
 
 export const VENDORS = { contabo: 'Contabo', hostinger: 'Hostinger' } as const;
 const COSTS = 'Nothing. Your plan, its price and the day it renews stay as they are.';
 
+/** Those that people ask for; nobody asks for a box to be suspended or resumed but what is paid for it. */
+export type AskedOperation = Exclude<OperationName, 'suspend' | 'resume'>;
+
 /** The preview of an operation on this box. */
 export function presentOperation(
-  operation: OperationName,
+  operation: AskedOperation,
   { hostname, provider, ssh_username: user }: Pick<UserVpsRow, 'hostname' | 'provider' | 'ssh_username'>,
   to?: Pick<UserVpsRow, 'provider' | 'region' | 'plan'>,
 ): OperationPreview {

@@ -32,6 +32,7 @@ export function presentVps(
     failure: box.status === 'failed' ? box.failure : null,
     operation: box.operation,
     operation_failure: box.operation_failure,
+    suspended_at: box.suspended_at?.toISOString() ?? null,
     created_at: box.created_at.toISOString(),
     ready_at: box.ready_at?.toISOString() ?? null,
     events: events.map(presentVpsEvent),

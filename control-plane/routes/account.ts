@@ -3,7 +3,7 @@ import type { Context } from 'koa';
 import { PLANS } from '../../contract/billing.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { parseInput } from '../../contract/problem.ts';
-import { OperateRequest, OPERATIONS, type OperationName } from '../../contract/vps.ts';
+import { OperateRequest, OPERATIONS } from '../../contract/vps.ts';
 import { beginOperation } from '../commands/begin-operation.ts';
 import { listPlaces, planMove } from '../commands/plan-move.ts';
 import { isOperating } from '../db/box-operations.ts';
@@ -16,6 +16,7 @@ import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { requireUser } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
 import {
+  type AskedOperation,
   OPERATION_NOUNS,
   OPERATION_STEPS,
   OPERATION_WHEREABOUTS,
@@ -111,7 +112,7 @@ export function createAccountRoutes(deps: Deps): Router {
     },
   );
 
-  function showPreview(ctx: Context, box: UserVpsRow, operation: OperationName, fault?: string): void {
+  function showPreview(ctx: Context, box: UserVpsRow, operation: AskedOperation, fault?: string): void {
     const preview = presentOperation(operation, box);
     const here = `${box.provider}/${box.region}`;
     const places = operation === 'move' ? listPlaces(deps.config).filter(({ id }) => id !== here) : [];
@@ -122,7 +123,7 @@ export function createAccountRoutes(deps: Deps): Router {
     showPage(deps, ctx, 'operation', { title: preview.title }, { box, preview, vendors, fault });
   }
 
-  function refuse(ctx: Context, box: UserVpsRow, operation: OperationName): void {
+  function refuse(ctx: Context, box: UserVpsRow, operation: AskedOperation): void {
     const message = `is not ${box.hostname}`;
     if (ctx.accepts(['json', 'html']) === 'json')
       throw new SpoqError('invalid_request', {
@@ -136,12 +137,13 @@ export function createAccountRoutes(deps: Deps): Router {
 }
 
 /** Where a machine has no SSH server it can be restarted and rebuilt, and nothing else. */
-function listOperations({ config }: Deps): OperationName[] {
-  return OPERATIONS.filter((name) => config.BOX_CONVERGE === 'ssh' || name === 'restart' || name === 'rebuild');
+function listOperations({ config }: Deps): AskedOperation[] {
+  const asked = OPERATIONS.filter((name) => name !== 'suspend' && name !== 'resume');
+  return asked.filter((name) => config.BOX_CONVERGE === 'ssh' || name === 'restart' || name === 'rebuild');
 }
 
 /** The password has a form of its own. */
-function parseOperation(deps: Deps, ctx: Context): OperationName {
+function parseOperation(deps: Deps, ctx: Context): AskedOperation {
   const asked = (ctx as { params?: Record<string, string> }).params?.['operation'];
   const operation = listOperations(deps).find((name) => name === asked && name !== 'password');
   if (operation === undefined) throw new SpoqError('not_found', { detail: 'There is nothing at this address.' });

@@ -12,6 +12,7 @@ import { createBodyMiddleware, getBody } from '../middleware/body.ts';
 import { createRateLimiter, limitByAddress } from '../middleware/rate-limit.ts';
 import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { getSession, type Session } from '../middleware/session.ts';
+import { findSubscription } from '../db/subscriptions.ts';
 import { showPage } from '../pages/show-page.ts';
 
 /** What ids of Checkout sessions are made of. */
@@ -26,8 +27,13 @@ export function createSubscriptionRoutes(deps: Deps): Router {
     const { plan } = parseInput(CreateSubscriptionRequest, getBody(ctx));
     const session = getSession(ctx);
     const isForm = ctx.is('urlencoded') !== false;
-    const path = await findSetupPath(deps, session);
-    if (path !== '/?choose=1#plans') {
+    // Who comes back subscribes with a box that is still there, or with none.
+    const present = session.user === undefined ? undefined : await findSubscription(deps.db, session.user.id);
+    const hasPaid =
+      session.user === undefined
+        ? (await findSetupPath(deps, session)) !== '/?choose=1#plans'
+        : present?.status === 'active';
+    if (hasPaid) {
       if (!isForm) throw new SpoqError('conflict', { detail: 'You have paid already.', next: 'Go on at /setup.' });
       ctx.status = 303;
       ctx.redirect('/setup');
@@ -82,6 +88,7 @@ async function receivePayment(
   if (known === undefined || isOthers)
     throw new SpoqError('not_found', { detail: 'We know of no such payment.', next: 'Go back to the start.' });
   const checkout = await deps.db.transaction((tx) => syncCheckout(deps, tx, id));
+  if (checkout?.status === 'returned') return 'expired';
   if (checkout?.status !== 'paid') return checkout?.status ?? 'open';
   const sessionHash = await session.ensure();
   await updateCheckout(deps.db, checkout.id, { session_hash: sessionHash });

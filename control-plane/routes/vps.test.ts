@@ -84,6 +84,7 @@ describe('asking for a box and watching it', function () {
       failure: null,
       operation: null,
       operation_failure: null,
+      suspended_at: null,
       ready_at: null,
     });
     const status = await browser.get('/api/vps/status', { accept: 'application/json' });

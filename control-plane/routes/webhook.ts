@@ -4,6 +4,7 @@ import type { Stripe } from 'stripe';
 import { SpoqError } from '../../contract/errors.ts';
 import { applyStripeEvent } from '../commands/apply-stripe-event.ts';
 import type { Deps } from '../deps.ts';
+import { API_VERSION } from '../integrations/stripe.ts';
 
 /** Stripe's largest events are far below. */
 const MAX_BODY = '1mb';
@@ -16,7 +17,13 @@ export function createWebhookRoutes(deps: Deps): Router {
   router.post('/api/subscription/webhook', async (ctx) => {
     const raw = await getRawBody(ctx.req, { limit: MAX_BODY, length: ctx.request.length });
     const event = verify(deps, raw, ctx.get('Stripe-Signature'));
+    if (event.api_version !== API_VERSION) {
+      // Only ids are read out of an event, so it is applied all the same; but somebody has changed the endpoint's version.
+      deps.log.warn({ event_id: event.id, version: event.api_version, ours: API_VERSION }, 'event of another version');
+      deps.metrics.stripeEventsTotal.inc({ outcome: 'other_version' });
+    }
     const outcome = await applyStripeEvent(deps, event);
+    deps.metrics.stripeEventsTotal.inc({ outcome });
     deps.log.info({ event_id: event.id, type: event.type, outcome }, 'stripe event');
     ctx.body = { received: true, outcome };
   });

@@ -1,8 +1,11 @@
 import { createTestDatabase, type TestDatabase } from '../../test/harness/database.ts';
 import { waitFor } from '../../test/harness/wait.ts';
 import { runVendor, type RunningVendor } from '../../sandbox/run-vendor.ts';
+import { createMailVendor } from '../../sandbox/mail/vendor.ts';
+import type { SandboxMail } from '../../sandbox/vendor.ts';
 import { createStripeVendor } from '../../sandbox/stripe/vendor.ts';
 import { buildBoxSpec } from '../engine/box-spec.ts';
+import { createMailer } from '../integrations/smtp.ts';
 import { createBoss, installQueues } from '../jobs/queues.ts';
 import { startWorker, type Worker } from '../jobs/worker.ts';
 import type { BuildSpecOptions } from '../jobs/worker-deps.ts';
@@ -21,6 +24,8 @@ export interface BoxWorld {
   github: GithubServer;
   stripe: RunningVendor;
   engine: ScriptedEngine;
+  /** What was sent to that address, or at all: the oldest first. */
+  mails(to?: string): Promise<SandboxMail[]>;
   /** A worker; end it with the function that comes back, or leave it to `close`. */
   work(): Promise<Worker>;
   /** Stops the workers that a test has left, so that its failure stays its own. */
@@ -34,22 +39,39 @@ export interface BoxWorld {
   close(): Promise<void>;
 }
 
+const WEBHOOK_SECRET = 'whsec_test_of_boxes';
 let people = 5000;
 
-export async function createBoxWorld(env: Record<string, string> = {}): Promise<BoxWorld> {
+/** `webhooks`: Stripe tells the control plane what happens, as it does outside of tests. */
+export async function createBoxWorld(
+  env: Record<string, string> = {},
+  { webhooks = false }: { webhooks?: boolean } = {},
+): Promise<BoxWorld> {
   const database = await createTestDatabase();
   await installQueues(database.url);
   const github = await createGithubServer();
-  const stripe = await runVendor('stripe', createStripeVendor);
+  let now = (): Date => new Date();
+  const stripe = await runVendor('stripe', createStripeVendor, { receiverNow: () => now() });
+  const mail = await runVendor('mail', createMailVendor);
   const cp = await createTestControlPlane({ ...database, close: async () => {} }, github, {
     ...stripe.vendor.credentials,
     STRIPE_API_URL: stripe.url,
-    STRIPE_WEBHOOK_SECRET: 'whsec_test_of_boxes',
+    STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
+    SMTP_URL: mail.url,
     ...env,
   });
+  now = cp.deps.now;
+  const mailer = createMailer(cp.deps.config);
   cp.deps.boss = createBoss(cp.deps.config, 'web');
   cp.deps.boss.on('error', () => {});
   await cp.deps.boss.start();
+  if (webhooks)
+    await stripeControl(
+      stripe,
+      'webhook',
+      { url: `${cp.url}/api/subscription/webhook`, secret: WEBHOOK_SECRET },
+      'PUT',
+    );
   const engine = createScriptedEngine();
   const workers = new Set<Worker>();
 
@@ -59,12 +81,15 @@ export async function createBoxWorld(env: Record<string, string> = {}): Promise<
     github,
     stripe,
     engine,
+    mails: async (to) =>
+      ((await mail.vendor.mails?.()) ?? []).filter((one) => to === undefined || one.to.includes(to)).toReversed(),
     async work() {
       const deps = {
         ...cp.deps,
         // What recurs would turn up in whichever test runs at that minute of the hour.
         boss: createBoss(cp.deps.config, 'worker', { schedule: false }),
         engine,
+        mailer,
         buildSpec: (box: UserVpsRow, { bootToken, version }: BuildSpecOptions = {}) =>
           buildBoxSpec(cp.deps, box, { bootToken, ...(version ? { release: { version, sha256: {} } } : {}) }),
       };
@@ -110,6 +135,8 @@ export async function createBoxWorld(env: Record<string, string> = {}): Promise<
       await cp.deps.boss.stop({ graceful: false });
       await cp.close();
       await stripe.close();
+      mailer?.close();
+      await mail.close();
       await github.close();
       await database.close();
     },
@@ -118,12 +145,17 @@ export async function createBoxWorld(env: Record<string, string> = {}): Promise<
 }
 
 /** What only a sandboxed Stripe can do. */
-export async function stripeControl(stripe: RunningVendor, path: string, body: unknown = {}): Promise<unknown> {
+export async function stripeControl(
+  stripe: RunningVendor,
+  path: string,
+  body: unknown = {},
+  method: 'POST' | 'PUT' = 'POST',
+): Promise<unknown> {
   const response = await fetch(`${stripe.url}/_sandbox/${path}`, {
-    method: 'POST',
+    method,
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-  return response.json();
+  return response.status === 204 ? undefined : response.json();
 }

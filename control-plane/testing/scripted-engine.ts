@@ -5,13 +5,14 @@ import type { BoxOutputs, BoxSpec, Engine, EngineOptions, VendorMachine } from '
 export type UpScript = (spec: BoxSpec, options: EngineOptions) => Promise<BoxOutputs>;
 
 export interface ScriptedEngine extends Engine {
-  /** Every call, as `up box-…`, `up box-… restart 1`, `up box-… copy`, `converge box-…` or `destroy box-…`. */
+  /** Every call, as `up box-…`, `up box-… restart 1`, `up box-… copy`, `suspend box-…`, `converge box-…` or `destroy box-…`. */
   calls: string[];
   /** What the vendor bills for. */
   machines: VendorMachine[];
   script: {
     up: UpScript[];
     destroy?: (stack: string) => Promise<void>;
+    suspend?: (spec: BoxSpec) => Promise<void>;
     takeBack?: (spec: BoxSpec) => Promise<void>;
     converge?: (spec: BoxSpec, options: EngineOptions) => Promise<void>;
   };
@@ -40,6 +41,11 @@ export function createScriptedEngine(): ScriptedEngine {
     async converge(spec, options = {}) {
       calls.push(`converge ${spec.stack}`);
       await engine.script.converge?.(spec, options);
+    },
+    async suspend(spec) {
+      calls.push(`suspend ${spec.stack}`);
+      await engine.script.suspend?.(spec);
+      setState(spec, machines, 'stopped');
     },
     async takeBack(spec) {
       calls.push(`takeBack ${spec.stack}`);
@@ -76,6 +82,7 @@ export async function makeBox(spec: BoxSpec, options: EngineOptions, machines: V
   tell({ step: 'keys', state: 'done', message: 'Keys are made.' });
   tell({ step: 'machine', state: 'started', message: 'Asking for a machine.' });
   const present = have(spec, spec, machines);
+  setState(spec, machines, 'running');
   const next = spec.move && have(spec, spec.move, machines);
   const machine = spec.move?.stage === 'switch' && next !== undefined ? next : present;
   release(machines.filter((one) => isMachineOf(spec.stack, one.name) && one !== present && one !== next));
@@ -90,6 +97,11 @@ export async function makeBox(spec: BoxSpec, options: EngineOptions, machines: V
     url: spec.url,
     ssh_host_key_fingerprint: 'SHA256:0123456789abcdefghijklmnopqrstuvwxyzABCDEFG',
   };
+}
+
+function setState({ stack, machine }: BoxSpec, machines: VendorMachine[], state: string): void {
+  const name = toMachineName(stack, machine);
+  for (const one of machines.filter((other) => other.name === name)) one.state = state;
 }
 
 function have(

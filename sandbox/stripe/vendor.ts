@@ -24,7 +24,7 @@ import { listenAt } from './webhooks/listen-at.ts';
  */
 export function createStripeVendor(context: VendorContext): Vendor {
   const store = context.openStore(createStripeState);
-  const deliverer = createDeliverer({ store, clock: context.clock, delays: context.delays, log: context.log });
+  const deliverer = createDeliverer({ ...context, store });
   const account = createAccount({
     store,
     clock: context.clock,

@@ -14,7 +14,7 @@ export async function changeInstance(
   context: InstanceContext,
   id: string,
   order: InstanceOrder,
-  act: Act,
+  act: Exclude<Act, { name: 'stop' }>,
 ): Promise<VendorInstance> {
   const { vendor, report, signal } = context;
   const before = await vendor.get(id, { signal });
@@ -31,9 +31,34 @@ export async function changeInstance(
   }
 }
 
-const VERBS = { restart: 'restart', install: 'reinstall' } as const;
+const VERBS = { restart: 'restart', install: 'reinstall', stop: 'switch off' } as const;
 
-async function begin(context: InstanceContext, id: string, order: InstanceOrder, act: Act): Promise<void> {
+/** Switches a machine off, and answers it once the vendor says that it is. Throws an Error when it could not be. */
+export async function stopInstance(context: InstanceContext, id: string): Promise<VendorInstance> {
+  const { vendor, report, signal, pollMs, deadlineMs } = context;
+  const until = Date.now() + deadlineMs;
+  report(`${vendor.label}: switching the machine off`);
+  for (let isAsked = false; ;) {
+    const instance = await vendor.get(id, { signal });
+    if (instance === undefined) throw new Error(`${vendor.label} no longer has the machine.`);
+    if (instance.state === 'stopped') return instance;
+    if (Date.now() >= until)
+      throw new Error(`${vendor.label} has not switched the machine off (last state: ${instance.state}).`);
+    if (!isAsked)
+      await vendor.stop(id, { signal }).catch((error: unknown) => {
+        throw new Error(describeFault(context, error, VERBS.stop), { cause: error });
+      });
+    isAsked = true;
+    await pause(pollMs, signal);
+  }
+}
+
+async function begin(
+  context: InstanceContext,
+  id: string,
+  order: InstanceOrder,
+  act: Exclude<Act, { name: 'stop' }>,
+): Promise<void> {
   const { vendor, report, signal } = context;
   try {
     if (act.name === 'restart') {

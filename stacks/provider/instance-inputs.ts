@@ -18,6 +18,7 @@ const Inputs = z.object({
   userData: z.string().min(1, 'is empty'),
   restart: z.number().int().positive().optional(),
   install: z.number().int().positive().optional(),
+  stop: z.number().int().positive().optional(),
 });
 
 export interface CheckFailure {
@@ -61,18 +62,16 @@ const REPLACING = ['provider', 'region', 'product'] as const;
 /** A change of one of these is carried out on the machine. */
 const UPDATING = ['name', 'domain'] as const;
 
-/** Something to be done once to a machine that is there. */
-export interface Act {
-  name: 'restart' | 'install';
-  /** Of the operation that it belongs to. */
-  number: number;
-}
+/** Something to be done once to a machine that is there, with the number of the operation that it belongs to. */
+export type Act = { name: 'restart' | 'install'; number: number } | { name: 'stop'; number: number };
 
 /** What the inputs wish for that hasn't been carried out. A new machine has nothing to make up for. */
 export function findAct(olds: unknown, news: unknown): Act | undefined {
-  const { install, restart } = unwrapBag(news);
+  const { install, restart, stop } = unwrapBag(news);
+  const { lastOperation, lastStop } = unwrapBag(olds);
+  if (typeof stop === 'number') return stop === lastStop ? undefined : { name: 'stop', number: stop };
   const number = install ?? restart;
-  if (typeof number !== 'number' || number === unwrapBag(olds)['lastOperation']) return undefined;
+  if (typeof number !== 'number' || number === lastOperation) return undefined;
   return { name: install === undefined ? 'restart' : 'install', number };
 }
 
@@ -103,13 +102,20 @@ export function parseOrder(inputs: unknown): InstanceOrder & { provider: Provide
 
 /** The inputs that are kept as outputs: all but the secret user data, which the inputs hold already, and wishes. */
 export function keepInputs(inputs: unknown): Properties {
-  const { userData: _, restart: _restart, install: _install, ...kept } = unwrapBag(inputs);
+  const { userData: _, restart: _restart, install: _install, stop: _stop, ...kept } = unwrapBag(inputs);
   return kept;
 }
 
-/** The operation that the inputs belong to, or the last one that was carried out. */
-export function readOperation(olds: unknown, news: unknown): number {
-  const { install, restart } = unwrapBag(news);
-  const last = install ?? restart ?? unwrapBag(olds)['lastOperation'];
-  return typeof last === 'number' ? last : 0;
+/**
+ * The operations that the inputs belong to, or the last that were carried out. Switching off has a number of its own: whatever waits for
+ * the box to answer after an operation has nothing to wait for then.
+ */
+export function readOperations(olds: unknown, news: unknown): { lastOperation: number; lastStop: number } {
+  const { install, restart, stop } = unwrapBag(news);
+  const before = unwrapBag(olds);
+  const toNumber = (value: unknown): number => (typeof value === 'number' ? value : 0);
+  return {
+    lastOperation: toNumber(install ?? restart ?? before['lastOperation']),
+    lastStop: toNumber(stop ?? before['lastStop']),
+  };
 }

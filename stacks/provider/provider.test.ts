@@ -9,7 +9,7 @@ import { VendorError } from '../vendors/http.ts';
 import type { Vendor, VendorInstance } from '../vendors/vendor.ts';
 import { changeInstance } from './change-instance.ts';
 import { createInstance, releaseInstance, type InstanceContext, UnfinishedInstance } from './instance.ts';
-import { checkInstance, diffInstance, findAct, keepInputs, readOperation } from './instance-inputs.ts';
+import { checkInstance, diffInstance, findAct, keepInputs, readOperations } from './instance-inputs.ts';
 import { loadVendors } from './config.ts';
 import { createSshKeyPair, generateWholePair } from './ssh-key.ts';
 import { secret, unwrap, UNKNOWN } from './values.ts';
@@ -95,16 +95,24 @@ describe('a wish of the inputs', () => {
     for (const olds of [{}, { lastOperation: 2 }]) expect(changes(olds, {})).to.equal(false);
     expect(changes({ lastOperation: 2 }, { install: 2 })).to.equal(false);
     expect(findAct({ lastOperation: 1 }, { install: 2 })).to.deep.equal({ name: 'install', number: 2 });
+    expect(findAct({ lastOperation: 1, lastStop: 1 }, { stop: 2 })).to.deep.equal({ name: 'stop', number: 2 });
+    expect(findAct({ lastOperation: 1, lastStop: 2 }, { stop: 2 })).to.equal(undefined);
     expect(findAct({ lastOperation: 1 }, { restart: 2 })).to.deep.equal({ name: 'restart', number: 2 });
   });
 
   it('is remembered by its number alone', () => {
     expect(keepInputs({ ...INPUTS, restart: 3, install: 4 })).to.not.have.any.keys('restart', 'install', 'userData');
     expect([
-      readOperation({}, {}),
-      readOperation({ lastOperation: 4 }, {}),
-      readOperation({ lastOperation: 4 }, { install: 5 }),
-    ]).to.deep.equal([0, 4, 5]);
+      readOperations({}, {}),
+      readOperations({ lastOperation: 4 }, {}),
+      readOperations({ lastOperation: 4 }, { install: 5 }),
+      readOperations({ lastOperation: 4, lastStop: 3 }, { stop: 5 }),
+    ]).to.deep.equal([
+      { lastOperation: 0, lastStop: 0 },
+      { lastOperation: 4, lastStop: 0 },
+      { lastOperation: 5, lastStop: 0 },
+      { lastOperation: 4, lastStop: 5 },
+    ]);
   });
 });
 
@@ -139,6 +147,10 @@ describe('a machine', () => {
       tidy: async () => {},
       rename: async (id, name) => void Object.assign(find(id) ?? {}, { name }),
       restart: async (id) => void calls.push(`restart ${id}`),
+      stop: async (id) => {
+        calls.push(`stop ${id}`);
+        Object.assign(find(id) ?? {}, { state: 'stopped', phase: 'working', ipAddress: null });
+      },
       reinstall: async (id) => void calls.push(`reinstall ${id}`),
       wipe: async (id) => void calls.push(`wipe ${id}`),
       endRenewal: async (id) => {

@@ -1,9 +1,9 @@
 import type { Provider } from '@pulumi/pulumi/provider/index.js';
 import type { ProviderName } from '../../contract/vps.ts';
 import type { Vendor, VendorInstance } from '../vendors/vendor.ts';
-import { changeInstance } from './change-instance.ts';
+import { changeInstance, stopInstance } from './change-instance.ts';
 import { awaitRunning, createInstance, type InstanceContext, releaseInstance, UnfinishedInstance } from './instance.ts';
-import { checkInstance, diffInstance, findAct, keepInputs, parseOrder, readOperation } from './instance-inputs.ts';
+import { checkInstance, diffInstance, findAct, keepInputs, parseOrder, readOperations } from './instance-inputs.ts';
 import type { Report } from './report.ts';
 import { createSshKey } from './ssh-key.ts';
 import { type Properties, unwrapBag } from './values.ts';
@@ -44,24 +44,26 @@ export function createProvider(options: ProviderOptions): Provider {
     create: async (urn, inputs) => {
       if (!isInstance(urn)) return createSshKey(String(unwrapBag(inputs)['comment']));
       const order = parseOrder(inputs);
-      const lastOperation = readOperation({}, inputs);
-      return recordUnfinished({ ...keepInputs(inputs), lastOperation }, async () => {
+      const kept = { ...keepInputs(inputs), ...readOperations({}, inputs) };
+      return recordUnfinished(kept, async () => {
         const instance = await createInstance(createContext(urn, order.provider), order);
-        return { id: instance.id, outs: describe(instance, { ...keepInputs(inputs), lastOperation }) };
+        return { id: instance.id, outs: describe(instance, kept) };
       });
     },
     read: async (id, urn, props) => {
       const known = unwrapBag(props);
       if (!isInstance(urn) || known['provider'] === undefined) return { id, props };
       const instance = await createContext(urn, known['provider']).vendor.get(id, { signal: abort.signal });
-      return instance === undefined ? { id: '', props: {} } : { id, props: describe(instance, keepInputs(props)) };
+      return instance === undefined
+        ? { id: '', props: {} }
+        : { id, props: describe(instance, keepInputs(props), known) };
     },
     update: async (id, urn, olds, news) => {
       if (!isInstance(urn)) return { outs: olds };
       const order = parseOrder(news);
       const context = createContext(urn, order.provider);
       const before = unwrapBag(olds);
-      const kept = { ...keepInputs(news), lastOperation: readOperation(olds, news) };
+      const kept = { ...keepInputs(news), ...readOperations(olds, news) };
       return recordUnfinished({ ...kept, ipAddress: before['ipAddress'] }, async () => {
         if (before['name'] !== order.name || before['domain'] !== order.domain)
           await context.vendor.rename(id, order.name, order.domain, { signal: abort.signal });
@@ -69,8 +71,10 @@ export function createProvider(options: ProviderOptions): Provider {
         const instance =
           act === undefined
             ? await awaitRunning(context, id, order, Date.now() + options.deadlineMs)
-            : await changeInstance(context, id, order, act);
-        return { outs: describe(instance, kept) };
+            : act.name === 'stop'
+              ? await stopInstance(context, id)
+              : await changeInstance(context, id, order, act);
+        return { outs: describe(instance, kept, before) };
       });
     },
     delete: async (id, urn, props) => {
@@ -91,8 +95,10 @@ function isInstance(urn: string): boolean {
   return urn.split('::')[2]?.split('$').at(-1) === INSTANCE_TYPE;
 }
 
-function describe(instance: VendorInstance, kept: Properties): Properties {
-  return { ...kept, providerInstanceId: instance.id, ipAddress: instance.ipAddress ?? '' };
+/** One that is switched off tells no address; it keeps the one that it had. */
+function describe(instance: VendorInstance, kept: Properties, before: Properties = {}): Properties {
+  const ipAddress = instance.ipAddress ?? (instance.state === 'stopped' ? before['ipAddress'] : undefined) ?? '';
+  return { ...kept, providerInstanceId: instance.id, ipAddress };
 }
 
 /** A machine that exists but does not run goes into the state with its fault (the engine's "initialization failed"). */

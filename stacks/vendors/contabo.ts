@@ -134,6 +134,9 @@ export function createContabo(options: ContaboOptions): Vendor {
     restart: async (id, o) => {
       await call('POST', `instances/${id}/actions/restart`, o);
     },
+    stop: async (id, o) => {
+      await call('POST', `instances/${id}/actions/stop`, o);
+    },
     reinstall: async (id, { image, userData }, o) => {
       const json = { imageId: image ?? UBUNTU_24_04, defaultUser: 'admin', userData };
       await call('PUT', `instances/${id}`, { json, ...o });

@@ -166,6 +166,9 @@ export function createHostinger(options: HostingerOptions): Vendor {
     restart: async (id, o) => {
       await call('POST', `${machinePath(id)}/restart`, o);
     },
+    stop: async (id, o) => {
+      await call('POST', `${machinePath(id)}/stop`, o);
+    },
     // Without a password the vendor invents one that nobody learns.
     reinstall: async (id, order, o) => {
       const template_id = await findTemplate(order.image ?? DEFAULT_TEMPLATE, o);

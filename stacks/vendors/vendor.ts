@@ -9,7 +9,7 @@ export interface VendorInstance {
   /** The stack it was made for; `released-<id>` once it has been given up; anything else is not ours. */
   name: string;
   phase: Phase;
-  /** The vendor's own word for its state. */
+  /** The vendor's own word for its state. Both say `stopped` of one that is switched off. */
   state: string;
   /** Why it is broken, in the vendor's words. */
   reason?: string;
@@ -57,6 +57,8 @@ export interface Vendor {
   rename(id: string, name: string, domain: string, options?: CallOptions): Promise<void>;
   /** Starts it again; one that is off is switched on. */
   restart(id: string, options?: CallOptions): Promise<void>;
+  /** Switches it off, with everything on its disk kept. One that is off already is fine. */
+  stop(id: string, options?: CallOptions): Promise<void>;
   /** Starts to install it anew from the order's user data, on the same address. Everything on its disk is lost. */
   reinstall(id: string, order: InstanceOrder, options?: CallOptions): Promise<void>;
   /** Starts to replace the disk with a fresh system that knows nothing of the customer. */

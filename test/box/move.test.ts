@@ -112,9 +112,9 @@ describe('a box that moves', function () {
     expect(text).to.include('The copy of what is on the box (box-carry) would be made.');
     expect(text).to.match(/The DNS record \(box-record\) would be .* \(content\)/);
     expect(text).not.to.match(/removed|everything on the disk/);
-    const wrong = await operate('move', LOGIN, '--yes', '--to', 'contabo/Atlantis', '--plan', 'huge');
-    expect(wrong.said).to.match(/to is none of contabo\/EU, .*; plan is none of basic, plus\. Nothing was done/);
-    expect((await operate('move', LOGIN, '--yes')).said).to.match(/is at contabo\/EU with the plan basic already/);
+    const wrong = await operate('move', LOGIN, '--yes', '--to', 'contabo/Atlantis');
+    expect(wrong.said).to.match(/to is none of contabo\/EU, .*\. Nothing was done/);
+    expect((await operate('move', LOGIN, '--yes')).said).to.match(/is at contabo\/EU already/);
   });
 
   it('is at another vendor then, with all that was on it, and has left nothing behind', async () => {
@@ -190,7 +190,7 @@ describe('a box that moves', function () {
 
   it('arrives though worker and engine are killed on the way, once in each half', async () => {
     const things = await inside(LIST_THINGS);
-    const moving = operate('move', LOGIN, '--to', 'contabo/UK', '--plan', 'plus', '--yes');
+    const moving = operate('move', LOGIN, '--to', 'contabo/UK', '--yes');
     for (const stage of ['copy', 'switch']) {
       const isThere = async (): Promise<boolean> => {
         const events = await side.deps.db('vps_events').where({ user_vps_id: box.id, step: 'files' }).orderBy('seq');
@@ -207,7 +207,7 @@ describe('a box that moves', function () {
     const { code, said } = await moving;
     expect(code, said).to.equal(0);
     await reload();
-    expect(box).to.deep.include({ provider: 'contabo', region: 'UK', plan: 'plus', operation: null, move: null });
+    expect(box).to.deep.include({ provider: 'contabo', region: 'UK', plan: 'basic', operation: null, move: null });
     expect(await inside(LIST_THINGS)).to.equal(things);
     await serves();
     expect(await listLive('hostinger')).to.deep.equal([]);

@@ -60,7 +60,15 @@ export async function openOperatorSide(run: TemporaryRun): Promise<OperatorSide>
       const now = deps.now();
       const person = { github_id: randomUUID(), username: login, email: `${login}@example.com`, avatar_url: null };
       const user = await upsertUser(deps.db, person, now);
-      const facts = { stripe_customer_id: null, stripe_subscription_id: null, expires_at: null };
+      const facts = {
+        stripe_customer_id: null,
+        stripe_subscription_id: null,
+        expires_at: null,
+        cancel_at: null,
+        grace_started_at: null,
+        suspends_at: null,
+        grace_ends_at: null,
+      };
       await upsertSubscription(deps.db, user.id, { ...facts, status: 'active', plan: 'basic' }, now);
       await setPassword({ ...deps, knownPassword: () => false }, user, 'tides-at-Brest-42!', '127.0.0.1');
       return user;

@@ -6,6 +6,8 @@ import * as boot from './004-boot.ts';
 import * as operations from './005-operations.ts';
 import * as rollouts from './006-rollouts.ts';
 import * as moves from './007-moves.ts';
+import * as money from './008-money.ts';
+import * as mails from './009-mails.ts';
 
 /** Every migration by name, in order. They only go forward and are never edited once released. */
 const MIGRATIONS: Record<string, { up(knex: Knex): Promise<void> }> = {
@@ -16,6 +18,8 @@ const MIGRATIONS: Record<string, { up(knex: Knex): Promise<void> }> = {
   '005-operations': operations,
   '006-rollouts': rollouts,
   '007-moves': moves,
+  '008-money': money,
+  '009-mails': mails,
 };
 
 /** Knex's migration source: an explicit list, so that a compiled or bundled server needs no folder to read. */

@@ -25,6 +25,7 @@ export interface DelivererDeps {
   clock: Clock;
   delays: Delays;
   log: Logger;
+  receiverNow?: (() => Date) | undefined;
 }
 
 /** Sends pending deliveries, signed, and keeps how each attempt went. What is pending survives a restart. */
@@ -58,7 +59,7 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
 }
 
 async function attemptDelivery(
-  { store, clock, delays, log }: DelivererDeps,
+  { store, clock, delays, log, receiverNow = () => new Date() }: DelivererDeps,
   id: string,
   stop: AbortSignal,
 ): Promise<void> {
@@ -72,7 +73,7 @@ async function attemptDelivery(
   const outcome =
     endpoints[delivery.endpoint] === undefined || secret === undefined
       ? { status: null, error: 'The endpoint was deleted' }
-      : await post(delivery.url, JSON.stringify(event), secret, stop);
+      : await post({ url: delivery.url, body: JSON.stringify(event), secret, now: receiverNow() }, stop);
   if (stop.aborted) return;
   store.update(() => {
     delivery.attempts.push({ at, ...outcome, ms: Math.round(performance.now() - started) });
@@ -89,13 +90,11 @@ async function attemptDelivery(
 }
 
 async function post(
-  url: string,
-  body: string,
-  secret: string,
+  { url, body, secret, now }: { url: string; body: string; secret: string; now: Date },
   stop: AbortSignal,
 ): Promise<{ status: number | null; error: string | null }> {
   // The receiver checks the age against its own clock, which the sandbox's doesn't move.
-  const signature = signPayload(body, [secret], Math.floor(Date.now() / 1000));
+  const signature = signPayload(body, [secret], Math.floor(now.getTime() / 1000));
   try {
     const response = await fetch(url, {
       method: 'POST',
