@@ -29,13 +29,14 @@ export interface RolloutBoxRow {
   ended_at: Date | null;
 }
 
-/** Boxes that are ready and were not seen to run `version`, the oldest first. */
+/** Boxes that are ready, switched on, and were not seen to run `version`, the oldest first. */
 export async function listBoxesWithout(
   db: Db,
   version: string,
 ): Promise<Pick<UserVpsRow, 'id' | 'user_id' | 'hostname'>[]> {
   return db<UserVpsRow>('user_vps')
     .where('status', 'ready')
+    .whereNull('suspended_at')
     .whereRaw('release_version IS DISTINCT FROM ?', [version])
     .orderBy(['created_at', 'id'])
     .select('id', 'user_id', 'hostname');
@@ -47,7 +48,7 @@ export async function countOthers(db: Db, version: string): Promise<{ upgraded: 
     .whereNot('status', 'terminated')
     .first(
       db.raw(`count(*) FILTER (WHERE status = 'ready' AND release_version = ?)::int AS upgraded`, [version]),
-      db.raw(`count(*) FILTER (WHERE status <> 'ready')::int AS not_ready`),
+      db.raw(`count(*) FILTER (WHERE status <> 'ready' OR suspended_at IS NOT NULL)::int AS not_ready`),
     );
   return row as unknown as { upgraded: number; not_ready: number };
 }
