@@ -97,7 +97,26 @@ export const AccessTokenClaims = z.object({
   nbf: z.number().int(),
   exp: z.number().int(),
   jti: z.string(),
+  sid: z.uuid().describe('The device that the token was issued to; what a revocation list names'),
   user_id: z.uuid(),
   vps_hostname: z.string(),
 });
 export type AccessTokenClaims = z.infer<typeof AccessTokenClaims>;
+
+/**
+ * GET /.well-known/revocations/<host name>.jwt: claims of a signed list (`typ: revocations+jwt`) of what one box refuses from now
+ * on although its signature and times are right. Signed with the keys of access tokens.
+ */
+export const RevocationClaims = z.object({
+  iss: z.url(),
+  aud: z.string().describe("The box's host name"),
+  iat: z.number().int(),
+  exp: z.number().int(),
+  revoked: z.array(z.uuid()).describe('`sid` of devices that were signed out and may still hold an access token'),
+  not_before: z
+    .number()
+    .int()
+    .optional()
+    .describe('Tokens issued before this second are refused: all devices were signed out'),
+});
+export type RevocationClaims = z.infer<typeof RevocationClaims>;

@@ -30,6 +30,7 @@ export const ConductorConfig = z.object({
     algorithm: z.enum(['RS256', 'HS256']).default('RS256'),
     jwks_url: z.url().optional(),
     jwt_secret: z.string().min(32).optional(),
+    revocations_url: z.url().optional().describe('Beside the keys when left out, or on the issuer'),
   }),
   ai: z
     .object({

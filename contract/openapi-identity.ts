@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HTML, json, LIMITED, OTHERWISE, page, problem, redirect, RETRY_AFTER } from './openapi-answers.ts';
+import { HTML, json, LIMITED, OTHERWISE, page, problem, redirect, RETRY_AFTER, TEXT } from './openapi-answers.ts';
 import type { Content, Operation, Parameter } from './openapi.ts';
 
 const formOrJson = (schema: string): Content => ({
@@ -164,6 +164,21 @@ export const IDENTITY_OPERATIONS: Operation[] = [
     responses: {
       200: json('Keys in use, and retired ones whose tokens may still live', 'Jwks', { ETag: 'Changes with the keys' }),
       304: { description: 'Nothing has changed' },
+      default: OTHERWISE,
+    },
+  },
+  {
+    method: 'get',
+    path: '/.well-known/revocations/{file}',
+    id: 'listRevocations',
+    tag: 'identity',
+    summary: 'What one box refuses although it is signed: devices that were signed out',
+    description:
+      'A JWT of `typ: revocations+jwt`, signed with the keys of access tokens (or the secret of the box, with HS256), good for two minutes. Its claims: iss, aud (the host name of the box), iat, exp, revoked (each `sid` that was signed out within the life of an access token), not_before (where all devices were: tokens issued before that second are refused).',
+    parameters: [{ in: 'path', name: 'file', description: 'The host name of the box, and `.jwt`' }],
+    responses: {
+      200: { description: 'The signed list', content: { 'application/revocations+jwt': TEXT } },
+      404: problem('There is no such box'),
       default: OTHERWISE,
     },
   },

@@ -14,6 +14,7 @@ import { createHomeRoutes } from './routes/home.ts';
 import { createJwksRoutes } from './routes/jwks.ts';
 import { createOpenApiRoutes } from './routes/openapi.ts';
 import { createReleaseRoutes } from './routes/releases.ts';
+import { createRevocationRoutes } from './routes/revocations.ts';
 import { createSetupRoutes } from './routes/setup.ts';
 import { createSignInRoutes } from './routes/sign-in.ts';
 import { createSubscriptionRoutes } from './routes/subscription.ts';
@@ -29,6 +30,7 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
       createHealthRoutes(deps),
       createAssetRoutes(deps),
       createJwksRoutes(deps),
+      createRevocationRoutes(deps),
       createTokenRoutes(deps),
       createOpenApiRoutes(deps),
       createWebhookRoutes(deps),

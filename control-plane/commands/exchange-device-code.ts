@@ -5,7 +5,7 @@ import { lockGrantByDeviceCode, updateDeviceGrant, type DeviceGrantRow } from '.
 import { findBoxOfUser } from '../db/user-vps.ts';
 import { findUser } from '../db/users.ts';
 import { OAuthFailure } from '../oauth-failure.ts';
-import { createRefreshToken, createTokenResponse, type TokenDeps } from './issue-tokens.ts';
+import { signInDevice, type TokenDeps } from './issue-tokens.ts';
 
 /** RFC 8628 §3.5: each `slow_down` adds five seconds, for this grant and for good. */
 const SLOW_DOWN_SECONDS = 5;
@@ -52,6 +52,6 @@ async function redeemGrant(deps: TokenDeps, grant: DeviceGrantRow, ip: string): 
   if (user === undefined || box === undefined)
     return new OAuthFailure('access_denied', 'There is no box any more. Finish setting up on the web page.');
   await updateDeviceGrant(deps.db, grant.id, { status: 'used' });
-  const refreshToken = await createRefreshToken(deps, user.id, { label: grant.hostname, ip });
-  return createTokenResponse(deps, user, box, refreshToken);
+  const { tokens } = await signInDevice(deps, user, box, { label: grant.hostname, ip });
+  return tokens;
 }

@@ -16,6 +16,9 @@ import { issueAccessToken } from './issue-access-token.ts';
 import { listPublicKeys, loadSigningKey, rotateSigningKey } from './signing-keys.ts';
 
 const USER = { id: '7f6c0d1e-3f0c-4b8e-9a53-0f3c1d2e4b5a' };
+const DEVICE = '0b9f3f53-2c3e-4d6c-9a0e-6f1f2b7f7c11';
+/** A box that has been told of no device that was signed out. */
+const revocations = { includes: async () => false };
 
 describe('signing keys', () => {
   let database: TestDatabase;
@@ -75,7 +78,7 @@ describe('signing keys', () => {
     const kids = async () => (await listPublicKeys(plane.deps)).keys.map((key) => key.kid);
     expect((await loadSigningKey(plane.deps)).kid).to.equal(next);
     expect(await kids()).to.have.members([old, next]);
-    plane.advance(3600);
+    plane.advance(600);
     expect(await kids()).to.have.members([old, next]);
     plane.advance(301);
     expect(await kids()).to.deep.equal([next]);
@@ -95,7 +98,7 @@ describe('signing keys', () => {
     plane.advance(15 * 60);
     expect(await signers()).to.deep.equal([next]);
     expect(await kids()).to.have.members([old, next]);
-    plane.advance(3600 + 301);
+    plane.advance(600 + 301);
     expect(await kids()).to.deep.equal([next]);
     expect(await signers()).to.deep.equal([next]);
   });
@@ -114,14 +117,14 @@ describe('signing keys', () => {
     try {
       const issuer = plane.url;
       const keys = { algorithm: 'RS256' as const, cache };
-      const verify = createTokenVerifier({ issuer, hostname: box.hostname, ownerId: USER.id, keys });
-      const first = await issueAccessToken(plane.deps, USER, box);
+      const verify = createTokenVerifier({ issuer, hostname: box.hostname, ownerId: USER.id, keys, revocations });
+      const first = await issueAccessToken(plane.deps, USER, box, DEVICE);
       expect((await verify(first.token)).user_id).to.equal(USER.id);
       await rotateSigningKey(plane.deps);
-      const second = await issueAccessToken(plane.deps, USER, box);
+      const second = await issueAccessToken(plane.deps, USER, box, DEVICE);
       plane.advance(31);
       for (const { token } of [second, first]) expect((await verify(token)).aud).to.equal(box.hostname);
-      const other = await issueAccessToken(plane.deps, USER, { ...box, hostname: 'bob.spoq.localhost' });
+      const other = await issueAccessToken(plane.deps, USER, { ...box, hostname: 'bob.spoq.localhost' }, DEVICE);
       expect(await verify(other.token).catch((error: { code?: string }) => error.code)).to.equal('token_invalid');
     } finally {
       await cache.stop();
@@ -131,7 +134,7 @@ describe('signing keys', () => {
 
   it('sign tokens with exactly the claims of the contract', async () => {
     const box = { id: USER.id, hostname: 'alice.spoq.localhost', jwt_secret: '' };
-    const { token, expires_in: expiresIn } = await issueAccessToken(plane.deps, USER, box);
+    const { token, expires_in: expiresIn } = await issueAccessToken(plane.deps, USER, box, DEVICE);
     const { kid, jwk } = await loadSigningKey(plane.deps);
     const { payload, protectedHeader } = await jwtVerify(
       token,
@@ -150,12 +153,13 @@ describe('signing keys', () => {
       aud: 'alice.spoq.localhost',
       iat: claims.iat,
       nbf: claims.iat,
-      exp: claims.iat + 3600,
+      exp: claims.iat + 600,
       jti: claims.jti,
+      sid: DEVICE,
       user_id: USER.id,
       vps_hostname: 'alice.spoq.localhost',
     });
-    expect(expiresIn).to.equal(3600);
+    expect(expiresIn).to.equal(600);
   });
 
   it("stay out of HS256 mode, where the box's own secret signs and no other box's verifies", async () => {
@@ -165,7 +169,7 @@ describe('signing keys', () => {
       await hs256.signIn();
       const [user] = await database.db('users').select('id');
       const box = await hs256.createBox(user.id);
-      const { token } = await issueAccessToken(hs256.deps, user, box);
+      const { token } = await issueAccessToken(hs256.deps, user, box, DEVICE);
       expect(decodeProtectedHeader(token)).to.deep.equal({ alg: 'HS256', typ: 'at+jwt' });
       const secret = unsealJwtSecret(hs256.deps.cipher, box);
       expect(secret).to.match(/^[\w-]{43}$/);

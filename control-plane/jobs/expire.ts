@@ -1,3 +1,4 @@
+import { deleteExpiredCodes } from '../db/authorization-codes.ts';
 import { deleteExpiredBootTokens } from '../db/boot-tokens.ts';
 import { expireOldCheckouts } from '../db/checkouts.ts';
 import { deleteExpiredGrants } from '../db/device-grants.ts';
@@ -9,13 +10,14 @@ import { deleteExpiredRateLimits } from '../middleware/rate-limit.ts';
 /** Stripe's Checkout sessions lapse after 24 hours; a payment on the last minute may take its time to be told. */
 const CHECKOUT_HOURS = 48;
 
-/** Forgets what has run out: sessions, device grants, refresh tokens, counters, checkouts that nobody paid. */
+/** Forgets what has run out: sessions, device grants, codes, refresh tokens, counters, checkouts that nobody paid. */
 export async function expireRecords(deps: Pick<Deps, 'db' | 'now' | 'log'>): Promise<void> {
   const now = deps.now();
   const counts = {
     boot_tokens: await deleteExpiredBootTokens(deps.db, now),
     sessions: await deleteExpiredSessions(deps.db, now),
     device_grants: await deleteExpiredGrants(deps.db, now),
+    authorization_codes: await deleteExpiredCodes(deps.db, now),
     refresh_tokens: await deleteExpiredRefreshTokens(deps.db, now),
     rate_limits: await deleteExpiredRateLimits(deps.db, now),
     checkouts: await expireOldCheckouts(deps.db, new Date(now.getTime() - CHECKOUT_HOURS * 3_600_000)),

@@ -66,7 +66,7 @@ describe('refresh and revocation', () => {
     expect({ ...body, access_token: '', refresh_token: '', user_id: '', vps_hostname: '' }).to.deep.equal({
       access_token: '',
       token_type: 'Bearer',
-      expires_in: 3600,
+      expires_in: 600,
       refresh_token: '',
       user_id: '',
       username: 'octocat',

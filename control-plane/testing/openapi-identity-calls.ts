@@ -121,4 +121,10 @@ export const IDENTITY_CALLS: Calls = {
     const answer = await send();
     await send({ headers: { 'if-none-match': answer.headers.get('etag') ?? '' } });
   },
+  async listRevocations(send, { database }) {
+    const { hostname } = await database.db('user_vps').first('hostname');
+    await send({ path: `/.well-known/revocations/${hostname}.jwt` });
+    await send({ path: '/.well-known/revocations/nobody.spoq.localhost.jwt' });
+    await send({ path: '/.well-known/revocations/nobody', headers: { accept: 'text/html' } });
+  },
 };
