@@ -127,7 +127,7 @@ const CALLERS: Caller[] = [
     authorization: bearer(({ key }) => signToken(key, { claims: { sub: STRANGER_ID } })),
     refused: 'token_invalid',
   },
-  ...['exp', 'iat', 'nbf', 'sub', 'aud', 'iss', 'jti', 'sid', 'user_id'].map((claim): Caller => ({
+  ...['exp', 'iat', 'nbf', 'sub', 'aud', 'iss', 'jti', 'client_id', 'sid', 'user_id'].map((claim): Caller => ({
     name: `without ${claim}`,
     authorization: bearer(({ key }) => signToken(key, { claims: { [claim]: undefined } })),
     refused: 'token_invalid',

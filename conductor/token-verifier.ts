@@ -39,7 +39,7 @@ export function createTokenVerifier(deps: VerifierDeps): VerifyToken {
     issuer: deps.issuer,
     audience: deps.hostname,
     typ: 'at+jwt',
-    requiredClaims: ['exp', 'iat', 'nbf', 'sub', 'jti', 'sid', 'user_id'],
+    requiredClaims: ['exp', 'iat', 'nbf', 'sub', 'jti', 'client_id', 'sid', 'user_id'],
     maxTokenAge: MAX_AGE_SECONDS,
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
   };

@@ -1,5 +1,6 @@
 import {
   AuthorizeRequest,
+  CodeDecision,
   DeviceRequest,
   DeviceResponse,
   DeviceTokenRequest,
@@ -7,6 +8,8 @@ import {
   OAuthError,
   RefreshRequest,
   RevokeRequest,
+  ServerMetadata,
+  TokenRequest,
   TokenResponse,
 } from './auth.ts';
 import { BootReport } from './boot.ts';
@@ -52,6 +55,7 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
     schemas: {
       AuthorizeRequest: input(AuthorizeRequest),
       BootReport: input(BootReport),
+      CodeDecision: input(CodeDecision),
       CreateSubscriptionRequest: input(CreateSubscriptionRequest),
       CreateSubscriptionResponse: output(CreateSubscriptionResponse),
       DeviceRequest: input(DeviceRequest),
@@ -69,9 +73,11 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
       RefreshRequest: input(RefreshRequest),
       ReleaseManifest: output(ReleaseManifest),
       RevokeRequest: input(RevokeRequest),
+      ServerMetadata: output(ServerMetadata),
       SetPasswordRequest: input(SetPasswordRequest),
       StripeEvent: input(StripeEvent),
       StripeEventReceipt: output(StripeEventReceipt),
+      TokenRequest: input(TokenRequest),
       TokenResponse: output(TokenResponse),
       VpsEvent: output(VpsEvent),
       VpsResource: output(VpsResource),

@@ -9,9 +9,11 @@ import { createAccountPasswordRoutes } from './routes/account-password.ts';
 import { createAccountRoutes } from './routes/account.ts';
 import { createAssetRoutes } from './routes/assets.ts';
 import { createBootRoutes } from './routes/boot.ts';
+import { createCliSignInRoutes } from './routes/cli-sign-in.ts';
 import { createHealthRoutes } from './routes/health.ts';
 import { createHomeRoutes } from './routes/home.ts';
 import { createJwksRoutes } from './routes/jwks.ts';
+import { createMetadataRoutes } from './routes/oauth-metadata.ts';
 import { createOpenApiRoutes } from './routes/openapi.ts';
 import { createReleaseRoutes } from './routes/releases.ts';
 import { createRevocationRoutes } from './routes/revocations.ts';
@@ -31,6 +33,7 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
       createAssetRoutes(deps),
       createJwksRoutes(deps),
       createRevocationRoutes(deps),
+      createMetadataRoutes(deps),
       createTokenRoutes(deps),
       createOpenApiRoutes(deps),
       createWebhookRoutes(deps),
@@ -40,6 +43,7 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
     withSession: [
       createSignInRoutes(deps),
       createVerifyRoutes(deps),
+      createCliSignInRoutes(deps),
       createHomeRoutes(deps),
       createSubscriptionRoutes(deps),
       createSetupRoutes(deps),

@@ -48,6 +48,7 @@ export function createClaims({ claims, shift = 0 }: TokenChanges = {}): Record<s
     nbf: now,
     exp: now + 600,
     jti: randomUUID(),
+    client_id: 'spoq-cli',
     sid: DEVICE_ID,
     user_id: OWNER_ID,
     vps_hostname: HOSTNAME,

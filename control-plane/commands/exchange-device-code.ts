@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { TokenResponse } from '../../contract/auth.ts';
 import { hashToken } from '../cipher.ts';
 import type { Db } from '../db/connect.ts';
@@ -52,6 +53,5 @@ async function redeemGrant(deps: TokenDeps, grant: DeviceGrantRow, ip: string): 
   if (user === undefined || box === undefined)
     return new OAuthFailure('access_denied', 'There is no box any more. Finish setting up on the web page.');
   await updateDeviceGrant(deps.db, grant.id, { status: 'used' });
-  const { tokens } = await signInDevice(deps, user, box, { label: grant.hostname, ip });
-  return tokens;
+  return signInDevice(deps, user, box, { familyId: randomUUID(), label: grant.hostname, ip });
 }

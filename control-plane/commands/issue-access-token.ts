@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AccessTokenClaims } from '../../contract/auth.ts';
+import { CLI_CLIENT_ID, type AccessTokenClaims } from '../../contract/auth.ts';
 import type { Deps } from '../deps.ts';
 import { signForBox, type TokenBox } from './sign-for-box.ts';
 
@@ -23,6 +23,7 @@ export async function issueAccessToken(
     nbf: issuedAt,
     exp: issuedAt + expiresIn,
     jti: randomUUID(),
+    client_id: CLI_CLIENT_ID,
     sid: familyId,
     user_id: user.id,
     vps_hostname: box.hostname,

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { TokenResponse } from '../../contract/auth.ts';
 import { hashToken, randomToken } from '../cipher.ts';
 import { lockInTransaction } from '../db/locks.ts';
@@ -45,15 +44,14 @@ export async function signInDevice(
   deps: TokenDeps,
   user: Pick<UserRow, 'id' | 'username'>,
   box: UserVpsRow,
-  { label, ip }: Pick<TokenDevice, 'label' | 'ip'>,
-): Promise<{ familyId: string; tokens: TokenResponse }> {
+  { familyId, label, ip }: Omit<TokenDevice, 'signedInAt'>,
+): Promise<TokenResponse> {
   await lockInTransaction(deps.db, devicesLock(user.id));
   const at = deps.now();
-  const familyId = randomUUID();
   const refreshToken = await createRefreshToken(deps, user.id, { familyId, label, ip, signedInAt: at });
   const tokens = await createTokenResponse(deps, user, box, { familyId, refreshToken });
   await onNewDevice(deps, deps.db, { user_id: user.id, family_id: familyId, label, ip, at });
-  return { familyId, tokens };
+  return tokens;
 }
 
 /** The name of the lock under which a person's devices become more, or none. */

@@ -155,6 +155,7 @@ describe('signing keys', () => {
       nbf: claims.iat,
       exp: claims.iat + 600,
       jti: claims.jti,
+      client_id: 'spoq-cli',
       sid: DEVICE,
       user_id: USER.id,
       vps_hostname: 'alice.spoq.localhost',
