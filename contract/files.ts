@@ -7,6 +7,10 @@ export const Credentials = z.object({
   refresh_token: z.string(),
   expires_at: z.iso.datetime(),
   user_id: z.uuid(),
+  username: z
+    .string()
+    .optional()
+    .describe('Whose account it is, to be told; older files lack it until the next refresh'),
 });
 export type Credentials = z.infer<typeof Credentials>;
 
