@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 
-/** Sign-in through the browser (authorization code with PKCE), devices that know how old they are, and signing all of them out. */
+/** Sign-in through the browser, devices that know how old they are, signing all of them out, and keys that are taken back. */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(`
     -- A code lives for a minute; its row stays for a day, so that a second use is noticed. family_id: the tokens made from it.
@@ -26,5 +26,8 @@ export async function up(knex: Knex): Promise<void> {
 
     -- When all of a person's devices were signed out: boxes refuse access tokens that were issued before.
     ALTER TABLE users ADD COLUMN devices_signed_out_at TIMESTAMPTZ;
+
+    -- A key that may have leaked is not published any more, whatever it has signed.
+    ALTER TABLE signing_keys ADD COLUMN withdrawn_at TIMESTAMPTZ;
   `);
 }
