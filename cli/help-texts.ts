@@ -8,6 +8,7 @@ export const EXAMPLES = {
 `,
   init: `Examples:
   $ spoq init
+  $ spoq init --browser                       approve in the browser of this computer, without a code
   $ spoq init --no-browser                    only print the address, e.g. over SSH
   $ spoq init --force                         sign in again, or as somebody else
 `,

@@ -62,8 +62,9 @@ function createProgram(deps: CliDeps, outside: CliDeps, print: (text: string) =>
 function addInit(deps: CliDeps, program: Command): void {
   addCommand(program, 'init', 'sign this computer in')
     .option('--force', 'sign in again')
+    .option('--browser', 'approve in the browser of this computer, without a code')
     .option('--no-browser', "don't open a browser")
-    .action(async ({ json = false, force = false, browser }: { json?: boolean; force?: boolean; browser: boolean }) => {
+    .action(async ({ json = false, force = false, browser }: JsonFlag & { force?: boolean; browser?: boolean }) => {
       const { runInit } = await import('./commands/init.ts');
       await runInit(deps, { json, force, browser, noColor: hasNoColor(program) });
     });

@@ -93,6 +93,6 @@ describe('spoq on a terminal', () => {
       const noColor = await runOnTerminal(command, cwd, { ...env, NO_COLOR: '1' });
       expect(noColor.endsWith(ANSWER)).to.equal(true);
       const dumb = await runOnTerminal(command, cwd, { ...env, TERM: 'dumb' });
-      expect(dumb).to.equal(`3 files, 79 B, 2 withheld\n${ANSWER}`);
+      expect(dumb).to.equal(`3 files, 79 B, 2 withheld, to alice's\nbox alice.spoq.localhost\n${ANSWER}`);
     }));
 });

@@ -35,7 +35,7 @@ const CALLERS: Caller[] = [
   { name: 'garbage', authorization: async () => 'Bearer garbage', refused: 'token_invalid' },
   { name: 'an empty token', authorization: async () => 'Bearer ', refused: 'token_invalid' },
   { name: 'a token of a megabyte', authorization: async () => `Bearer ${'a'.repeat(9000)}`, refused: 'token_invalid' },
-  { name: 'expired', authorization: bearer(({ key }) => signToken(key, { shift: -3700 })), refused: 'token_invalid' },
+  { name: 'expired', authorization: bearer(({ key }) => signToken(key, { shift: -700 })), refused: 'token_invalid' },
   {
     name: 'not yet valid',
     authorization: bearer(({ key }) => signToken(key, { shift: 3600 })),
@@ -127,7 +127,7 @@ const CALLERS: Caller[] = [
     authorization: bearer(({ key }) => signToken(key, { claims: { sub: STRANGER_ID } })),
     refused: 'token_invalid',
   },
-  ...['exp', 'iat', 'nbf', 'sub', 'aud', 'iss', 'jti', 'user_id'].map((claim): Caller => ({
+  ...['exp', 'iat', 'nbf', 'sub', 'aud', 'iss', 'jti', 'client_id', 'sid', 'user_id'].map((claim): Caller => ({
     name: `without ${claim}`,
     authorization: bearer(({ key }) => signToken(key, { claims: { [claim]: undefined } })),
     refused: 'token_invalid',

@@ -31,6 +31,7 @@ describe('configuration', () => {
       hostname: 'alice.spoq.dev',
       issuer: 'https://spoq.dev',
       keys: { algorithm: 'RS256', jwksUrl: 'https://spoq.dev/.well-known/jwks.json' },
+      revocationsUrl: 'https://spoq.dev/.well-known/revocations/alice.spoq.dev.jwt',
       model: {
         provider: 'anthropic',
         model: undefined,
@@ -46,6 +47,7 @@ describe('configuration', () => {
   it('takes what the file, the flags and the environment say', () => {
     const toml = `${AUTH}algorithm = "HS256"
 jwt_secret = "${SECRET}"
+revocations_url = "https://inside.spoq.dev/list.jwt"
 
 [server]
 port = 9000
@@ -67,6 +69,7 @@ openai_base_url = "https://models.test/v1"
       hostname: 'alice.spoq.dev',
       issuer: 'https://spoq.dev',
       keys: { algorithm: 'HS256', secret: SECRET },
+      revocationsUrl: 'https://inside.spoq.dev/list.jwt',
       model: {
         provider: 'openai',
         model: 'gpt-x',

@@ -3,6 +3,7 @@ import { SpoqError } from '../contract/errors.ts';
 import type { Fault } from '../contract/errors.ts';
 import { ConductorConfig } from '../contract/files.ts';
 import { isLoopbackName, isTestAddress } from '../contract/loopback.ts';
+import { findRevocationsUrl } from './revocations.ts';
 
 /** How tokens are checked: with the control plane's public keys, or with a secret of this box alone. */
 export type TokenKeys = { algorithm: 'RS256'; jwksUrl: string } | { algorithm: 'HS256'; secret: string };
@@ -26,6 +27,7 @@ export interface Config {
   hostname: string;
   issuer: string;
   keys: TokenKeys;
+  revocationsUrl: string;
   model: ModelConfig;
   logLevel: string;
 }
@@ -65,6 +67,12 @@ export function loadConfig(sources: ConfigSources): Config {
     hostname: file.auth.hostname,
     issuer: file.auth.issuer,
     keys,
+    revocationsUrl: findRevocationsUrl({
+      revocationsUrl: file.auth.revocations_url,
+      jwksUrl: file.auth.algorithm === 'RS256' ? file.auth.jwks_url : undefined,
+      issuer: file.auth.issuer,
+      hostname: file.auth.hostname,
+    }),
     model: readModel(file.ai, sources.env),
     logLevel,
   };

@@ -2,6 +2,7 @@ import { importJWK } from 'jose';
 import type { CryptoKey } from 'jose';
 import type { Logger } from 'pino';
 import { Jwks } from '../contract/auth.ts';
+import { describeFailure, fetchText } from './fetch-text.ts';
 import type { KeyStore } from './key-file.ts';
 import type { Reachability } from './reachability.ts';
 
@@ -35,8 +36,6 @@ const REFRESH_MS = 10 * 60_000;
 const COOLDOWN_MS = 30_000;
 /** After a failed fetch, so that a control plane that comes back is noticed. Doubles up to REFRESH_MS. */
 const RETRY_MS = 5_000;
-const TIMEOUT_MS = 5_000;
-const MAX_BYTES = 64 * 1024;
 
 /** Keeps the public keys of one control plane in memory and in `store`. A refresh drops what is no longer published. */
 export function createKeyCache(deps: KeyCacheDeps): KeyCache {
@@ -54,13 +53,14 @@ export function createKeyCache(deps: KeyCacheDeps): KeyCache {
       // Keys of another control plane are worth nothing here.
       if (saved?.url === deps.jwksUrl) keys = await importKeys(saved.jwks, deps.log);
     } catch (error) {
-      deps.log.warn({ reason: describe(error) }, 'saved keys could not be read');
+      deps.log.warn({ reason: describeFailure(error) }, 'saved keys could not be read');
     }
   }
 
   async function fetchKeys(): Promise<void> {
     try {
-      const jwks = await fetchJwks(deps, stopping.signal);
+      const text = await fetchText(deps.fetch, deps.jwksUrl, 'application/json', stopping.signal);
+      const jwks = Jwks.parse(JSON.parse(text));
       deps.reachability.worked('control_plane');
       const fetched = await importKeys(jwks, deps.log);
       // Kept before they are used: a box that let somebody in once can do so after a kill, without the control plane.
@@ -72,7 +72,7 @@ export function createKeyCache(deps: KeyCacheDeps): KeyCache {
       if (stopping.signal.aborted) return;
       failures += 1;
       nextAllowedAt = deps.now() + retryMs;
-      const reason = describe(error);
+      const reason = describeFailure(error);
       deps.reachability.failed('control_plane', reason);
       deps.log.warn({ url: deps.jwksUrl, reason, kept: keys.size }, 'keys could not be fetched');
     }
@@ -82,7 +82,7 @@ export function createKeyCache(deps: KeyCacheDeps): KeyCache {
     try {
       await deps.store.save({ url: deps.jwksUrl, fetched_at: new Date(deps.now()).toISOString(), jwks });
     } catch (error) {
-      deps.log.warn({ reason: describe(error) }, 'keys could not be saved, so they last until the next restart');
+      deps.log.warn({ reason: describeFailure(error) }, 'keys could not be saved, so they last until the next restart');
     }
   }
 
@@ -126,29 +126,6 @@ export function createKeyCache(deps: KeyCacheDeps): KeyCache {
   };
 }
 
-async function fetchJwks(deps: KeyCacheDeps, stopping: AbortSignal): Promise<Jwks> {
-  const response = await deps.fetch(deps.jwksUrl, {
-    headers: { accept: 'application/json' },
-    signal: AbortSignal.any([stopping, AbortSignal.timeout(TIMEOUT_MS)]),
-  });
-  if (!response.ok) {
-    await response.body?.cancel();
-    throw new Error(`HTTP status ${response.status}`);
-  }
-  return Jwks.parse(JSON.parse(await readText(response)));
-}
-
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length;
-    if (bytes > MAX_BYTES) throw new Error(`more than ${MAX_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
 async function importKeys(jwks: Jwks, log: Logger): Promise<Map<string, CryptoKey>> {
   const keys = new Map<string, CryptoKey>();
   for (const jwk of jwks.keys) {
@@ -158,7 +135,7 @@ async function importKeys(jwks: Jwks, log: Logger): Promise<Map<string, CryptoKe
       const key = await importJWK({ kty: 'RSA', n: readMember(jwk['n']), e: readMember(jwk['e']) }, 'RS256');
       if (!(key instanceof Uint8Array)) keys.set(jwk.kid, key);
     } catch (error) {
-      log.warn({ kid: jwk.kid, reason: describe(error) }, 'a published key is not usable');
+      log.warn({ kid: jwk.kid, reason: describeFailure(error) }, 'a published key is not usable');
     }
   }
   return keys;
@@ -167,9 +144,4 @@ async function importKeys(jwks: Jwks, log: Logger): Promise<Map<string, CryptoKe
 function readMember(value: unknown): string {
   if (typeof value === 'string') return value;
   throw new Error('a public member is missing');
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }

@@ -19,6 +19,7 @@ import { describeBug } from './problems.ts';
 import { fetchDirect } from './reach.ts';
 import { createReachability } from './reachability.ts';
 import type { Reachability } from './reachability.ts';
+import { createRevocations } from './revocations.ts';
 import { createTokenVerifier } from './token-verifier.ts';
 import type { VerifierKeys } from './token-verifier.ts';
 import { VERSION } from './version.ts';
@@ -78,7 +79,17 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
   const reachability = createReachability(Date.now);
   const keys = await openKeys(config, resolve(stateDir), log, reachability);
   const model = createModel(config.model, fetchDirect);
-  const verifyToken = createTokenVerifier({ ...config, keys });
+  const revocations = createRevocations({
+    ...config,
+    url: config.revocationsUrl,
+    keys,
+    fetch: fetchDirect,
+    log,
+    reachability,
+    now: Date.now,
+  });
+  revocations.start();
+  const verifyToken = createTokenVerifier({ ...config, keys, revocations });
   const conductor = createConductor({
     hostname: config.hostname,
     version: VERSION,
@@ -92,6 +103,7 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
   closeWithGrace({ delay: graceMs + LAST_WORDS_MS, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) log.fatal(describeBug(err), 'stopping after a bug');
     else log.info({ signal }, 'stopping');
+    await revocations.stop();
     if (keys.algorithm === 'RS256') await keys.cache.stop();
     // It listens to the end of the last answer: who comes meanwhile hears that it restarts, instead of nothing.
     await conductor.stop(err === undefined ? graceMs : 0);

@@ -16,8 +16,10 @@ describe('token verifier', () => {
     key = await createSigningKey('first');
   });
 
+  const revocations = { includes: async ({ jti }: { jti: string }) => jti === 'of a device that was signed out' };
+
   function verify(keys: VerifierKeys, token: string, now: number = Date.now()): Promise<unknown> {
-    const deps = { issuer: ISSUER, hostname: HOSTNAME, ownerId: OWNER_ID, keys, now: () => now };
+    const deps = { issuer: ISSUER, hostname: HOSTNAME, ownerId: OWNER_ID, keys, revocations, now: () => now };
     return createTokenVerifier(deps)(token).catch((error: unknown) =>
       error instanceof SpoqError ? { code: error.code, detail: error.detail } : error,
     );
@@ -44,6 +46,14 @@ describe('token verifier', () => {
       expect(await verify(keys, await signToken(key))).to.deep.equal({
         code: 'token_invalid',
         detail: 'The token is signed with an algorithm that is not allowed.',
+      });
+    });
+
+    it('refuses a token of a device that was signed out', async () => {
+      const claims = { jti: 'of a device that was signed out' };
+      expect(await verify(keys, await sign(SECRET, { claims }))).to.deep.equal({
+        code: 'token_invalid',
+        detail: 'The device of the token was signed out.',
       });
     });
 
@@ -85,9 +95,9 @@ describe('token verifier', () => {
 
     it('allows ten seconds between two clocks, not a minute', async () => {
       const known: KeyCache = { ...cache, find: async () => await importPublic(key) };
-      const past = await signToken(key, { shift: -3605 });
+      const past = await signToken(key, { shift: -605 });
       expect(await verify({ algorithm: 'RS256', cache: known }, past)).to.have.property('user_id', OWNER_ID);
-      const longPast = await signToken(key, { shift: -3660 });
+      const longPast = await signToken(key, { shift: -660 });
       expect(await verify({ algorithm: 'RS256', cache: known }, longPast)).to.have.property('code', 'token_invalid');
     });
 

@@ -3,6 +3,7 @@ import type { CryptoKey, JWTHeaderParameters, JWTVerifyOptions } from 'jose';
 import { AccessTokenClaims } from '../contract/auth.ts';
 import { SpoqError } from '../contract/errors.ts';
 import type { KeyCache } from './key-cache.ts';
+import type { Revocations } from './revocations.ts';
 
 export type VerifierKeys = { algorithm: 'RS256'; cache: KeyCache } | { algorithm: 'HS256'; secret: string };
 
@@ -12,6 +13,7 @@ export interface VerifierDeps {
   hostname: string;
   ownerId: string;
   keys: VerifierKeys;
+  revocations: Pick<Revocations, 'includes'>;
   /** Milliseconds since the epoch, of this box. */
   now?: () => number;
 }
@@ -23,8 +25,8 @@ export type VerifyToken = (token: string) => Promise<AccessTokenClaims>;
 const MAX_TOKEN_BYTES = 8192;
 /** A `kid` is a name, never a path, a URL or a query. */
 const KID = /^[\w.-]{1,128}$/;
-const CLOCK_TOLERANCE_SECONDS = 10;
-/** A day, whatever `exp` says: access tokens are made for an hour. */
+export const CLOCK_TOLERANCE_SECONDS = 10;
+/** A day, whatever `exp` says: access tokens are made for ten minutes. */
 const MAX_AGE_SECONDS = 24 * 3600;
 
 /**
@@ -37,7 +39,7 @@ export function createTokenVerifier(deps: VerifierDeps): VerifyToken {
     issuer: deps.issuer,
     audience: deps.hostname,
     typ: 'at+jwt',
-    requiredClaims: ['exp', 'iat', 'nbf', 'sub', 'jti', 'user_id'],
+    requiredClaims: ['exp', 'iat', 'nbf', 'sub', 'jti', 'client_id', 'sid', 'user_id'],
     maxTokenAge: MAX_AGE_SECONDS,
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
   };
@@ -57,11 +59,13 @@ export function createTokenVerifier(deps: VerifierDeps): VerifyToken {
     if (claims.data.user_id !== deps.ownerId || claims.data.sub !== deps.ownerId) {
       throw refuse('The token belongs to somebody else.');
     }
+    if (await deps.revocations.includes(claims.data)) throw refuse('The device of the token was signed out.');
     return claims.data;
   };
 }
 
-function createKeyFinder(keys: VerifierKeys): (header: JWTHeaderParameters) => Promise<CryptoKey | Uint8Array> {
+/** The key of a token's header: the published one of its `kid`, or the secret of this box. */
+export function createKeyFinder(keys: VerifierKeys): (header: JWTHeaderParameters) => Promise<CryptoKey | Uint8Array> {
   if (keys.algorithm === 'HS256') {
     const secret = new TextEncoder().encode(keys.secret);
     return async () => secret;

@@ -7,6 +7,10 @@ export const Credentials = z.object({
   refresh_token: z.string(),
   expires_at: z.iso.datetime(),
   user_id: z.uuid(),
+  username: z
+    .string()
+    .optional()
+    .describe('Whose account it is, to be told; older files lack it until the next refresh'),
 });
 export type Credentials = z.infer<typeof Credentials>;
 
@@ -30,6 +34,7 @@ export const ConductorConfig = z.object({
     algorithm: z.enum(['RS256', 'HS256']).default('RS256'),
     jwks_url: z.url().optional(),
     jwt_secret: z.string().min(32).optional(),
+    revocations_url: z.url().optional().describe('Beside the keys when left out, or on the issuer'),
   }),
   ai: z
     .object({

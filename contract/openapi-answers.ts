@@ -1,4 +1,4 @@
-import type { Content, Response } from './openapi.ts';
+import type { Content, Parameter, Response } from './openapi.ts';
 
 /** Answers that many operations share. */
 export const TEXT = { type: 'string' } as const;
@@ -32,3 +32,19 @@ export function redirect(description: string): Response {
 export function json(description: string, schema: string, headers?: Record<string, string>): Response {
   return { description, content: { 'application/json': schema }, ...(headers === undefined ? {} : { headers }) };
 }
+
+/** The body of an OAuth endpoint or of a form of ours. */
+export const formOrJson = (schema: string): Content => ({
+  'application/x-www-form-urlencoded': schema,
+  'application/json': schema,
+});
+
+/** A parameter of the query. */
+export const query = (name: string, description: string): Parameter => ({ in: 'query', name, description });
+
+/** RFC 6749 §5.2: OAuth endpoints answer their own kind of error, whatever went wrong. */
+export const oauthErrors = (refusals: string) => ({
+  400: json(`Refused: ${refusals}`, 'OAuthError'),
+  429: json('Too many requests from this address', 'OAuthError', RETRY_AFTER),
+  default: json('Any other failure', 'OAuthError'),
+});

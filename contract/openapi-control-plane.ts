@@ -1,5 +1,6 @@
 import {
   AuthorizeRequest,
+  CodeDecision,
   DeviceRequest,
   DeviceResponse,
   DeviceTokenRequest,
@@ -7,6 +8,8 @@ import {
   OAuthError,
   RefreshRequest,
   RevokeRequest,
+  ServerMetadata,
+  TokenRequest,
   TokenResponse,
 } from './auth.ts';
 import { BootReport } from './boot.ts';
@@ -59,6 +62,7 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
       AuthorizeRequest: input(AuthorizeRequest),
       BootReport: input(BootReport),
       ChangePlanRequest: input(ChangePlanRequest),
+      CodeDecision: input(CodeDecision),
       CreateSubscriptionRequest: input(CreateSubscriptionRequest),
       CreateSubscriptionResponse: output(CreateSubscriptionResponse),
       DeviceRequest: input(DeviceRequest),
@@ -76,9 +80,11 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
       RefreshRequest: input(RefreshRequest),
       ReleaseManifest: output(ReleaseManifest),
       RevokeRequest: input(RevokeRequest),
+      ServerMetadata: output(ServerMetadata),
       SetPasswordRequest: input(SetPasswordRequest),
       StripeEvent: input(StripeEvent),
       StripeEventReceipt: output(StripeEventReceipt),
+      TokenRequest: input(TokenRequest),
       TokenResponse: output(TokenResponse),
       VpsEvent: output(VpsEvent),
       VpsResource: output(VpsResource),

@@ -1,26 +1,25 @@
 import { z } from 'zod';
-import { HTML, json, LIMITED, OTHERWISE, page, problem, redirect, RETRY_AFTER } from './openapi-answers.ts';
-import type { Content, Operation, Parameter } from './openapi.ts';
-
-const formOrJson = (schema: string): Content => ({
-  'application/x-www-form-urlencoded': schema,
-  'application/json': schema,
-});
-
-const query = (name: string, description: string): Parameter => ({ in: 'query', name, description });
+import {
+  formOrJson,
+  HTML,
+  json,
+  LIMITED,
+  oauthErrors,
+  OTHERWISE,
+  page,
+  problem,
+  query,
+  redirect,
+  TEXT,
+} from './openapi-answers.ts';
+import { OAUTH_OPERATIONS } from './openapi-oauth.ts';
+import type { Operation } from './openapi.ts';
 
 const CALLBACK_PARAMETERS = [
   query('state', 'What the sign-in was begun with'),
   query('code', "GitHub's code, when the person allowed it"),
   query('error', 'Why there is no code'),
 ];
-
-/** RFC 6749 §5.2: OAuth endpoints answer their own kind of error, whatever went wrong. */
-const oauthErrors = (refusals: string) => ({
-  400: json(`Refused: ${refusals}`, 'OAuthError'),
-  429: json('Too many requests from this address', 'OAuthError', RETRY_AFTER),
-  default: json('Any other failure', 'OAuthError'),
-});
 
 /** Sign-in, the device grant and tokens. */
 export const IDENTITY_OPERATIONS: Operation[] = [
@@ -154,6 +153,7 @@ export const IDENTITY_OPERATIONS: Operation[] = [
       ...oauthErrors('invalid_request'),
     },
   },
+  ...OAUTH_OPERATIONS,
   {
     method: 'get',
     path: '/.well-known/jwks.json',
@@ -164,6 +164,21 @@ export const IDENTITY_OPERATIONS: Operation[] = [
     responses: {
       200: json('Keys in use, and retired ones whose tokens may still live', 'Jwks', { ETag: 'Changes with the keys' }),
       304: { description: 'Nothing has changed' },
+      default: OTHERWISE,
+    },
+  },
+  {
+    method: 'get',
+    path: '/.well-known/revocations/{file}',
+    id: 'listRevocations',
+    tag: 'identity',
+    summary: 'What one box refuses although it is signed: devices that were signed out',
+    description:
+      'A JWT of `typ: revocations+jwt`, signed with the keys of access tokens (or the secret of the box, with HS256), good for two minutes. Its claims: iss, aud (the host name of the box), iat, exp, revoked (each `sid` that was signed out within the life of an access token), not_before (where all devices were: tokens issued before that second are refused).',
+    parameters: [{ in: 'path', name: 'file', description: 'The host name of the box, and `.jwt`' }],
+    responses: {
+      200: { description: 'The signed list', content: { 'application/revocations+jwt': TEXT } },
+      404: problem('There is no such box'),
       default: OTHERWISE,
     },
   },

@@ -12,11 +12,14 @@ import { createAssetRoutes } from './routes/assets.ts';
 import { createBillingRoutes } from './routes/billing.ts';
 import { createBootRoutes } from './routes/boot.ts';
 import { createClaimRoutes } from './routes/claim.ts';
+import { createCliSignInRoutes } from './routes/cli-sign-in.ts';
 import { createHealthRoutes } from './routes/health.ts';
 import { createHomeRoutes } from './routes/home.ts';
 import { createJwksRoutes } from './routes/jwks.ts';
+import { createMetadataRoutes } from './routes/oauth-metadata.ts';
 import { createOpenApiRoutes } from './routes/openapi.ts';
 import { createReleaseRoutes } from './routes/releases.ts';
+import { createRevocationRoutes } from './routes/revocations.ts';
 import { createSetupRoutes } from './routes/setup.ts';
 import { createSignInRoutes } from './routes/sign-in.ts';
 import { createSubscriptionRoutes } from './routes/subscription.ts';
@@ -32,6 +35,8 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
       createHealthRoutes(deps),
       createAssetRoutes(deps),
       createJwksRoutes(deps),
+      createRevocationRoutes(deps),
+      createMetadataRoutes(deps),
       createTokenRoutes(deps),
       createOpenApiRoutes(deps),
       createWebhookRoutes(deps),
@@ -41,6 +46,7 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
     withSession: [
       createSignInRoutes(deps),
       createVerifyRoutes(deps),
+      createCliSignInRoutes(deps),
       createHomeRoutes(deps),
       createSubscriptionRoutes(deps),
       createClaimRoutes(deps),

@@ -130,7 +130,7 @@ const Environment = z.object({
   PROVISION_DEADLINE_SECONDS: whole(1, 86_400).default(1_800),
   WORKER_CONCURRENCY: whole(1, 64).default(4),
   JWT_ALGORITHM: z.enum(['RS256', 'HS256']).default('RS256'),
-  JWT_ACCESS_TOKEN_EXPIRY_SECS: whole(60, 86_400).default(3_600),
+  JWT_ACCESS_TOKEN_EXPIRY_SECS: whole(60, 86_400).default(600),
   JWT_REFRESH_TOKEN_EXPIRY_DAYS: whole(1, 365).default(30),
 });
 

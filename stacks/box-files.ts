@@ -94,8 +94,8 @@ function describeSetup({ hostname, releases, report }: BoxSpec): string {
 }
 
 function describeConductor({ owner_id, hostname, auth, ai }: BoxSpec): ConductorConfig {
-  const { issuer, algorithm, jwks_url, jwt_secret } = auth;
-  const keys = algorithm === 'RS256' ? { jwks_url } : { jwt_secret };
+  const { issuer, algorithm, jwks_url, jwt_secret, revocations_url } = auth;
+  const keys = algorithm === 'RS256' ? { jwks_url } : { jwt_secret, revocations_url };
   const config = ConductorConfig.parse({ server: {}, auth: { owner_id, hostname, issuer, algorithm, ...keys }, ai });
   // What is undefined has no line; smol-toml refuses it otherwise.
   return JSON.parse(JSON.stringify(config)) as ConductorConfig;

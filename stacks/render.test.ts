@@ -26,6 +26,8 @@ function readFiles(spec: BoxSpec): Record<string, string> {
   return Object.fromEntries(files.map(({ path, content }) => [path, content.toString()]));
 }
 
+const LIST = 'https://inside.spoq.dev/.well-known/revocations/alice.spoq.dev.jwt';
+
 describe('renderUserData', () => {
   const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$/);
   const words = fc
@@ -47,7 +49,7 @@ describe('renderUserData', () => {
         password_crypt: crypt,
         ai: { provider: 'openai', model },
         model_keys: { openai: key },
-        auth: { issuer: 'https://spoq.dev', algorithm: 'HS256', jwt_secret: secret },
+        auth: { issuer: 'https://spoq.dev', algorithm: 'HS256', jwt_secret: secret, revocations_url: LIST },
       }),
     );
 
@@ -63,6 +65,7 @@ describe('renderUserData', () => {
             issuer: spec.auth.issuer,
             algorithm: 'HS256',
             jwt_secret: spec.auth.jwt_secret,
+            revocations_url: LIST,
           },
           ai: { provider: 'openai', model: spec.ai.model, max_output_tokens: 8192, timeout_seconds: 120 },
         });

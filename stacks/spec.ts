@@ -65,6 +65,7 @@ export const BoxSpec = z.object({
     algorithm: z.enum(['RS256', 'HS256']),
     jwks_url: httpUrl.optional(),
     jwt_secret: line.min(32).optional().describe('Secret; HS256 only'),
+    revocations_url: httpUrl.optional().describe('HS256 only; beside the keys otherwise'),
   }),
   ai: z.object({
     provider: z.enum(['anthropic', 'openai']),

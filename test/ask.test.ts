@@ -70,7 +70,7 @@ describe('spoq ask', function () {
     const sent = JSON.stringify(await side.requests('anthropic'));
     expect(sent).to.contain(MARKER);
     for (const secret of Object.values(PLANTED)) expect(sent).not.to.contain(secret);
-    expect(ask.stderr).to.match(/^4 files, \d+ B, 3 withheld$/m);
+    expect(ask.stderr).to.match(/^4 files, \d+ B, 3 withheld, to \S+'s box \S+$/m);
   });
 
   it('ends on Ctrl-C with 130, and the model is told to stop', async () => {

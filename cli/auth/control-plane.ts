@@ -18,6 +18,8 @@ export interface ControlPlane {
   startDevice(hostname: string): Promise<DeviceResponse>;
   /** POST /auth/device/token (RFC 8628 §3.4). */
   pollDevice(deviceCode: string): Promise<TokenAnswer>;
+  /** POST /auth/token with the code that the browser brought (RFC 6749 §4.1.3, RFC 7636 §4.5). */
+  exchangeCode(grant: { code: string; redirectUri: string; verifier: string }): Promise<TokenAnswer>;
   /** POST /auth/refresh (RFC 6749 §6). */
   refresh(refreshToken: string): Promise<TokenAnswer>;
   /** POST /auth/revoke (RFC 7009). */
@@ -57,6 +59,14 @@ export function createControlPlane(http: HttpClient, url: URL, signal: AbortSign
       postForTokens('/auth/device/token', {
         grant_type: DEVICE_GRANT_TYPE,
         device_code: deviceCode,
+        client_id: CLI_CLIENT_ID,
+      }),
+    exchangeCode: ({ code, redirectUri, verifier }) =>
+      postForTokens('/auth/token', {
+        grant_type: 'authorization_code',
+        code,
+        redirect_uri: redirectUri,
+        code_verifier: verifier,
         client_id: CLI_CLIENT_ID,
       }),
     refresh: (refreshToken) =>

@@ -26,13 +26,14 @@ describe('credentials', () => {
     expect(showPath('/home/alice/.spoq/credentials', '/home/alice')).to.equal('~/.spoq/credentials');
   });
 
-  it('have exactly the five fields', () => {
+  it('have exactly the six fields', () => {
     expect(toCredentials(createTokens(), Date.parse('2024-01-15T09:30:00.123Z'))).to.deep.equal({
       vps_hostname: 'https://alice.spoq.dev',
       access_token: 'access-1',
       refresh_token: 'refresh-1',
       expires_at: '2024-01-15T10:30:00Z',
       user_id: USER_ID,
+      username: 'alice',
     });
   });
 

@@ -43,6 +43,7 @@ export function toCredentials(tokens: TokenResponse, now: number): Credentials {
     refresh_token: tokens.refresh_token,
     expires_at: expiresAt.toISOString().replace(/\.\d{3}Z$/, 'Z'),
     user_id: tokens.user_id,
+    username: tokens.username,
   };
 }
 

@@ -17,6 +17,8 @@ export interface BoxAccess {
   on_box: boolean;
   token?: string;
   user_id?: string;
+  /** Whose account it is; unknown where the sign-in is of an older spoq. */
+  username?: string;
   expires_at?: string;
 }
 
@@ -37,6 +39,7 @@ export async function findBox(deps: CliDeps, rejectedToken?: string): Promise<Bo
     on_box: false,
     token: credentials.access_token,
     user_id: credentials.user_id,
+    ...(credentials.username === undefined ? {} : { username: credentials.username }),
     expires_at: credentials.expires_at,
   };
 }

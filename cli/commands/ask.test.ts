@@ -56,7 +56,7 @@ describe('spoq ask', () => {
       expect(await ask(['what', 'is', 'it?'])).to.deep.equal({
         code: 0,
         out: 'It is **42**.\n',
-        err: '2 files, 32 B, 2 withheld\n',
+        err: "2 files, 32 B, 2 withheld, to alice's box alice.spoq.localhost\n",
       });
       const [request] = server.requests;
       expect(JSON.parse(request?.body ?? '')).to.deep.equal({
@@ -101,7 +101,7 @@ Would stay here:
     withBox(ANSWER, async ({ server, ask }) => {
       const { err } = await ask(['what is', '@.env', `ghp_${'a1B2c3D4e5'.repeat(4)}?`]);
       expect(err).to.equal(
-        'A part of your question looks like a GitHub token: it was withheld.\n.env was not sent: withheld: environment file. (--allow sends it as it is)\n2 files, 32 B, 3 withheld\n',
+        "A part of your question looks like a GitHub token: it was withheld.\n.env was not sent: withheld: environment file. (--allow sends it as it is)\n2 files, 32 B, 3 withheld, to alice's box alice.spoq.localhost\n",
       );
       expect(server.requests[0]?.body)
         .to.contain('what is [withheld by spoq: looks like a GitHub token]?')
@@ -226,7 +226,7 @@ Would stay here:
         expect(await ask(['?'])).to.deep.equal({
           code: 0,
           out: 'back\n',
-          err: `2 files, 32 B, 2 withheld\n${words}\n`,
+          err: `2 files, 32 B, 2 withheld, to alice's box alice.spoq.localhost\n${words}\n`,
         });
         tries = 0;
         const { err } = await ask(['--json', '?']);
@@ -324,7 +324,7 @@ Would stay here:
           expect([result.code, result.out, result.err]).to.deep.equal([
             exit,
             '',
-            `2 files, 32 B, 2 withheld\n${words}`,
+            `2 files, 32 B, 2 withheld, to alice's box alice.spoq.localhost\n${words}`,
           ]);
         },
       ));

@@ -2,6 +2,7 @@ import type { AskEvent } from '../../contract/conductor.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { readAnswer } from '../box/answer.ts';
 import { callBox, findBox } from '../box/connection.ts';
+import type { BoxAccess } from '../box/connection.ts';
 import { prepareQuestion } from '../context/prepare.ts';
 import type { Manifest, Prepared } from '../context/prepare.ts';
 import type { CliDeps } from '../deps.ts';
@@ -9,7 +10,7 @@ import { isErrorCode } from '../http/problem.ts';
 import { createAnswerPrinter } from '../terminal/answer-printer.ts';
 import type { AnswerPrinter } from '../terminal/answer-printer.ts';
 import { fitOutput } from '../terminal/fit.ts';
-import { describeDryRun, describeManifest, describeWarnings } from '../terminal/manifest.ts';
+import { describeDryRun, describeSending, describeWarnings } from '../terminal/manifest.ts';
 import { startSpinner } from '../terminal/spinner.ts';
 import { canStyle, createStyle } from '../terminal/style.ts';
 
@@ -38,12 +39,12 @@ export async function runAsk(deps: CliDeps, words: string[], options: AskOptions
     return fitOutput(deps.stdout).write(describeDryRun(manifest));
   }
   const box = await findBox(deps);
-  await announce(deps, prepared.manifest, options);
+  await announce(deps, box, prepared.manifest, options);
   return streamAnswer(deps, box, prepared, options);
 }
 
-/** Says on stderr what leaves this computer, before it does. */
-async function announce(deps: CliDeps, manifest: Manifest, options: AskOptions): Promise<void> {
+/** Says on stderr what leaves this computer, and to whom, before it does. */
+async function announce(deps: CliDeps, box: BoxAccess, manifest: Manifest, options: AskOptions): Promise<void> {
   if (options.json) {
     const { bytes, tokens, withheld, left_out, files } = manifest;
     const line = { type: 'context', files: files.length, bytes, tokens, withheld, left_out: left_out.length };
@@ -51,15 +52,10 @@ async function announce(deps: CliDeps, manifest: Manifest, options: AskOptions):
   }
   const style = createStyle(canStyle(deps.stderr, deps.env, options.noColor));
   for (const warning of describeWarnings(manifest)) await deps.stderr.write(`${style.yellow(warning)}\n`);
-  return deps.stderr.write(`${style.dim(describeManifest(manifest))}\n`);
+  return deps.stderr.write(`${style.dim(describeSending(manifest, box))}\n`);
 }
 
-async function streamAnswer(
-  deps: CliDeps,
-  box: Awaited<ReturnType<typeof findBox>>,
-  prepared: Prepared,
-  options: AskOptions,
-): Promise<void> {
+async function streamAnswer(deps: CliDeps, box: BoxAccess, prepared: Prepared, options: AskOptions): Promise<void> {
   const host = box.url.hostname;
   const spinner = startSpinner(deps, `Asking ${box.on_box ? 'this box' : host}…`);
   const printer = createAnswerPrinter(deps, options);

@@ -27,6 +27,7 @@ Approve only if the page shows this code: BLUE-FISH-TREE
 `;
 const READY = `✓ Authenticated!
 
+Account:  alice
 Your VPS: alice.spoq.dev
 Ready to use! Try: spoq ask "what can you do for me?"
 

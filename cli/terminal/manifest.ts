@@ -1,3 +1,4 @@
+import type { BoxAccess } from '../box/connection.ts';
 import type { Manifest } from '../context/prepare.ts';
 import type { Withheld } from '../context/secret-text.ts';
 import { formatBytes, formatCount } from './format.ts';
@@ -9,6 +10,16 @@ export function describeManifest(manifest: Manifest): string {
   if (manifest.stdin !== null) parts.push('stdin');
   parts.push(formatBytes(manifest.bytes), `${manifest.withheld} withheld`);
   return parts.join(', ');
+}
+
+/**
+ * The same with where it goes: "14 files, 61 kB, 2 withheld, to alice's box alice.spoq.dev". Whoever was made to sign in to an
+ * account of somebody else (RFC 8628 §5.1) sees it before it is sent. On the box itself nothing goes anywhere.
+ */
+export function describeSending(manifest: Manifest, box: Pick<BoxAccess, 'url' | 'on_box' | 'username'>): string {
+  if (box.on_box) return describeManifest(manifest);
+  const owner = box.username === undefined ? '' : `${sanitizeLine(box.username)}'s box `;
+  return `${describeManifest(manifest)}, to ${owner}${box.url.hostname}`;
 }
 
 /** What a person has to know before it is sent: files they named that stay here, and words taken out of their question. */

@@ -74,7 +74,7 @@ export function describeProcess(getProgram: () => string[]): void {
       expect(await spoq.ended).to.deep.equal({
         code: 0,
         out: 'The first words and the last.\n',
-        err: '3 files, 79 B, 2 withheld\n',
+        err: "3 files, 79 B, 2 withheld, to alice's box alice.spoq.localhost\n",
       });
       expect(server.requests[0]?.body).to.not.match(/hunter2|MIIsecret/);
     });
@@ -89,7 +89,7 @@ export function describeProcess(getProgram: () => string[]): void {
       expect(await spoq.ended).to.deep.equal({
         code: 130,
         out: 'The first words \n',
-        err: '3 files, 79 B, 2 withheld\nStopped.\n',
+        err: "3 files, 79 B, 2 withheld, to alice's box alice.spoq.localhost\nStopped.\n",
       });
       await server.requests[0]?.closed;
     });
@@ -137,7 +137,7 @@ export function describeProcess(getProgram: () => string[]): void {
         .join(' ')} ask hi 2>err.txt </dev/null | head -1; echo "$\{PIPESTATUS[0]}"; cat err.txt`;
       const all = { PATH: process.env.PATH ?? '', SPOQ_VPS_MARKER: '/nonexistent/vps.marker', ...env };
       const { stdout } = await run('bash', ['-c', command], { cwd, env: all });
-      expect(stdout).to.match(/^a line\n0\n\d files, \d+ B, 2 withheld\n$/);
+      expect(stdout).to.match(/^a line\n0\n\d files, \d+ B, 2 withheld, to alice's box alice.spoq.localhost\n$/);
       await server.requests[0]?.closed;
     });
   });
@@ -153,7 +153,7 @@ export function describeProcess(getProgram: () => string[]): void {
       const never = runSpoq(['ask', '--no-stdin', 'hi'], { cwd, env, program, stdin: 'open' });
       const piped = runSpoq(['ask', '--dry-run', '--json', 'hi'], { cwd, env, program, stdin: 'four' });
       const nothing = runSpoq(['ask'], { cwd, env, program, stdin: '' });
-      const counts = '3 files, 79 B, 2 withheld\n';
+      const counts = "3 files, 79 B, 2 withheld, to alice's box alice.spoq.localhost\n";
       const notice = 'Nothing came on stdin: going on without it. (--no-stdin: never look; -: wait for it)\n';
       expect(await open).to.deep.equal({ code: 0, out: '', err: notice + counts });
       expect(await never).to.deep.equal({ code: 0, out: '', err: counts });

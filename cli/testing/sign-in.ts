@@ -28,6 +28,7 @@ export function createCredentials(fields: Partial<Credentials> = {}): Credential
     refresh_token: 'refresh-1',
     expires_at: '2099-01-01T00:00:00Z',
     user_id: USER_ID,
+    username: 'alice',
     ...fields,
   };
 }

@@ -13,13 +13,18 @@ import { createModel } from '../model/create-model.ts';
 import type { ModelConfig } from '../config.ts';
 import { fetchDirect } from '../reach.ts';
 import { createReachability } from '../reachability.ts';
+import { createRevocations, findRevocationsUrl } from '../revocations.ts';
 import { createTokenVerifier } from '../token-verifier.ts';
 import type { Target } from './client.ts';
 import type { TestControlPlane } from './control-plane.ts';
 import { HOSTNAME, ISSUER, OWNER_ID } from './tokens.ts';
 
 export interface StartOptions {
-  plane: TestControlPlane;
+  plane: Pick<TestControlPlane, 'jwksUrl'>;
+  /** Whose box it is; that of the test tokens when left out. */
+  identity?: { issuer: string; hostname: string; ownerId: string };
+  /** How often it looks for revocations. */
+  intervals?: { refreshMs: number; retryMs: number };
   model?: Partial<ModelConfig>;
   limits?: ConductorDeps['limits'];
 }
@@ -60,10 +65,22 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
   });
   await cache.start();
   const keys = { algorithm: 'RS256', cache } as const;
+  const identity = options.identity ?? { issuer: ISSUER, hostname: HOSTNAME, ownerId: OWNER_ID };
+  const revocations = createRevocations({
+    ...identity,
+    url: findRevocationsUrl({ revocationsUrl: undefined, jwksUrl: options.plane.jwksUrl, ...identity }),
+    keys,
+    fetch: fetchDirect,
+    log,
+    reachability,
+    now: Date.now,
+    ...(options.intervals === undefined ? {} : { intervals: options.intervals }),
+  });
+  revocations.start();
   const conductor = createConductor({
-    hostname: HOSTNAME,
+    hostname: identity.hostname,
     version: '0.0.0-test',
-    verifyToken: createTokenVerifier({ issuer: ISSUER, hostname: HOSTNAME, ownerId: OWNER_ID, keys }),
+    verifyToken: createTokenVerifier({ ...identity, keys, revocations }),
     model: createModel(createModelConfig(options.model), fetchDirect),
     log,
     reachability,
@@ -76,7 +93,7 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     logs,
     stop: (graceMs) => conductor.stop(graceMs),
     async close() {
-      await Promise.all([cache.stop(), listeners.close(100), conductor.stop(0)]);
+      await Promise.all([revocations.stop(), cache.stop(), listeners.close(100), conductor.stop(0)]);
       await rm(dir, { recursive: true, force: true });
     },
   };

@@ -4,6 +4,8 @@ import type { CryptoKey, JWK, JWTHeaderParameters } from 'jose';
 
 export const OWNER_ID = '3f0c9f5e-6f6b-4c39-9c4d-0a7d3c2b1a10';
 export const STRANGER_ID = '7b1e2d3c-4a5b-4c6d-8e7f-90a1b2c3d4e5';
+/** The device that tokens are for. */
+export const DEVICE_ID = 'c0a1e6d2-58b3-4f0e-8a77-1d2e3f405162';
 export const HOSTNAME = 'alice.spoq.test';
 export const ISSUER = 'https://spoq.test';
 
@@ -44,12 +46,26 @@ export function createClaims({ claims, shift = 0 }: TokenChanges = {}): Record<s
     aud: HOSTNAME,
     iat: now,
     nbf: now,
-    exp: now + 3600,
+    exp: now + 600,
     jti: randomUUID(),
+    client_id: 'spoq-cli',
+    sid: DEVICE_ID,
     user_id: OWNER_ID,
     vps_hostname: HOSTNAME,
     ...claims,
   };
+}
+
+/** A list of revocations that is right in every way but the changes. */
+export async function signRevocations(
+  key: SigningKey,
+  list: { revoked: string[]; not_before?: number },
+  changes: TokenChanges = {},
+): Promise<string> {
+  const now = Math.floor(Date.now() / 1000) + (changes.shift ?? 0);
+  const claims = { iss: ISSUER, aud: HOSTNAME, iat: now, exp: now + 120, ...list, ...changes.claims };
+  const header = { alg: 'RS256', kid: key.kid, typ: 'revocations+jwt', ...changes.header };
+  return new SignJWT(claims).setProtectedHeader(header).sign(changes.key ?? key.privateKey);
 }
 
 /** A token of `alg: none`, made by hand since no library makes one. */

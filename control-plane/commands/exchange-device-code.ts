@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { TokenResponse } from '../../contract/auth.ts';
 import { hashToken } from '../cipher.ts';
 import type { Db } from '../db/connect.ts';
@@ -5,7 +6,7 @@ import { lockGrantByDeviceCode, updateDeviceGrant, type DeviceGrantRow } from '.
 import { findBoxOfUser } from '../db/user-vps.ts';
 import { findUser } from '../db/users.ts';
 import { OAuthFailure } from '../oauth-failure.ts';
-import { createRefreshToken, createTokenResponse, type TokenDeps } from './issue-tokens.ts';
+import { signInDevice, type TokenDeps } from './issue-tokens.ts';
 
 /** RFC 8628 §3.5: each `slow_down` adds five seconds, for this grant and for good. */
 const SLOW_DOWN_SECONDS = 5;
@@ -52,6 +53,5 @@ async function redeemGrant(deps: TokenDeps, grant: DeviceGrantRow, ip: string): 
   if (user === undefined || box === undefined)
     return new OAuthFailure('access_denied', 'There is no box any more. Finish setting up on the web page.');
   await updateDeviceGrant(deps.db, grant.id, { status: 'used' });
-  const refreshToken = await createRefreshToken(deps, user.id, { label: grant.hostname, ip });
-  return createTokenResponse(deps, user, box, refreshToken);
+  return signInDevice(deps, user, box, { familyId: randomUUID(), label: grant.hostname, ip });
 }

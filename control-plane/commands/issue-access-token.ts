@@ -1,27 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { importJWK, SignJWT } from 'jose';
-import type { AccessTokenClaims } from '../../contract/auth.ts';
+import { CLI_CLIENT_ID, type AccessTokenClaims } from '../../contract/auth.ts';
 import type { Deps } from '../deps.ts';
-import { unsealJwtSecret } from '../jwt-secret.ts';
-import { loadSigningKey } from './signing-keys.ts';
-
-/** What of a box a token needs. */
-export interface TokenBox {
-  id: string;
-  hostname: string;
-  jwt_secret: string;
-}
+import { signForBox, type TokenBox } from './sign-for-box.ts';
 
 /**
- * Signs an access token (RFC 9068) that one box takes from its owner, valid for JWT_ACCESS_TOKEN_EXPIRY_SECS: RS256 with the
- * key in use, or HS256 with the box's own secret.
+ * Signs an access token (RFC 9068) that one box takes from its owner's device, valid for JWT_ACCESS_TOKEN_EXPIRY_SECS: RS256
+ * with the key in use, or HS256 with the box's own secret.
  */
 export async function issueAccessToken(
   deps: Pick<Deps, 'cipher' | 'config' | 'db' | 'now'>,
   user: { id: string },
   box: TokenBox,
+  familyId: string,
 ): Promise<{ token: string; expires_in: number }> {
-  const { JWT_ALGORITHM: alg, JWT_ACCESS_TOKEN_EXPIRY_SECS: expiresIn, BASE_URL: issuer } = deps.config;
+  const { JWT_ACCESS_TOKEN_EXPIRY_SECS: expiresIn, BASE_URL: issuer } = deps.config;
   const issuedAt = Math.floor(deps.now().getTime() / 1000);
   const claims: AccessTokenClaims = {
     iss: issuer,
@@ -31,17 +23,10 @@ export async function issueAccessToken(
     nbf: issuedAt,
     exp: issuedAt + expiresIn,
     jti: randomUUID(),
+    client_id: CLI_CLIENT_ID,
+    sid: familyId,
     user_id: user.id,
     vps_hostname: box.hostname,
   };
-  if (alg === 'HS256') {
-    const secret = new TextEncoder().encode(unsealJwtSecret(deps.cipher, box));
-    const token = await new SignJWT(claims).setProtectedHeader({ alg, typ: 'at+jwt' }).sign(secret);
-    return { token, expires_in: expiresIn };
-  }
-  const { kid, jwk } = await loadSigningKey(deps);
-  const token = await new SignJWT(claims)
-    .setProtectedHeader({ alg, typ: 'at+jwt', kid })
-    .sign(await importJWK(jwk, alg));
-  return { token, expires_in: expiresIn };
+  return { token: await signForBox(deps, box, 'at+jwt', claims), expires_in: expiresIn };
 }

@@ -7,7 +7,8 @@ import { familyLock } from './rotate-refresh-token.ts';
 
 /**
  * Signs a device out: any token of its family, old or new, ends the family. An unknown token is fine (RFC 7009 §2.2), and so
- * is one that was revoked before. Access tokens that are out stay good until they expire, an hour at most.
+ * is one that was revoked before. Boxes refuse its access tokens as soon as they have read the next list of revocations, within
+ * a minute.
  */
 export async function revokeRefreshToken(deps: Pick<Deps, 'db' | 'now'>, token: string, ip: string): Promise<void> {
   const found = await findRefreshToken(deps.db, hashToken(token));

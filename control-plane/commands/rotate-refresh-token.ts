@@ -54,14 +54,15 @@ async function useToken(deps: TokenDeps, row: RefreshTokenRow, ip: string): Prom
   if (user === undefined || box === undefined) return undefined;
   if (row.successor_sealed !== null) {
     await updateRefreshToken(deps.db, row.id, { last_used_at: now });
-    return createTokenResponse(deps, user, box, deps.cipher.decrypt(row.successor_sealed, sealContext(row)));
+    const refreshToken = deps.cipher.decrypt(row.successor_sealed, sealContext(row));
+    return createTokenResponse(deps, user, box, { familyId: row.family_id, refreshToken });
   }
-  const device = { familyId: row.family_id, label: row.device_label, ip };
+  const device = { familyId: row.family_id, label: row.device_label, ip, signedInAt: row.signed_in_at };
   const successor = await createRefreshToken(deps, user.id, device);
   const sealed = deps.cipher.encrypt(successor, sealContext(row));
   await forgetSuccessors(deps.db, row.family_id, new Date(now.getTime() - GRACE_MS));
   await updateRefreshToken(deps.db, row.id, { used_at: now, last_used_at: now, successor_sealed: sealed });
-  return createTokenResponse(deps, user, box, successor);
+  return createTokenResponse(deps, user, box, { familyId: row.family_id, refreshToken: successor });
 }
 
 async function endFamily(deps: TokenDeps, row: RefreshTokenRow, ip: string): Promise<undefined> {

@@ -1,6 +1,7 @@
 import type { DeviceResponse } from '../../contract/auth.ts';
 import { hashToken, randomToken } from '../cipher.ts';
 import { insertDeviceGrant } from '../db/device-grants.ts';
+import { cleanLabel } from '../clean-label.ts';
 import type { Deps } from '../deps.ts';
 import { createWordCode } from '../word-code.ts';
 
@@ -48,13 +49,4 @@ export async function startDeviceGrant(
     };
   }
   throw new Error(`${DRAWS} draws of three words were all taken`);
-}
-
-/** Without control characters and without those that turn the direction of writing, which could dress a label up as another. */
-function cleanLabel(text: string | undefined): string | null {
-  const cleaned = (text ?? '')
-    .replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '')
-    .trim()
-    .slice(0, 200);
-  return cleaned === '' ? null : cleaned;
 }

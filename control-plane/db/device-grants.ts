@@ -55,6 +55,11 @@ export async function updateDeviceGrant(
   await tx<DeviceGrantRow>('device_grants').where('id', id).update(changes);
 }
 
+/** Takes back what a person has approved and no device has fetched yet. */
+export async function denyApprovedGrants(tx: Db, userId: string): Promise<void> {
+  await tx<DeviceGrantRow>('device_grants').where({ user_id: userId, status: 'approved' }).update({ status: 'denied' });
+}
+
 /** Removes grants that nobody can ask about any more. */
 export async function deleteExpiredGrants(db: Db, now: Date): Promise<number> {
   return db('device_grants')

@@ -67,6 +67,11 @@ export async function findBoxOfUser(db: Db, userId: string): Promise<UserVpsRow 
   return db<UserVpsRow>('user_vps').where('user_id', userId).whereNot('status', 'terminated').first();
 }
 
+/** The box that has this host name now. */
+export async function findLiveBoxByHostname(db: Db, hostname: string): Promise<UserVpsRow | undefined> {
+  return db<UserVpsRow>('user_vps').where('hostname', hostname).whereNot('status', 'terminated').first();
+}
+
 /** When the last of a person's boxes that had been ready was terminated; undefined when there was none. */
 export async function findLastBoxEnd(db: Db, userId: string): Promise<Date | undefined> {
   const row = await db<UserVpsRow>('user_vps')

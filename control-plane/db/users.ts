@@ -7,6 +7,8 @@ export interface UserRow {
   username: string;
   email: string | null;
   avatar_url: string | null;
+  /** When all of the person's devices were signed out at once; null when that never was. */
+  devices_signed_out_at: Date | null;
   created_at: Date;
   updated_at: Date;
 }
@@ -28,4 +30,9 @@ export async function upsertUser(
     .returning('*');
   if (row === undefined) throw new Error('upsert of a user returned no row');
   return row;
+}
+
+/** From then on boxes refuse access tokens that were issued before. */
+export async function markDevicesSignedOut(tx: Db, id: string, now: Date): Promise<void> {
+  await tx('users').where('id', id).update({ devices_signed_out_at: now });
 }

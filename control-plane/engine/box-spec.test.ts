@@ -42,6 +42,16 @@ describe('buildBoxSpec', () => {
     expect(report).to.deep.equal({ url: 'https://inside.spoq.dev/api/boot/reports', token: 't'.repeat(43) });
   });
 
+  it('gives a box with a secret of its own the place of its revocations', () => {
+    const { auth } = buildBoxSpec({ config: { ...config, JWT_ALGORITHM: 'HS256' }, cipher }, createRow());
+    expect({ ...auth, jwt_secret: '' }).to.deep.equal({
+      issuer: 'https://spoq.dev',
+      algorithm: 'HS256',
+      jwt_secret: '',
+      revocations_url: 'https://inside.spoq.dev/.well-known/revocations/alice.spoq.dev.jwt',
+    });
+  });
+
   it('says the same of the same row, and no report without a token', () => {
     const row = createRow();
     expect(buildBoxSpec({ config, cipher }, row)).to.deep.equal(buildBoxSpec({ config, cipher }, row));

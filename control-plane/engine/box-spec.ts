@@ -69,7 +69,10 @@ export function buildBoxSpec(
       issuer: config.BASE_URL,
       algorithm: config.JWT_ALGORITHM,
       ...(hs256
-        ? { jwt_secret: unsealJwtSecret(cipher, row) }
+        ? {
+            jwt_secret: unsealJwtSecret(cipher, row),
+            revocations_url: `${config.BOX_CONTROL_PLANE_URL}/.well-known/revocations/${row.hostname}.jwt`,
+          }
         : { jwks_url: `${config.BOX_CONTROL_PLANE_URL}/.well-known/jwks.json` }),
     },
     ai: {

@@ -1,3 +1,4 @@
+import { deleteExpiredCodes } from '../db/authorization-codes.ts';
 import { deleteExpiredBootTokens } from '../db/boot-tokens.ts';
 import { expireOldCheckouts } from '../db/checkouts.ts';
 import { deleteExpiredGrants } from '../db/device-grants.ts';
@@ -12,13 +13,14 @@ const CHECKOUT_HOURS = 48;
 /** Who asks what we have written to them asks within a year. */
 const MAIL_DAYS = 365;
 
-/** Forgets what has run out: sessions, device grants, refresh tokens, counters, checkouts that nobody paid. */
+/** Forgets what has run out: sessions, device grants, codes, refresh tokens, counters, checkouts that nobody paid. */
 export async function expireRecords(deps: Pick<Deps, 'db' | 'now' | 'log'>): Promise<void> {
   const now = deps.now();
   const counts = {
     boot_tokens: await deleteExpiredBootTokens(deps.db, now),
     sessions: await deleteExpiredSessions(deps.db, now),
     device_grants: await deleteExpiredGrants(deps.db, now),
+    authorization_codes: await deleteExpiredCodes(deps.db, now),
     refresh_tokens: await deleteExpiredRefreshTokens(deps.db, now),
     mails: await deleteOldMails(deps.db, new Date(now.getTime() - MAIL_DAYS * 86_400_000)),
     rate_limits: await deleteExpiredRateLimits(deps.db, now),

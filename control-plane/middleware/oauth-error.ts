@@ -16,6 +16,11 @@ export function createOAuthErrorMiddleware(deps: Pick<Deps, 'log'>): Middleware 
       const { status, code, description, retryAfterSeconds } = describe(thrown);
       if (status >= 500) deps.log.error({ err: thrown }, 'an OAuth endpoint failed');
       ctx.status = status;
+      // RFC 6749 §5.2: who tried by this header is told so in kind.
+      if (code === 'invalid_client' && ctx.get('Authorization') !== '') {
+        ctx.status = 401;
+        ctx.set('WWW-Authenticate', 'Basic realm="spoq"');
+      }
       if (retryAfterSeconds !== undefined) ctx.set('Retry-After', String(retryAfterSeconds));
       ctx.body = { error: code, error_description: description } satisfies OAuthError;
     }

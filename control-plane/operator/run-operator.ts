@@ -10,6 +10,7 @@ import type { WorkerDeps } from '../jobs/worker-deps.ts';
 import { destroyBox, loadBoxSpec, previewBox, readOutputs, refreshBox, upBox } from './commands.ts';
 import { listBoxes } from './find-box.ts';
 import { operateBox, previewOperation } from './operate.ts';
+import { KEY_ACTIONS, printKeys, runKeys, type KeyAction } from './keys.ts';
 import { createOperatorDeps } from './operator-deps.ts';
 import { printRollout } from './print-rollout.ts';
 import { ROLLOUT_ACTIONS, runRollout, type RolloutAction, type RolloutFlags } from './rollout.ts';
@@ -155,6 +156,16 @@ function createProgram(io: OperatorIo): Command {
       withDeps(async (deps) => {
         const rollout = await runRollout(deps, action, flags, (preview) => confirm(flags, async () => preview));
         show(flags.json, rollout, () => printRollout(rollout));
+      }),
+    );
+  add('keys', 'the keys that sign tokens: list them, or bring the next one in with nobody signed out')
+    .addArgument(new Argument('<action>').choices(KEY_ACTIONS))
+    .option('--now', 'with rotate: at once, and take the others back, since one may have leaked')
+    .option('--yes', 'without asking')
+    .action((action: KeyAction, flags: Flags & { now?: boolean }) =>
+      withDeps(async (deps) => {
+        const keys = await runKeys(deps, action, flags, (preview) => confirm(flags, async () => preview));
+        show(flags.json, keys, () => printKeys(keys));
       }),
     );
   program

@@ -72,7 +72,7 @@ describe('device grant', () => {
       expect({ ...tokens, access_token: '', refresh_token: '' }).to.deep.equal({
         access_token: '',
         token_type: 'Bearer',
-        expires_in: 3600,
+        expires_in: 600,
         refresh_token: '',
         user_id: userId,
         username: 'octocat',

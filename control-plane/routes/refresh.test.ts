@@ -1,9 +1,18 @@
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
+import { getCredentials } from '../../cli/auth/session.ts';
+import { createTestDeps } from '../../cli/testing/create-test-deps.ts';
+import { createCredentials, writeCredentials } from '../../cli/testing/sign-in.ts';
+import { createTemporaryFolder } from '../../cli/testing/temporary-folder.ts';
+import { serve } from '../../conductor/testing/serve.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/harness/database.ts';
 import { TokenResponse } from '../../contract/auth.ts';
 import { createTestControlPlane, type TestControlPlane } from '../testing/control-plane.ts';
 import { Device } from '../testing/device.ts';
 import { createGithubServer, type GithubServer } from '../testing/github-server.ts';
+
+const FORM = 'application/x-www-form-urlencoded';
 
 describe('refresh and revocation', () => {
   let database: TestDatabase;
@@ -66,7 +75,7 @@ describe('refresh and revocation', () => {
     expect({ ...body, access_token: '', refresh_token: '', user_id: '', vps_hostname: '' }).to.deep.equal({
       access_token: '',
       token_type: 'Bearer',
-      expires_in: 3600,
+      expires_in: 600,
       refresh_token: '',
       user_id: '',
       username: 'octocat',
@@ -82,6 +91,48 @@ describe('refresh and revocation', () => {
     expect(new Set([...parallel, late]).size).to.equal(1);
     expect(await database.db('refresh_tokens').count()).to.deep.equal([{ count: '2' }]);
     expect(await refresh(late)).to.match(/^spoq_/);
+  });
+
+  it('gives one successor on two replicas', async () => {
+    const key = plane.deps.config.ENCRYPTION_KEY.reveal();
+    const other = await createTestControlPlane(database, github, { ENCRYPTION_KEY: key });
+    try {
+      const replicas = [device, new Device(other.url)];
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, async (_, index) => (await replicas[index % 2]?.refresh(first))?.body.refresh_token),
+      );
+      expect(new Set(answers).size).to.equal(1);
+      expect(answers[0]).to.match(/^spoq_/);
+      expect(await database.db('refresh_tokens').count()).to.deep.equal([{ count: '2' }]);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('keeps a program signed in whose answer was lost on the way, and ends both when somebody else has the old token', async () => {
+    let isCut = true;
+    const proxy = await serve(async (req, res) => {
+      const body = await text(req);
+      const answer = await fetch(`${plane.url}${req.url}`, { method: 'POST', headers: { 'content-type': FORM }, body });
+      if (isCut) req.socket.destroy();
+      else res.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
+      isCut = false;
+    });
+    await using home = await createTemporaryFolder();
+    try {
+      const path = join(home.path, 'credentials');
+      const old = { refresh_token: first, access_token: 'old', expires_at: '2020-01-01T00:00:00Z' };
+      await writeCredentials(path, createCredentials(old));
+      const cli = createTestDeps({ env: { SPOQ_HOME: home.path, SPOQ_URL: proxy.url } });
+      const { refresh_token: second } = await getCredentials(cli);
+      expect(cli.waits.length, 'it asked twice').to.equal(1);
+      expect(await database.db('refresh_tokens').count()).to.deep.equal([{ count: '2' }]);
+      plane.advance(31);
+      expect(await refresh(first)).to.equal('400 invalid_grant');
+      expect(await refresh(second)).to.equal('400 invalid_grant');
+    } finally {
+      await proxy.close();
+    }
   });
 
   it('ends the whole family when an old token comes back after that', async () => {
@@ -160,8 +211,9 @@ describe('refresh and revocation', () => {
     });
 
   it('answers 200 to a token that it never gave', async () => {
-    for (const token of ['spoq_unknown', 'eyJhbGciOiJub25lIn0.e30.', '\u0000', 'x'.repeat(4000)])
-      expect((await revoke({ token })).status).to.equal(200);
+    for (const token of ['spoq_unknown', 'eyJhbGciOiJub25lIn0.e30.', '\u0000', 'x'.repeat(15_000)])
+      for (const hint of ['refresh_token', 'nonsense', 'y'.repeat(500)])
+        expect((await revoke({ token, token_type_hint: hint })).status).to.equal(200);
     expect(await refresh(first)).to.match(/^spoq_/);
   });
 

@@ -123,7 +123,7 @@ describe('sign-in with GitHub', () => {
     'javascript:alert(1)',
     'setup',
     '/ setup',
-    `/${'a'.repeat(500)}`,
+    `/${'a'.repeat(2000)}`,
   ])
     it(`refuses to return to ${JSON.stringify(path).slice(0, 40)}`, async () => {
       const problem = await readProblem(new Browser(plane.url), `/auth/github?return_to=${encodeURIComponent(path)}`);

@@ -1,4 +1,5 @@
 import type { DeviceResponse, TokenResponse } from '../../contract/auth.ts';
+import type { Browser } from './browser.ts';
 
 export interface JsonAnswer<T> {
   status: number;
@@ -33,6 +34,13 @@ export class Device {
   async poll(deviceCode: string): Promise<JsonAnswer<TokenResponse & { error?: string }>> {
     const grantType = 'urn:ietf:params:oauth:grant-type:device_code';
     return this.post('/auth/device/token', { grant_type: grantType, device_code: deviceCode, client_id: 'spoq-cli' });
+  }
+
+  /** The whole way: the person in `browser` approves, the device fetches its tokens. */
+  async signIn(browser: Browser, hostname = 'laptop'): Promise<TokenResponse> {
+    const begun = await this.begin(hostname);
+    await browser.post('/auth/authorize', { code: begun.user_code, decision: 'approve' });
+    return (await this.poll(begun.device_code)).body;
   }
 
   async refresh(token: string): Promise<JsonAnswer<TokenResponse & { error?: string }>> {

@@ -1,5 +1,6 @@
 import { Browser } from './browser.ts';
 import { Device } from './device.ts';
+import { OAUTH_CALLS } from './openapi-oauth-calls.ts';
 import { exhaust, OWN_PAGE, type CallContext, type Calls, type Send } from './openapi-calls.ts';
 
 const form = (fields: Record<string, string>) => new URLSearchParams(fields);
@@ -121,4 +122,11 @@ export const IDENTITY_CALLS: Calls = {
     const answer = await send();
     await send({ headers: { 'if-none-match': answer.headers.get('etag') ?? '' } });
   },
+  async listRevocations(send, { database }) {
+    const { hostname } = await database.db('user_vps').first('hostname');
+    await send({ path: `/.well-known/revocations/${hostname}.jwt` });
+    await send({ path: '/.well-known/revocations/nobody.spoq.localhost.jwt' });
+    await send({ path: '/.well-known/revocations/nobody', headers: { accept: 'text/html' } });
+  },
+  ...OAUTH_CALLS,
 };

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -89,7 +90,7 @@ describe('a box that moves', function () {
   /** What the box is to its owner: by its name, with a token, and over SSH. */
   async function serves(): Promise<void> {
     expect(await side.lookUp(box.hostname)).to.deep.equal([box.ip_address]);
-    const { token } = await issueAccessToken(side.deps, { id: box.user_id }, box);
+    const { token } = await issueAccessToken(side.deps, { id: box.user_id }, box, randomUUID());
     expect((await door.open(box.hostname, '/api/status', { token })).statusCode).to.equal(200);
     expect(await logIn('id -un')).to.deep.include({ code: 0, stdout: 'spoq\n' });
     expect(await inside('systemctl is-active conductor caddy cron')).to.equal('active\nactive\nactive');

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -115,7 +116,7 @@ describe('a rollout over ten machines that boot', function () {
       'conductor\nspoq\nactive',
     );
     for (const box of boxes) {
-      const { token } = await issueAccessToken(side.deps, { id: box.user_id }, box);
+      const { token } = await issueAccessToken(side.deps, { id: box.user_id }, box, randomUUID());
       expect((await door.open(box.hostname, '/api/status', { token })).statusCode, box.hostname).to.equal(200);
     }
   });
@@ -124,7 +125,7 @@ describe('a rollout over ten machines that boot', function () {
     await release(NEXT);
     const [, box] = boxes;
     if (box === undefined) throw new Error('there is no second box');
-    const { token } = await issueAccessToken(side.deps, { id: box.user_id }, box);
+    const { token } = await issueAccessToken(side.deps, { id: box.user_id }, box, randomUUID());
     await side.setDelays({ model_chunk_ms: 1_500 });
     const answer = await door.open(box.hostname, '/api/ask', { token, json: { question: 'What is a rollout?' } });
     expect(answer.statusCode).to.equal(200);

@@ -2,7 +2,14 @@ import { copyFileSync } from 'node:fs';
 import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
-import { createSigningKey, HOSTNAME, ISSUER, OWNER_ID, signToken } from '../../conductor/testing/tokens.ts';
+import {
+  createSigningKey,
+  HOSTNAME,
+  ISSUER,
+  OWNER_ID,
+  signRevocations,
+  signToken,
+} from '../../conductor/testing/tokens.ts';
 import type { SigningKey, TokenChanges } from '../../conductor/testing/tokens.ts';
 import { send } from '../../conductor/testing/client.ts';
 import type { Answer, Target } from '../../conductor/testing/client.ts';
@@ -129,7 +136,9 @@ function addConductor(machine: BootedMachine, key: SigningKey): ConductorMachine
       }
       if (!there) return;
       const jwks = JSON.stringify({ keys: [key.jwk] });
-      surroundings = machine.spawnInNetwork([process.execPath, SURROUNDINGS, jwks]);
+      const day = { exp: Math.floor(Date.now() / 1000) + 86_400 };
+      const revocations = await signRevocations(key, { revoked: [] }, { claims: day });
+      surroundings = machine.spawnInNetwork([process.execPath, SURROUNDINGS, jwks, revocations]);
       await hear('ready');
     },
     async tell(what) {

@@ -8,6 +8,7 @@ import * as rollouts from './006-rollouts.ts';
 import * as moves from './007-moves.ts';
 import * as money from './008-money.ts';
 import * as mails from './009-mails.ts';
+import * as oauth from './010-oauth.ts';
 
 /** Every migration by name, in order. They only go forward and are never edited once released. */
 const MIGRATIONS: Record<string, { up(knex: Knex): Promise<void> }> = {
@@ -20,6 +21,7 @@ const MIGRATIONS: Record<string, { up(knex: Knex): Promise<void> }> = {
   '007-moves': moves,
   '008-money': money,
   '009-mails': mails,
+  '010-oauth': oauth,
 };
 
 /** Knex's migration source: an explicit list, so that a compiled or bundled server needs no folder to read. */
