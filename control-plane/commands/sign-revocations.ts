@@ -4,11 +4,10 @@ import { findLiveBoxByHostname } from '../db/user-vps.ts';
 import { findUser } from '../db/users.ts';
 import type { Deps } from '../deps.ts';
 import { signForBox } from './sign-for-box.ts';
+import { tokenLifeMs } from './signing-keys.ts';
 
 /** Boxes ask twice a minute; nobody keeps an old list for longer than this. */
 const LIST_SECONDS = 120;
-/** Clocks of boxes may be behind: a device stays on the list for a little longer than its last access token lives. */
-const CLOCK_SKEW_SECONDS = 300;
 /** A list of these has 20 kB. Above it all devices of the person have to renew their tokens instead. */
 const MOST_LISTED = 500;
 
@@ -24,8 +23,7 @@ export async function signRevocations(
   const owner = box === undefined ? undefined : await findUser(deps.db, box.user_id);
   if (box === undefined || owner === undefined) return undefined;
   const now = deps.now();
-  const tokenLife = (deps.config.JWT_ACCESS_TOKEN_EXPIRY_SECS + CLOCK_SKEW_SECONDS) * 1000;
-  const since = new Date(now.getTime() - tokenLife);
+  const since = new Date(now.getTime() - tokenLifeMs(deps));
   const revoked = await listRevokedFamilies(deps.db, owner.id, since);
   const isLong = revoked.length > MOST_LISTED;
   const notBefore = isLong ? revoked[0]?.revoked_at : owner.devices_signed_out_at;

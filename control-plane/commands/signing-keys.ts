@@ -21,7 +21,7 @@ type KeyDeps = Pick<Deps, 'cipher' | 'config' | 'db' | 'now'>;
 const SIGNING_KEY_DAYS = 90;
 /** It is published for so long before it signs: boxes ask for the keys every ten minutes. */
 const PUBLISH_AHEAD_MINUTES = 15;
-/** Clocks of boxes may be behind: a retired key stays published for a little longer than its last token lives. */
+/** Clocks of boxes may be behind: to them a token lives for a little longer. */
 const CLOCK_SKEW_SECONDS = 300;
 
 /** The private key that signs now. The first use makes one, and uses after 90 days bring the next one in. */
@@ -165,8 +165,9 @@ const isSeasoned = (deps: KeyDeps, row: SigningKeyRow) => ageInMinutes(deps, row
 
 const signsAt = (row: SigningKeyRow) => new Date(row.created_at.getTime() + PUBLISH_AHEAD_MINUTES * 60_000);
 
-/** So long after its last token was signed, a key may still be needed. */
-const tokenLifeMs = (deps: KeyDeps) => (deps.config.JWT_ACCESS_TOKEN_EXPIRY_SECS + CLOCK_SKEW_SECONDS) * 1000;
+/** So long after it was signed, a token may still be taken by some box. */
+export const tokenLifeMs = (deps: Pick<Deps, 'config'>) =>
+  (deps.config.JWT_ACCESS_TOKEN_EXPIRY_SECS + CLOCK_SKEW_SECONDS) * 1000;
 
 function ageInMinutes(deps: KeyDeps, row: SigningKeyRow): number {
   return (deps.now().getTime() - row.created_at.getTime()) / 60_000;
