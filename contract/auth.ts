@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BillingNotice } from './billing.ts';
 
 export const DEVICE_GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:device_code';
 export const CLI_CLIENT_ID = 'spoq-cli';
@@ -112,6 +113,7 @@ export const TokenResponse = z.object({
   username: z.string(),
   vps_hostname: z.url().describe('Base URL of the box'),
   vps_status: z.string(),
+  notice: BillingNotice.optional().describe('What its owner must know about what they pay'),
 });
 export type TokenResponse = z.infer<typeof TokenResponse>;
 

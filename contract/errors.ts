@@ -59,6 +59,12 @@ export const ERRORS = {
     exit: 69,
     next: 'Ask again in a few seconds.',
   },
+  box_suspended: {
+    status: 402,
+    title: 'The box is switched off',
+    exit: 69,
+    next: 'Pay on the web page; it is switched on again within a minute.',
+  },
   stack_busy: {
     status: 409,
     title: 'The box is being changed already',

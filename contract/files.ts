@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BillingNotice } from './billing.ts';
 
 /** `~/.spoq/credentials`, mode 0600. */
 export const Credentials = z.object({
@@ -11,6 +12,7 @@ export const Credentials = z.object({
     .string()
     .optional()
     .describe('Whose account it is, to be told; older files lack it until the next refresh'),
+  notice: BillingNotice.optional().describe('As it was at the last refresh'),
 });
 export type Credentials = z.infer<typeof Credentials>;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BillingNotice } from './billing.ts';
 import { BootPart } from './boot.ts';
 
 export const PROVIDERS = ['contabo', 'hostinger'] as const;
@@ -91,6 +92,7 @@ export const VpsResource = z.object({
   operation: z.enum(OPERATIONS).nullable().describe('What is being done to it, or was tried last and failed'),
   operation_failure: z.string().nullable().describe('Why that operation failed; null while it is going on'),
   suspended_at: z.iso.datetime().nullable().describe('Since when its machine is switched off because nothing is paid'),
+  notice: BillingNotice.nullable().describe('What its owner must know about what they pay'),
   created_at: z.iso.datetime(),
   ready_at: z.iso.datetime().nullable(),
   events: z.array(VpsEvent),

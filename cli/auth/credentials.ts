@@ -44,6 +44,7 @@ export function toCredentials(tokens: TokenResponse, now: number): Credentials {
     expires_at: expiresAt.toISOString().replace(/\.\d{3}Z$/, 'Z'),
     user_id: tokens.user_id,
     username: tokens.username,
+    ...(tokens.notice === undefined ? {} : { notice: tokens.notice }),
   };
 }
 

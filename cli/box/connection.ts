@@ -1,3 +1,4 @@
+import type { BillingNotice } from '../../contract/billing.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { isLoopbackName } from '../../contract/loopback.ts';
 import { getCredentials } from '../auth/session.ts';
@@ -20,6 +21,8 @@ export interface BoxAccess {
   /** Whose account it is; unknown where the sign-in is of an older spoq. */
   username?: string;
   expires_at?: string;
+  /** What its owner must know about what they pay. */
+  notice?: BillingNotice;
 }
 
 export interface BoxRequest {
@@ -41,6 +44,7 @@ export async function findBox(deps: CliDeps, rejectedToken?: string): Promise<Bo
     user_id: credentials.user_id,
     ...(credentials.username === undefined ? {} : { username: credentials.username }),
     expires_at: credentials.expires_at,
+    ...(credentials.notice === undefined ? {} : { notice: credentials.notice }),
   };
 }
 
@@ -57,11 +61,24 @@ export async function callBox(
 ): Promise<HttpResponse> {
   const first = await callPatiently<HttpResponse, Refusal>(deps, () => attempt(deps, box, request), onWait);
   if (!('error' in first)) return first;
+  if (first.error.code === 'box_unreachable') throw await explainSilence(deps, box, first.error);
   if (first.error.code !== 'token_invalid' || box.token === undefined) throw first.error;
   const renewed = await findBox(deps, box.token);
   const second = await callPatiently<HttpResponse, Refusal>(deps, () => attempt(deps, renewed, request), onWait);
   if (!('error' in second)) return second;
   throw explainClock(second.error, second.date, deps.now(), renewed.url.hostname);
+}
+
+/** A box that doesn't answer may be switched off since nothing is paid: the control plane knows, as far as it answers itself. */
+async function explainSilence(deps: CliDeps, box: BoxAccess, error: SpoqError): Promise<SpoqError> {
+  if (box.token === undefined) return error;
+  const { notice } = await findBox(deps, box.token).catch(() => box);
+  if (notice?.code !== 'box_stopped' && notice?.code !== 'box_deleted') return error;
+  return new SpoqError('box_suspended', {
+    detail: notice.message,
+    next: `See to it at ${notice.url}; after a payment the box is back within a minute.`,
+    cause: error,
+  });
 }
 
 interface Refusal extends Failed {

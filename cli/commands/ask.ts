@@ -6,6 +6,7 @@ import type { BoxAccess } from '../box/connection.ts';
 import { prepareQuestion } from '../context/prepare.ts';
 import type { Manifest, Prepared } from '../context/prepare.ts';
 import type { CliDeps } from '../deps.ts';
+import { describeNotice } from '../terminal/notice.ts';
 import { isErrorCode } from '../http/problem.ts';
 import { createAnswerPrinter } from '../terminal/answer-printer.ts';
 import type { AnswerPrinter } from '../terminal/answer-printer.ts';
@@ -47,10 +48,12 @@ export async function runAsk(deps: CliDeps, words: string[], options: AskOptions
 async function announce(deps: CliDeps, box: BoxAccess, manifest: Manifest, options: AskOptions): Promise<void> {
   if (options.json) {
     const { bytes, tokens, withheld, left_out, files } = manifest;
+    if (box.notice !== undefined) await deps.stderr.write(`${JSON.stringify({ type: 'notice', ...box.notice })}\n`);
     const line = { type: 'context', files: files.length, bytes, tokens, withheld, left_out: left_out.length };
     return deps.stderr.write(`${JSON.stringify(line)}\n`);
   }
   const style = createStyle(canStyle(deps.stderr, deps.env, options.noColor));
+  if (box.notice !== undefined) await deps.stderr.write(`${style.yellow(describeNotice(box.notice))}\n`);
   for (const warning of describeWarnings(manifest)) await deps.stderr.write(`${style.yellow(warning)}\n`);
   return deps.stderr.write(`${style.dim(describeSending(manifest, box))}\n`);
 }

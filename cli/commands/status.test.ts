@@ -80,6 +80,7 @@ Kept in     ~/.spoq/credentials
           url: 'http://alice.spoq.localhost:PORT',
           on_box: false,
           user_id: USER_ID,
+          notice: null,
           token_expires_at: '2026-01-02T03:46:05Z',
           credentials_path: join(home, '.spoq', 'credentials'),
           box: STATUS,

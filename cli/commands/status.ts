@@ -7,6 +7,7 @@ import type { OnWait } from '../box/patience.ts';
 import type { CliDeps } from '../deps.ts';
 import { parseJson } from '../http/problem.ts';
 import { asUnreachable } from '../http/failure.ts';
+import { describeNotice } from '../terminal/notice.ts';
 import { formatBytes, formatCount, formatSeconds } from '../terminal/format.ts';
 import { sanitizeLine } from '../terminal/sanitize.ts';
 import { startSpinner } from '../terminal/spinner.ts';
@@ -51,6 +52,7 @@ function describeJson(deps: CliDeps, box: BoxAccess, status: BoxStatus | null): 
     on_box: box.on_box,
     user_id: box.user_id ?? null,
     token_expires_at: box.expires_at ?? null,
+    notice: box.notice ?? null,
     credentials_path: box.on_box ? null : findCredentialsPath(deps),
     box: status,
   };
@@ -59,7 +61,8 @@ function describeJson(deps: CliDeps, box: BoxAccess, status: BoxStatus | null): 
 
 function describeTable(deps: CliDeps, box: BoxAccess, status: BoxStatus | null, options: StatusOptions): string {
   const style = createStyle(canStyle(deps.stdout, deps.env, options.noColor));
-  const rows = [...describeBox(box, status, deps.now()), ...describeSignIn(deps, box)];
+  const subscription: [string, string][] = box.notice === undefined ? [] : [['Paying', describeNotice(box.notice)]];
+  const rows = [...describeBox(box, status, deps.now()), ...subscription, ...describeSignIn(deps, box)];
   return rows.map(([name, value]) => `${style.dim(name.padEnd(11))} ${sanitizeLine(value)}\n`).join('');
 }
 

@@ -5,10 +5,11 @@ import type { UserVpsRow } from '../db/user-vps.ts';
 import { insertRefreshToken } from '../db/refresh-tokens.ts';
 import type { UserRow } from '../db/users.ts';
 import type { Deps } from '../deps.ts';
+import { findNotice } from './find-notice.ts';
 import { issueAccessToken } from './issue-access-token.ts';
 import { onNewDevice } from './on-new-device.ts';
 
-export type TokenDeps = Pick<Deps, 'cipher' | 'config' | 'db' | 'now'>;
+export type TokenDeps = Pick<Deps, 'boss' | 'cipher' | 'config' | 'db' | 'now'>;
 
 /** The device that holds a chain of refresh tokens. */
 export interface TokenDevice {
@@ -66,6 +67,7 @@ export async function createTokenResponse(
   box: UserVpsRow,
   { familyId, refreshToken }: { familyId: string; refreshToken: string },
 ): Promise<TokenResponse> {
+  const notice = await findNotice(deps, user);
   const access = await issueAccessToken(deps, user, box, familyId);
   return {
     access_token: access.token,
@@ -76,5 +78,6 @@ export async function createTokenResponse(
     username: user.username,
     vps_hostname: deps.config.BOX_URL_TEMPLATE.replaceAll('{hostname}', box.hostname),
     vps_status: box.status,
+    ...(notice === undefined ? {} : { notice }),
   };
 }

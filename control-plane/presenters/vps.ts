@@ -1,3 +1,4 @@
+import type { BillingNotice } from '../../contract/billing.ts';
 import type { VpsEvent, VpsResource } from '../../contract/vps.ts';
 import type { Config } from '../config.ts';
 import type { UserVpsRow } from '../db/user-vps.ts';
@@ -17,6 +18,7 @@ export function presentVps(
   config: Pick<Config, 'BOX_URL_TEMPLATE'>,
   box: UserVpsRow,
   events: VpsEventRow[],
+  notice: BillingNotice | undefined,
 ): VpsResource {
   return {
     id: box.id,
@@ -33,6 +35,7 @@ export function presentVps(
     operation: box.operation,
     operation_failure: box.operation_failure,
     suspended_at: box.suspended_at?.toISOString() ?? null,
+    notice: notice ?? null,
     created_at: box.created_at.toISOString(),
     ready_at: box.ready_at?.toISOString() ?? null,
     events: events.map(presentVpsEvent),

@@ -6,6 +6,7 @@ import { isOperating } from '../db/box-operations.ts';
 import { findBox, type UserVpsRow } from '../db/user-vps.ts';
 import { listVpsEvents } from '../db/vps-events.ts';
 import type { Deps } from '../deps.ts';
+import { findNotice } from '../commands/find-notice.ts';
 import { presentVps, presentVpsEvent } from '../presenters/vps.ts';
 
 /** A comment line so often keeps proxies and phones from taking the silence for the end. */
@@ -23,7 +24,7 @@ export interface BoxStreams {
 }
 
 /** The open streams of this process. */
-export function createBoxStreams(deps: Pick<Deps, 'config' | 'db' | 'log'>, listener: BoxListener): BoxStreams {
+export function createBoxStreams(deps: Pick<Deps, 'config' | 'db' | 'log' | 'now'>, listener: BoxListener): BoxStreams {
   const perUser = new Map<string, number>();
   let total = 0;
   const count = (userId: string, by: 1 | -1): void => {
@@ -69,7 +70,7 @@ export function createBoxStreams(deps: Pick<Deps, 'config' | 'db' | 'log'>, list
 }
 
 /** Writes what is new about a box each time it is called, and ends the stream after the last there will be. */
-function createBoxWriter(deps: Pick<Deps, 'config' | 'db'>, stream: PassThrough, boxId: string, seq: number) {
+function createBoxWriter(deps: Pick<Deps, 'config' | 'db' | 'now'>, stream: PassThrough, boxId: string, seq: number) {
   let last = seq;
   let told: string | undefined;
   return async (): Promise<void> => {
@@ -89,7 +90,8 @@ function createBoxWriter(deps: Pick<Deps, 'config' | 'db'>, stream: PassThrough,
     const now = `${box.status} ${box.operation} ${box.operation_failure}`;
     if (now !== told) {
       told = now;
-      stream.write(`event: status\ndata: ${JSON.stringify(presentVps(deps.config, box, events))}\n\n`);
+      const notice = await findNotice(deps, { id: box.user_id });
+      stream.write(`event: status\ndata: ${JSON.stringify(presentVps(deps.config, box, events, notice))}\n\n`);
     }
     if (FINAL.has(box.status) && !isOperating(box)) stream.end();
   };

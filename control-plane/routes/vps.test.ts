@@ -85,6 +85,7 @@ describe('asking for a box and watching it', function () {
       operation: null,
       operation_failure: null,
       suspended_at: null,
+      notice: null,
       ready_at: null,
     });
     const status = await browser.get('/api/vps/status', { accept: 'application/json' });

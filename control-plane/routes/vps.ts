@@ -3,7 +3,8 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { SpoqError } from '../../contract/errors.ts';
 import { parseInput } from '../../contract/problem.ts';
-import { ProvisionRequest } from '../../contract/vps.ts';
+import { ProvisionRequest, type VpsResource } from '../../contract/vps.ts';
+import { findNotice } from '../commands/find-notice.ts';
 import { provisionBox } from '../commands/provision-box.ts';
 import { createBoxListener } from '../db/listen-box.ts';
 import { findBoxOfUser, type UserVpsRow } from '../db/user-vps.ts';
@@ -48,7 +49,7 @@ export function createVpsRoutes(deps: Deps): Router {
       }
       ctx.status = 202;
       ctx.set('Location', '/api/vps/status');
-      ctx.body = presentVps(deps.config, box, await listVpsEvents(deps.db, box.id));
+      ctx.body = await present(box);
     },
   );
 
@@ -57,8 +58,13 @@ export function createVpsRoutes(deps: Deps): Router {
     ctx.set('Cache-Control', 'no-store');
     ctx.vary('Accept');
     if (ctx.accepts(['json', 'text/event-stream']) === 'text/event-stream') streams.open(ctx, box, readLastSeq(ctx));
-    else ctx.body = presentVps(deps.config, box, await listVpsEvents(deps.db, box.id));
+    else ctx.body = await present(box);
   });
+
+  async function present(box: UserVpsRow): Promise<VpsResource> {
+    const notice = await findNotice(deps, { id: box.user_id });
+    return presentVps(deps.config, box, await listVpsEvents(deps.db, box.id), notice);
+  }
 
   async function requireBox(ctx: Context): Promise<UserVpsRow> {
     const box = await findBoxOfUser(deps.db, requireUser(ctx).id);

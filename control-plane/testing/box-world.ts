@@ -6,7 +6,7 @@ import type { SandboxMail } from '../../sandbox/vendor.ts';
 import { createStripeVendor } from '../../sandbox/stripe/vendor.ts';
 import { buildBoxSpec } from '../engine/box-spec.ts';
 import { createMailer } from '../integrations/smtp.ts';
-import { createBoss, installQueues } from '../jobs/queues.ts';
+import { createBoss } from '../jobs/queues.ts';
 import { startWorker, type Worker } from '../jobs/worker.ts';
 import type { BuildSpecOptions } from '../jobs/worker-deps.ts';
 import type { UserVpsRow } from '../db/user-vps.ts';
@@ -48,7 +48,6 @@ export async function createBoxWorld(
   { webhooks = false }: { webhooks?: boolean } = {},
 ): Promise<BoxWorld> {
   const database = await createTestDatabase();
-  await installQueues(database.url);
   const github = await createGithubServer();
   let now = (): Date => new Date();
   const stripe = await runVendor('stripe', createStripeVendor, { receiverNow: () => now() });
@@ -62,9 +61,6 @@ export async function createBoxWorld(
   });
   now = cp.deps.now;
   const mailer = createMailer(cp.deps.config);
-  cp.deps.boss = createBoss(cp.deps.config, 'web');
-  cp.deps.boss.on('error', () => {});
-  await cp.deps.boss.start();
   if (webhooks)
     await stripeControl(
       stripe,
@@ -132,7 +128,6 @@ export async function createBoxWorld(
     },
     async close() {
       await world.stopWorkers();
-      await cp.deps.boss.stop({ graceful: false });
       await cp.close();
       await stripe.close();
       mailer?.close();

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
-import { PgBoss } from 'pg-boss';
 import { createApp } from '../app.ts';
 import { createCipher } from '../cipher.ts';
 import { loadConfig } from '../config.ts';
 import type { Deps } from '../deps.ts';
+import { createBoss } from '../jobs/queues.ts';
 import { createStripe } from '../integrations/stripe.ts';
 import { createJwtSecret } from '../jwt-secret.ts';
 import { createLogger } from '../log.ts';
@@ -59,9 +59,11 @@ export async function createTestControlPlane(
     metrics: createMetrics(),
     pages: createPages(),
     stripe: createStripe(config),
-    boss: new PgBoss(database.url),
+    boss: createBoss(config, 'web'),
     now: () => new Date(Date.now() + offset),
   };
+  deps.boss.on('error', () => {});
+  await deps.boss.start();
   server.on('request', createApp(deps).callback());
   return {
     url,
@@ -94,6 +96,9 @@ export async function createTestControlPlane(
       await database.db('user_vps').where('id', made.id).update({ jwt_secret: sealed });
       return { ...made, jwt_secret: sealed };
     },
-    close: () => closeServer(server),
+    async close() {
+      await closeServer(server);
+      await deps.boss.stop({ graceful: false });
+    },
   };
 }

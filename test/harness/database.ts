@@ -5,11 +5,12 @@ import path from 'node:path';
 import { Client } from 'pg';
 import { connectDb, migrate } from '../../control-plane/db/connect.ts';
 import type { Db } from '../../control-plane/db/connect.ts';
+import { installQueues } from '../../control-plane/jobs/queues.ts';
 import { findFreePort } from '../../tools/ports.ts';
 import { startPostgres } from '../../tools/postgres.ts';
 import type { Postgres } from '../../tools/postgres.ts';
 
-/** A database of a test file's own, migrated. */
+/** A database of a test file's own, migrated, with its queues. */
 export interface TestDatabase {
   url: string;
   db: Db;
@@ -114,7 +115,7 @@ async function ensureTemplate(url: (database: string) => string): Promise<void> 
     await admin.query(`create database ${TEMPLATE}`);
     const db = connectDb(url(TEMPLATE), 4);
     try {
-      await migrate(db);
+      await migrate(db, () => installQueues(url(TEMPLATE)));
     } finally {
       await db.destroy();
     }
