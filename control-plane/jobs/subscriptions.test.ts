@@ -32,7 +32,7 @@ describe('a subscription', function () {
   const sweep = (): Promise<void> => watchSubscriptions(world.cp.deps, new AbortController().signal);
   /** Days pass, minute by minute as far as anybody can tell. */
   const pass = async (days: number): Promise<void> => {
-    world.cp.advance(days * DAY);
+    world.advance(days * DAY);
     await sweep();
   };
 
@@ -174,7 +174,7 @@ describe('a subscription', function () {
   it('is warned of again, and waits, when no worker ran while it was time to', async () => {
     const eve = await subscribe('eve');
     await eve.become('canceled', 'cancelled');
-    world.cp.advance(9 * DAY);
+    world.advance(9 * DAY);
     await sweep();
     expect((await eve.row()).status).to.equal('cancelled');
     expect((await eve.mailsOf('deletion_ahead')).map(({ subject }) => subject)).to.deep.equal([

@@ -24,6 +24,8 @@ export interface BoxWorld {
   github: GithubServer;
   stripe: RunningVendor;
   engine: ScriptedEngine;
+  /** Moves the clocks of the control plane and of Stripe alike. */
+  advance(seconds: number): void;
   /** What was sent to that address, or at all: the oldest first. */
   mails(to?: string): Promise<SandboxMail[]>;
   /** A worker; end it with the function that comes back, or leave it to `close`. */
@@ -77,6 +79,10 @@ export async function createBoxWorld(
     github,
     stripe,
     engine,
+    advance(seconds) {
+      cp.advance(seconds);
+      stripe.clock.advance(seconds * 1000);
+    },
     mails: async (to) =>
       ((await mail.vendor.mails?.()) ?? []).filter((one) => to === undefined || one.to.includes(to)).toReversed(),
     async work() {
