@@ -146,7 +146,8 @@ export const IDENTITY_OPERATIONS: Operation[] = [
     path: '/auth/revoke',
     id: 'revokeTokens',
     tag: 'identity',
-    summary: 'Sign a device out by its refresh token (RFC 7009)',
+    summary: 'Sign a device out by any of its tokens (RFC 7009)',
+    description: 'Its box refuses it within a minute.',
     body: formOrJson('RevokeRequest'),
     responses: {
       200: json('Every token of the device is revoked, or the token was never ours', 'Nothing'),

@@ -2,12 +2,16 @@ import { expect } from 'chai';
 import { randomUUID } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { createTestDatabase, type TestDatabase } from '../../test/harness/database.ts';
+import { waitFor } from '../../test/harness/wait.ts';
 import type { TokenResponse } from '../../contract/auth.ts';
+import { findBoxOfUser } from '../db/user-vps.ts';
+import { findUser } from '../db/users.ts';
 import type { Browser } from '../testing/browser.ts';
 import { createTestControlPlane, type TestControlPlane } from '../testing/control-plane.ts';
 import { Device } from '../testing/device.ts';
 import { createGithubServer, type GithubServer } from '../testing/github-server.ts';
 import { listDevices, revokeAllDevices, revokeDevice } from './devices.ts';
+import { signInDevice } from './issue-tokens.ts';
 
 const IP = '203.0.113.7';
 
@@ -149,5 +153,27 @@ describe('devices of a person', () => {
     const outcome = poll.body.error ?? (await refresh(poll.body.refresh_token));
     expect(outcome).to.be.oneOf(['access_denied', 'invalid_grant']);
     expect(await listDevices(plane.deps, alice.id)).to.deep.equal([]);
+  });
+
+  it('leave none behind whose sign-in had begun and not ended', async () => {
+    const { db } = database;
+    const user = await findUser(db, alice.id);
+    const box = await findBoxOfUser(db, alice.id);
+    if (user === undefined || box === undefined) throw new Error('alice has no box');
+    const signIn = await db.transaction();
+    try {
+      const fresh = { familyId: randomUUID(), label: 'late', ip: IP };
+      await signInDevice({ ...plane.deps, db: signIn }, user, box, fresh);
+      const revoked = revokeAllDevices(plane.deps, alice, IP);
+      await waitFor('it to wait for the sign-in', async () => {
+        const waiting = db('pg_stat_activity').where('wait_event_type', 'Lock');
+        return (await waiting.whereRaw('datname = current_database()')).length > 0;
+      });
+      await signIn.commit();
+      expect(await revoked).to.equal(1);
+      expect(await listDevices(plane.deps, alice.id)).to.deep.equal([]);
+    } finally {
+      if (!signIn.isCompleted()) await signIn.rollback();
+    }
   });
 });

@@ -210,6 +210,31 @@ describe('refresh and revocation', () => {
       expect(await entries.whereRaw("detail->>'family_id' = ?", [family]).count()).to.deep.equal([{ count: '1' }]);
     });
 
+  for (const alg of ['RS256', 'HS256'])
+    it(`signs the device out by its access token (${alg}), and by none that was forged or has expired`, async () => {
+      const key = plane.deps.config.ENCRYPTION_KEY.reveal();
+      const other = await createTestControlPlane(database, github, { ENCRYPTION_KEY: key, JWT_ALGORITHM: alg });
+      const devices = new Device(other.url);
+      try {
+        const { access_token: access, refresh_token: second } = (await devices.refresh(first)).body;
+        const [header, payload = '', signature] = access.split('.');
+        const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object;
+        const forged = Buffer.from(JSON.stringify({ ...claims, jti: 'other' })).toString('base64url');
+        await devices.post('/auth/revoke', { token: `${header}.${forged}.${signature}` });
+        other.advance(601);
+        await devices.post('/auth/revoke', { token: access });
+        const { access_token: fresh, refresh_token: third } = (await devices.refresh(second)).body;
+        expect(third).to.match(/^spoq_/);
+        expect((await devices.post('/auth/revoke', { token: fresh, token_type_hint: 'access_token' })).status).to.equal(
+          200,
+        );
+        expect((await devices.refresh(third)).body.error).to.equal('invalid_grant');
+        expect((await actions())[0]?.action).to.equal('refresh_token.revoked');
+      } finally {
+        await other.close();
+      }
+    });
+
   it('answers 200 to a token that it never gave', async () => {
     for (const token of ['spoq_unknown', 'eyJhbGciOiJub25lIn0.e30.', '\u0000', 'x'.repeat(15_000)])
       for (const hint of ['refresh_token', 'nonsense', 'y'.repeat(500)])

@@ -15,7 +15,7 @@ import {
 import { parseInput } from '../../contract/problem.ts';
 import { exchangeAuthorizationCode } from '../commands/exchange-authorization-code.ts';
 import { exchangeDeviceCode } from '../commands/exchange-device-code.ts';
-import { revokeRefreshToken } from '../commands/revoke-refresh-token.ts';
+import { revokeToken } from '../commands/revoke-token.ts';
 import { rotateRefreshToken } from '../commands/rotate-refresh-token.ts';
 import { startDeviceGrant } from '../commands/start-device-grant.ts';
 import type { Deps } from '../deps.ts';
@@ -70,7 +70,7 @@ export function createTokenRoutes(deps: Deps): Router {
 
   router.post('/auth/revoke', errors, limit('refresh'), body, async (ctx) => {
     const { token } = parseOAuth(ctx, RevokeRequest);
-    await revokeRefreshToken(deps, token, ctx.ip);
+    await revokeToken(deps, token, ctx.ip);
     ctx.body = {};
   });
   return router;
