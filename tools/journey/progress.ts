@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
 import { VpsEvent, VpsResource } from '../../contract/vps.ts';
 import type { Person } from './person.ts';
@@ -12,6 +13,7 @@ export interface Progress {
 const DEADLINE_MS = 150_000;
 /** Enough to have seen something, too few for the box to be ready. */
 const FIRST_PART = 2;
+const RECONNECT_MS = 100;
 
 /**
  * Follows a box until it is ready or has failed. Hangs up once on the way and goes on with `Last-Event-ID`, as a browser does
@@ -52,6 +54,12 @@ export async function watchProgress(person: Person, url: string): Promise<Progre
   const isOver = (): boolean => ['ready', 'failed', 'terminated'].includes(status);
   await read(undefined, () => events.length >= FIRST_PART || isOver());
   const resumedAt = events.at(-1)?.seq ?? 0;
-  await read(resumedAt, isOver);
+  // A browser whose line is cut connects again by itself.
+  for (const until = Date.now() + DEADLINE_MS; !isOver() && Date.now() < until; await sleep(RECONNECT_MS)) {
+    const last = events.at(-1)?.seq ?? 0;
+    await read(last, isOver).catch((error: unknown) => {
+      if (!(error instanceof TypeError)) throw error; // what fetch says of a line that was cut
+    });
+  }
   return { events, status, resumedAt };
 }
