@@ -2,6 +2,7 @@ import type { Change } from '../account.ts';
 import { refuseMissing } from '../errors.ts';
 import { mergeMetadata } from '../params.ts';
 import type { Subscription } from '../state.ts';
+import { emitUpdate } from './emit-update.ts';
 import { checkTrial, startTrial } from './start-trial.ts';
 
 export interface SubscriptionChanges {
@@ -16,15 +17,16 @@ export interface SubscriptionChanges {
 }
 
 /** Finds a subscription, or throws Stripe's 404. */
-function findSubscription(change: Change, id: string): Subscription {
+export function findSubscription(change: Change, id: string): Subscription {
   const subscription = change.state.subscriptions[id];
   if (subscription === undefined) throw refuseMissing('subscription', id);
   return subscription;
 }
 
 /** POST /v1/subscriptions/{id}: ends the renewal or moves it, pauses collection, or takes that back; changes words. */
-export function changeSubscription(change: Change, id: string, changes: SubscriptionChanges): Subscription {
-  const subscription = findSubscription(change, id);
+export function changeSubscription(outer: Change, id: string, changes: SubscriptionChanges): Subscription {
+  const subscription = findSubscription(outer, id);
+  const change = outer.of(subscription.customer);
   // Stripe answers a change to an ended subscription as if it weren't there.
   if (subscription.status === 'canceled') throw refuseMissing('subscription', id);
   const before = structuredClone(subscription);
@@ -44,13 +46,14 @@ export function changeSubscription(change: Change, id: string, changes: Subscrip
     const reason = ending ? 'cancellation_requested' : null;
     Object.assign(subscription['cancellation_details'] as object, { reason });
   }
-  emitUpdate(change, before, subscription);
+  emitUpdate(change, 'customer.subscription.updated', before, subscription);
   return subscription;
 }
 
 /** Ends a subscription now. Throws Stripe's 404 when it has ended already. */
-export function endSubscription(change: Change, id: string, details: Record<string, unknown> = {}): Subscription {
-  const subscription = findSubscription(change, id);
+export function endSubscription(outer: Change, id: string, details: Record<string, unknown> = {}): Subscription {
+  const subscription = findSubscription(outer, id);
+  const change = outer.of(subscription.customer);
   if (subscription.status === 'canceled') throw refuseMissing('subscription', id);
   Object.assign(subscription['cancellation_details'] as object, { reason: 'cancellation_requested', ...details });
   Object.assign(subscription, {
@@ -58,24 +61,22 @@ export function endSubscription(change: Change, id: string, details: Record<stri
     canceled_at: subscription['canceled_at'] ?? change.now,
     ended_at: change.now,
   });
+  // Nobody is asked any more for what stayed unpaid.
+  for (const invoice of Object.values(change.state.invoices)) {
+    if (invoice.parent.subscription_details.subscription === id && invoice.status === 'open')
+      Object.assign(invoice, { auto_advance: false, next_payment_attempt: null });
+  }
   change.emit('customer.subscription.deleted', subscription);
   return subscription;
 }
 
 /** Sets a status from outside (a control of the sandbox): what a failed payment or a bank would have brought about. */
-export function setSubscriptionStatus(change: Change, id: string, status: Subscription['status']): Subscription {
-  if (status === 'canceled') return endSubscription(change, id, { reason: 'payment_failed' });
-  const subscription = findSubscription(change, id);
+export function setSubscriptionStatus(outer: Change, id: string, status: Subscription['status']): Subscription {
+  if (status === 'canceled') return endSubscription(outer, id, { reason: 'payment_failed' });
+  const subscription = findSubscription(outer, id);
+  const change = outer.of(subscription.customer);
   const before = structuredClone(subscription);
   Object.assign(subscription, { status, ended_at: null });
-  emitUpdate(change, before, subscription);
+  emitUpdate(change, 'customer.subscription.updated', before, subscription);
   return subscription;
-}
-
-/** Emits customer.subscription.updated with the former values of what changed; nothing when nothing did. */
-function emitUpdate(change: Change, before: Subscription, after: Subscription): void {
-  const previous = Object.fromEntries(
-    Object.entries(before).filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(after[field])),
-  );
-  if (Object.keys(previous).length > 0) change.emit('customer.subscription.updated', after, previous);
 }
