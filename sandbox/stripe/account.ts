@@ -72,6 +72,12 @@ export function createChange(state: StripeState, now: number, record: (event: Ev
   };
 }
 
+/** A change of a copy of everything, of which nothing is kept: for what would come. Leaves out what no command reads. */
+export function createRehearsal(state: StripeState, now: number): Change {
+  const copy = structuredClone({ ...state, events: {}, deliveries: {}, idempotency: {} });
+  return createChange(copy, now, () => undefined);
+}
+
 /** The test clock that a customer lives by. */
 export function clockOf(state: StripeState, customer: string | null | undefined): TestClock | undefined {
   return state.test_clocks[String(state.customers[customer ?? '']?.['test_clock'])];

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { RequestState } from '../parse-body.ts';
 import { createDelivery, type Account } from './account.ts';
 import { changeCard } from './commands/add-card.ts';
-import { setSubscriptionStatus } from './commands/change-subscription.ts';
+import { setSubscriptionStatus } from './commands/end-subscription.ts';
 import { completeCheckout } from './commands/complete-checkout.ts';
 import { closeDispute, disputeCharge } from './commands/dispute-charge.ts';
 import { StripeError } from './errors.ts';

@@ -78,6 +78,17 @@ export async function subscribe(
   return paid.subscription as Stripe.Subscription;
 }
 
+/** A price of another plan, a month long. */
+export async function createPlan(stripe: Stripe, name: string, amount: number): Promise<Stripe.Price> {
+  return stripe.prices.create({
+    product_data: { name },
+    nickname: name,
+    currency: 'usd',
+    unit_amount: amount,
+    recurring: { interval: 'month' },
+  });
+}
+
 /** Calls a control of the sandbox and answers its JSON. */
 export async function control(running: RunningVendor, path: string, body: object = {}): Promise<unknown> {
   const response = await fetch(`${running.url}/_sandbox/${path}`, {

@@ -45,7 +45,7 @@ export function billPeriod(change: Change, subscription: Subscription, bill: Bil
   moveBalance(change, customer.id, invoice.ending_balance - invoice.starting_balance);
   if (subscription.pause_collection !== null && bill.reason === 'subscription_cycle') voidInvoice(change, invoice);
   else collectInvoice(change, invoice, { automatic: true });
-  if (subscription.status !== 'canceled') subscription.status = followStatus(subscription, bill, invoice);
+  subscription.status = followStatus(state, subscription, bill, invoice);
   if (bill.reason === 'subscription_create') emit('customer.subscription.created', subscription);
   else if (bill.before !== undefined) emitUpdate(change, 'customer.subscription.updated', bill.before, subscription);
   emit('invoice.created', invoice);
@@ -59,10 +59,24 @@ export function findWaitingItems(state: StripeState, subscription: string): Invo
   return Object.values(state.invoice_items).filter((item) => item.subscription === subscription && !item.invoice);
 }
 
+/** True while any invoice of a subscription asks for money. */
+export function hasOpenInvoice(state: StripeState, subscription: string): boolean {
+  return Object.values(state.invoices).some(
+    (one) => one.status === 'open' && one.parent.subscription_details.subscription === subscription,
+  );
+}
+
 /** A voided invoice leaves the status as it was; only a trial is over when it is over. */
-function followStatus({ status }: Subscription, bill: Bill, invoice: Invoice): Subscription['status'] {
+function followStatus(
+  state: StripeState,
+  { id, status }: Subscription,
+  bill: Bill,
+  invoice: Invoice,
+): Subscription['status'] {
   if (bill.periods === 'free') return status;
   if (invoice.status === 'open') return 'past_due';
-  if (bill.reason === 'subscription_update' && status !== 'past_due') return status;
+  // A change that costs nothing doesn't make good what a renewal still asks for.
+  if (bill.reason === 'subscription_update')
+    return status === 'past_due' && !hasOpenInvoice(state, id) ? 'active' : status;
   return invoice.status === 'void' && status !== 'trialing' ? status : 'active';
 }

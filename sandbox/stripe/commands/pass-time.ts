@@ -3,7 +3,7 @@ import { clockOf, type Account, type Change } from '../account.ts';
 import { endOfPeriod } from '../objects/subscription.ts';
 import type { Invoice, StripeState, Subscription } from '../state.ts';
 import { billPeriod, findWaitingItems } from './bill-period.ts';
-import { endSubscription } from './change-subscription.ts';
+import { endSubscription } from './end-subscription.ts';
 import { retryInvoice } from './pay-invoice.ts';
 
 /**

@@ -1,8 +1,9 @@
 import type { Account, Change } from '../account.ts';
 import { refuseMissing, refuseParam, StripeError } from '../errors.ts';
 import type { Invoice, StripeState } from '../state.ts';
+import { hasOpenInvoice } from './bill-period.ts';
 import { collectInvoice, findMethod, type Collection } from './collect-invoice.ts';
-import { endSubscription } from './change-subscription.ts';
+import { endSubscription } from './end-subscription.ts';
 import { emitUpdate } from './emit-update.ts';
 import { voidInvoice } from './void-invoice.ts';
 
@@ -56,10 +57,11 @@ function tryInvoice(change: Change, invoice: Invoice, collection: Collection): R
   const subscription = state.subscriptions[invoice.parent.subscription_details.subscription];
   const method = collection.method ?? findMethod(state, invoice) ?? undefined;
   const decline = collectInvoice(change, invoice, { ...collection, method });
-  // It is the newest invoice that a subscription is behind with.
-  if (decline === undefined && subscription?.latest_invoice === invoice.id) {
+  if (decline === undefined && subscription !== undefined) {
     const before = structuredClone(subscription);
-    if (subscription.status === 'past_due' || subscription.status === 'unpaid') subscription.status = 'active';
+    const isBehind = subscription.status === 'past_due' || subscription.status === 'unpaid';
+    const isLast = subscription.latest_invoice === invoice.id || !hasOpenInvoice(state, subscription.id);
+    if (isBehind && isLast) subscription.status = 'active';
     emitUpdate(change, 'customer.subscription.updated', before, subscription);
   }
   for (const type of decline === undefined ? ['invoice.paid', 'invoice.payment_succeeded'] : ['invoice.payment_failed'])
