@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Store } from '../state.ts';
 import { createEvent } from './objects/event.ts';
-import type { Delivery, StripeObject, StripeState } from './state.ts';
+import type { Delivery, StripeObject, StripeState, TestClock } from './state.ts';
 import { createId } from './state.ts';
 
 /** The version of the API whose shapes the sandbox answers. */
@@ -24,6 +24,10 @@ export interface Change {
   now: number;
   /** Records an event about an object as it is now, and one delivery for each endpoint that wants it. */
   emit(type: string, object: StripeObject, previous?: Record<string, unknown>): void;
+  /** The same change at another time: what was due then happens then, however late it is looked at. */
+  at(now: number): Change;
+  /** The same change in the time that a customer lives in: that of its test clock, or this one. */
+  of(customer: string | null | undefined): Change;
 }
 
 /** Opens an account on a store; `wake` is called after each change, when deliveries may wait. */
@@ -39,27 +43,52 @@ export function createAccount(deps: {
     clock,
     url: deps.url,
     change(work) {
-      const result = store.update((state) => {
-        const now = Math.floor(clock.now().getTime() / 1000);
-        const emit: Change['emit'] = (type, object, previous) => recordEvent(state, clock, { type, object, previous });
-        return work({ state, now, emit });
-      });
+      const result = store.update((state) =>
+        work(
+          createChange(state, Math.floor(clock.now().getTime() / 1000), (event) => recordEvent(state, clock, event)),
+        ),
+      );
       deps.wake();
       return result;
     },
   };
 }
 
-function recordEvent(
-  state: StripeState,
-  clock: Clock,
-  fields: { type: string; object: StripeObject; previous?: Record<string, unknown> },
-): void {
+interface EventFields {
+  type: string;
+  object: StripeObject;
+  previous?: Record<string, unknown>;
+  now: number;
+}
+
+/** A change of `state` at a time; `record` keeps the events. */
+export function createChange(state: StripeState, now: number, record: (event: EventFields) => void): Change {
+  return {
+    state,
+    now,
+    emit: (type, object, previous) => record({ type, object, previous, now }),
+    at: (time) => createChange(state, time, record),
+    of: (customer) => createChange(state, clockOf(state, customer)?.frozen_time ?? now, record),
+  };
+}
+
+/** A change of a copy of everything, of which nothing is kept: for what would come. Leaves out what no command reads. */
+export function createRehearsal(state: StripeState, now: number): Change {
+  const copy = structuredClone({ ...state, events: {}, deliveries: {}, idempotency: {} });
+  return createChange(copy, now, () => undefined);
+}
+
+/** The test clock that a customer lives by. */
+export function clockOf(state: StripeState, customer: string | null | undefined): TestClock | undefined {
+  return state.test_clocks[String(state.customers[customer ?? '']?.['test_clock'])];
+}
+
+function recordEvent(state: StripeState, clock: Clock, fields: EventFields): void {
   const wanted = Object.values(state.webhook_endpoints).filter(
     ({ status, enabled_events: types }) => status === 'enabled' && (types.includes('*') || types.includes(fields.type)),
   );
   const now = clock.now().getTime();
-  const event = createEvent({ ...fields, now: Math.floor(now / 1000), pendingWebhooks: wanted.length });
+  const event = createEvent({ ...fields, pendingWebhooks: wanted.length });
   state.events[event.id] = event;
   for (const endpoint of wanted) {
     const delivery = createDelivery(event.id, fields.type, endpoint, now);

@@ -1,18 +1,7 @@
 import { expect } from 'chai';
 import { Stripe } from 'stripe';
 import type { RunningVendor } from '../run-vendor.ts';
-import { connect, openCheckout, runStripe } from './testing.ts';
-
-/** The refusal that a call ends with. */
-async function refusal(call: Promise<unknown>): Promise<Partial<Stripe.errors.StripeError>> {
-  const error: unknown = await call.then(
-    () => new Error('was not refused'),
-    (failure: unknown) => failure,
-  );
-  if (!(error instanceof Stripe.errors.StripeError)) throw error;
-  const { type, statusCode, code, param, message } = error;
-  return { type, statusCode, code, param, message };
-}
+import { connect, openCheckout, refusal, runStripe } from './testing.ts';
 
 describe("the Stripe vendor's API", () => {
   let running: RunningVendor;
@@ -35,6 +24,7 @@ describe("the Stripe vendor's API", () => {
       type: 'StripeInvalidRequestError',
       statusCode: 404,
       code: 'resource_missing',
+      decline_code: undefined,
       param: 'id',
       message: "No such customer: 'cus_no'",
     });
@@ -86,6 +76,7 @@ describe("the Stripe vendor's API", () => {
       type: 'StripeAuthenticationError',
       statusCode: 401,
       code: undefined,
+      decline_code: undefined,
       param: undefined,
       message: 'Invalid API Key provided: sk_test_************rong',
     });

@@ -11,6 +11,12 @@ const EXPANDABLE = {
   latest_invoice: 'invoices',
   invoice: 'invoices',
   product: 'products',
+  default_payment_method: 'payment_methods',
+  payment_method: 'payment_methods',
+  payment_intent: 'payment_intents',
+  latest_charge: 'charges',
+  charge: 'charges',
+  test_clock: 'test_clocks',
 } as const;
 
 /** A copy of an answer with the objects behind its ids where `paths` ask for them (`data.customer`, `line_items`). */

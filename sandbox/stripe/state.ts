@@ -30,6 +30,8 @@ export interface Customer extends StripeObject {
   email: string | null;
   name: string | null;
   metadata: Record<string, string>;
+  /** Below zero is credit that later invoices draw on, above zero is owed on the next one. */
+  balance: number;
   next_invoice_sequence: number;
   invoice_prefix: string;
 }
@@ -64,16 +66,108 @@ export interface Subscription extends StripeObject {
   metadata: Record<string, string>;
   items: List<SubscriptionItem>;
   currency: string;
+  default_payment_method: string | null;
+  latest_invoice: string | null;
 }
 
 export interface Invoice extends StripeObject {
   customer: string;
-  status: string;
+  status: 'open' | 'paid' | 'void';
+  billing_reason: string;
+  currency: string;
+  total: number;
+  amount_due: number;
+  amount_paid: number;
+  amount_remaining: number;
+  attempt_count: number;
+  attempted: boolean;
+  auto_advance: boolean;
+  next_payment_attempt: number | null;
+  starting_balance: number;
+  ending_balance: number;
+  lines: List<Record<string, unknown>>;
   parent: {
     subscription_details: { subscription: string; metadata: Record<string, string> };
     [field: string]: unknown;
   };
   status_transitions: { paid_at: number | null; [field: string]: unknown };
+}
+
+export interface PaymentMethod extends StripeObject {
+  customer: string | null;
+  billing_details: Record<string, unknown>;
+  card: {
+    brand: string;
+    last4: string;
+    exp_month: number;
+    exp_year: number;
+    funding: string;
+    [field: string]: unknown;
+  };
+}
+
+export interface PaymentIntent extends StripeObject {
+  amount: number;
+  customer: string;
+  latest_charge: string | null;
+  status: string;
+}
+
+/** What ties an invoice to the payment intent that collects it. */
+export interface InvoicePayment extends StripeObject {
+  invoice: string;
+  amount_requested: number;
+  payment: { type: 'payment_intent'; payment_intent: string };
+  status: 'open' | 'paid' | 'canceled';
+}
+
+export interface Charge extends StripeObject {
+  amount: number;
+  amount_refunded: number;
+  currency: string;
+  customer: string;
+  disputed: boolean;
+  payment_intent: string;
+  payment_method: string;
+  refunded: boolean;
+  status: 'succeeded' | 'failed';
+}
+
+export interface Refund extends StripeObject {
+  amount: number;
+  charge: string;
+  payment_intent: string;
+}
+
+export interface Dispute extends StripeObject {
+  charge: string;
+  payment_intent: string;
+  status: string;
+}
+
+/** Part of a price that waits for the subscription's next invoice. */
+export interface InvoiceItem extends StripeObject {
+  amount: number;
+  currency: string;
+  customer: string;
+  description: string;
+  invoice: string | null;
+  period: { start: number; end: number };
+  price: Price;
+  quantity: number;
+  subscription: string;
+  subscription_item: string;
+}
+
+export interface PortalSession extends StripeObject {
+  customer: string;
+  return_url: string | null;
+}
+
+export interface TestClock extends StripeObject {
+  frozen_time: number;
+  status: 'ready' | 'advancing';
+  status_details: { advancing?: { target_frozen_time: number } };
 }
 
 export interface CheckoutSession extends StripeObject {
@@ -140,13 +234,26 @@ export interface StripeState {
   checkout_sessions: Record<string, CheckoutSession>;
   checkout_plans: Record<string, CheckoutPlan>;
   subscriptions: Record<string, Subscription>;
-  /** The test card that pays for a subscription, by its id. */
-  cards: Record<string, string>;
+  /** State files of before 2026-12 only: the number of the test card that pays for a subscription, by its id. */
+  cards?: Record<string, string>;
+  payment_methods: Record<string, PaymentMethod>;
+  /** The whole number of each card, by its payment method; the API shows the last four digits. */
+  card_numbers: Record<string, string>;
   invoices: Record<string, Invoice>;
+  invoice_items: Record<string, InvoiceItem>;
+  invoice_payments: Record<string, InvoicePayment>;
+  payment_intents: Record<string, PaymentIntent>;
+  charges: Record<string, Charge>;
+  refunds: Record<string, Refund>;
+  disputes: Record<string, Dispute>;
+  portal_sessions: Record<string, PortalSession>;
+  test_clocks: Record<string, TestClock>;
   events: Record<string, StripeEvent>;
   webhook_endpoints: Record<string, WebhookEndpoint>;
   endpoint_secrets: Record<string, string>;
   deliveries: Record<string, Delivery>;
+  /** True while events are recorded and not sent. */
+  webhooks_held: boolean;
   idempotency: Record<string, KeptAnswer>;
 }
 
@@ -160,12 +267,22 @@ export function createStripeState(): StripeState {
     checkout_sessions: {},
     checkout_plans: {},
     subscriptions: {},
-    cards: {},
+    payment_methods: {},
+    card_numbers: {},
     invoices: {},
+    invoice_items: {},
+    invoice_payments: {},
+    payment_intents: {},
+    charges: {},
+    refunds: {},
+    disputes: {},
+    portal_sessions: {},
+    test_clocks: {},
     events: {},
     webhook_endpoints: {},
     endpoint_secrets: {},
     deliveries: {},
+    webhooks_held: false,
     idempotency: {},
   };
 }

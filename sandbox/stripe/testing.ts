@@ -66,6 +66,51 @@ export function pay(session: { url: string | null }, fields: Record<string, stri
   });
 }
 
+/** Buys the plan of 12 dollars a month through the page. */
+export async function subscribe(
+  stripe: Stripe,
+  form: Record<string, string> = {},
+  fields: Partial<Stripe.Checkout.SessionCreateParams> = {},
+): Promise<Stripe.Subscription> {
+  const { session } = await openCheckout(stripe, fields);
+  await pay(session, form);
+  const paid = await stripe.checkout.sessions.retrieve(session.id, { expand: ['subscription'] });
+  return paid.subscription as Stripe.Subscription;
+}
+
+/** A price of another plan, a month long. */
+export async function createPlan(stripe: Stripe, name: string, amount: number): Promise<Stripe.Price> {
+  return stripe.prices.create({
+    product_data: { name },
+    nickname: name,
+    currency: 'usd',
+    unit_amount: amount,
+    recurring: { interval: 'month' },
+  });
+}
+
+/** Calls a control of the sandbox and answers its JSON. */
+export async function control(running: RunningVendor, path: string, body: object = {}): Promise<unknown> {
+  const response = await fetch(`${running.url}/_sandbox/${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+/** The refusal that a call ends with, as the SDK throws it. */
+export async function refusal(call: Promise<unknown>): Promise<Partial<Stripe.errors.StripeError>> {
+  const error: unknown = await call.then(
+    () => new Error('was not refused'),
+    (failure: unknown) => failure,
+  );
+  if (!(error instanceof Stripe.errors.StripeError)) throw error;
+  const { type, statusCode, code, decline_code, param, message } = error;
+  return { type, statusCode, code, decline_code, param, message };
+}
+
 export interface Receiver {
   url: string;
   /** What came, oldest first. */

@@ -3,6 +3,7 @@ import { createPages } from '../pages.ts';
 import type { RequestState } from '../parse-body.ts';
 import { createSchedule } from '../schedule.ts';
 import type { Vendor, VendorContext } from '../vendor.ts';
+import { adoptState } from './adopt-state.ts';
 import { createAccount } from './account.ts';
 import { findNextMoment, passTime } from './commands/pass-time.ts';
 import { createStripeControl } from './control.ts';
@@ -11,6 +12,9 @@ import { answerErrors, respond } from './respond.ts';
 import { createCatalogRoutes } from './routes/catalog.ts';
 import { createCheckoutRoutes } from './routes/checkout.ts';
 import { createCustomerRoutes } from './routes/customers.ts';
+import { createInvoiceRoutes } from './routes/invoices.ts';
+import { createPaymentMethodRoutes } from './routes/payment-methods.ts';
+import { createPaymentRoutes } from './routes/payments.ts';
 import { createRecordRoutes } from './routes/records.ts';
 import { createSubscriptionRoutes } from './routes/subscriptions.ts';
 import { createWebhookEndpointRoutes } from './routes/webhook-endpoints.ts';
@@ -24,6 +28,7 @@ import { listenAt } from './webhooks/listen-at.ts';
  */
 export function createStripeVendor(context: VendorContext): Vendor {
   const store = context.openStore(createStripeState);
+  adoptState(store);
   const deliverer = createDeliverer({ ...context, store });
   const account = createAccount({
     store,
@@ -36,7 +41,7 @@ export function createStripeVendor(context: VendorContext): Vendor {
   });
   const schedule = createSchedule({
     clock: context.clock,
-    nextDue: () => findNextMoment(store.data),
+    nextDue: () => toMilliseconds(findNextMoment(store.data)),
     settle: () => passTime(account),
   });
   if (context.webhook !== undefined) listenAt(account, context.webhook);
@@ -50,6 +55,9 @@ export function createStripeVendor(context: VendorContext): Vendor {
     ...createCatalogRoutes(account),
     ...createCheckoutRoutes(account),
     ...createSubscriptionRoutes(account),
+    ...createInvoiceRoutes(account),
+    ...createPaymentRoutes(account),
+    ...createPaymentMethodRoutes(account),
     ...createRecordRoutes(account),
     ...createWebhookEndpointRoutes(account),
   ]) {
@@ -87,4 +95,8 @@ export function createStripeVendor(context: VendorContext): Vendor {
       await deliverer.close();
     },
   };
+}
+
+function toMilliseconds(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : seconds * 1000;
 }

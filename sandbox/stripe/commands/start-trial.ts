@@ -22,5 +22,5 @@ export function startTrial(change: Change, subscription: Subscription, end: numb
   Object.assign(subscription, { status: 'trialing', trial_start: change.now, trial_end: end });
   subscription.billing_cycle_anchor = end;
   if (subscription.cancel_at_period_end) subscription.cancel_at = end;
-  billPeriod(change, subscription, 'subscription_update');
+  billPeriod(change, subscription, { reason: 'subscription_update', periods: 'free' });
 }

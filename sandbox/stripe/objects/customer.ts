@@ -8,6 +8,7 @@ export interface CustomerFields {
   description?: string | null;
   phone?: string | null;
   metadata?: Record<string, string>;
+  test_clock?: string;
 }
 
 export function createCustomer(fields: CustomerFields, now: number): Customer {
@@ -34,6 +35,6 @@ export function createCustomer(fields: CustomerFields, now: number): Customer {
     preferred_locales: [],
     shipping: null,
     tax_exempt: 'none',
-    test_clock: null,
+    test_clock: fields.test_clock ?? null,
   };
 }

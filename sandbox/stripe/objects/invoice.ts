@@ -1,27 +1,28 @@
 import { createId } from '../state.ts';
-import type { Customer, Invoice, Subscription, SubscriptionItem } from '../state.ts';
+import type { Customer, Invoice, Subscription } from '../state.ts';
+import type { InvoiceLine } from './invoice-line.ts';
 
-/** `subscription_update`: a trial begins, which costs nothing. */
+/** `subscription_update`: a trial begins, which costs nothing, or prorations are billed at once. */
 export type InvoiceReason = 'subscription_create' | 'subscription_cycle' | 'subscription_update';
 
 export interface InvoiceFields {
   customer: Customer;
   subscription: Subscription;
   reason: InvoiceReason;
-  status: 'paid' | 'open' | 'void';
-  /** When Stripe will try again to collect; null when it won't. */
-  nextAttempt: number | null;
+  lines: InvoiceLine[];
 }
 
-/** The invoice of a subscription's present period, finalized, and paid, still open or voided. */
+/** Amounts under this (in cents) aren't charged: they wait in the customer's balance. Stripe's minimum for dollars. */
+export const SMALLEST_CHARGE = 50;
+
+/** A finalized, open invoice over some lines. What the customer's balance holds has been taken into account. */
 export function createInvoice(fields: InvoiceFields, now: number): Invoice {
-  const { customer, subscription, status } = fields;
-  const paid = status === 'paid';
-  const free = fields.reason === 'subscription_update';
+  const { customer, subscription } = fields;
   const id = createId('in');
-  const items = subscription.items.data;
-  const total = items.reduce((sum, item) => sum + amountOf(item, free), 0);
-  const period = items[0] ?? { current_period_start: now, current_period_end: now };
+  const total = fields.lines.reduce((sum, line) => sum + line.amount, 0);
+  const sum = total + customer.balance;
+  const due = sum < SMALLEST_CHARGE ? 0 : sum;
+  const period = subscription.items.data[0] ?? { current_period_start: now };
   // The first invoice looks back on nothing: its period is the moment of signing up. Lines look ahead.
   const start = fields.reason !== 'subscription_cycle' ? now : period.current_period_start;
   return {
@@ -30,16 +31,16 @@ export function createInvoice(fields: InvoiceFields, now: number): Invoice {
     account_country: 'US',
     account_name: 'Spoq sandbox',
     account_tax_ids: null,
-    amount_due: total,
+    amount_due: due,
     amount_overpaid: 0,
-    amount_paid: paid ? total : 0,
+    amount_paid: 0,
     amount_paid_off_stripe: 0,
-    amount_remaining: paid ? 0 : total,
+    amount_remaining: due,
     amount_shipping: 0,
     application: null,
-    attempt_count: status === 'void' || free ? 0 : 1,
-    attempted: status !== 'void',
-    auto_advance: status === 'open',
+    attempt_count: 0,
+    attempted: false,
+    auto_advance: true,
     automatic_tax: { disabled_reason: null, enabled: false, liability: null, provider: null, status: null },
     automatically_finalizes_at: null,
     billing_reason: fields.reason,
@@ -63,7 +64,7 @@ export function createInvoice(fields: InvoiceFields, now: number): Invoice {
     discounts: [],
     due_date: null,
     effective_at: now,
-    ending_balance: 0,
+    ending_balance: sum - due,
     footer: null,
     from_invoice: null,
     hosted_invoice_url: null,
@@ -73,13 +74,13 @@ export function createInvoice(fields: InvoiceFields, now: number): Invoice {
     latest_revision: null,
     lines: {
       object: 'list',
-      data: items.map((item) => createLine(id, subscription, item, free)),
+      data: fields.lines.map((line) => ({ ...line, invoice: id })),
       has_more: false,
       url: `/v1/invoices/${id}/lines`,
     },
     livemode: false,
     metadata: {},
-    next_payment_attempt: fields.nextAttempt,
+    next_payment_attempt: null,
     number: `${customer.invoice_prefix}-${String(customer.next_invoice_sequence).padStart(4, '0')}`,
     on_behalf_of: null,
     parent: {
@@ -96,72 +97,23 @@ export function createInvoice(fields: InvoiceFields, now: number): Invoice {
     rendering: null,
     shipping_cost: null,
     shipping_details: null,
-    starting_balance: 0,
+    starting_balance: customer.balance,
     statement_descriptor: null,
-    status,
+    status: 'open',
     status_transitions: {
       finalized_at: now,
       marked_uncollectible_at: null,
-      paid_at: paid ? now : null,
-      voided_at: status === 'void' ? now : null,
+      paid_at: null,
+      voided_at: null,
     },
     subtotal: total,
     subtotal_excluding_tax: total,
-    test_clock: null,
+    test_clock: customer['test_clock'],
     total,
     total_discount_amounts: [],
     total_excluding_tax: total,
     total_pretax_credit_amounts: [],
     total_taxes: [],
     webhooks_delivered_at: null,
-  };
-}
-
-function amountOf(item: SubscriptionItem, free: boolean): number {
-  return free ? 0 : item.price.unit_amount * item.quantity;
-}
-
-function createLine(
-  invoice: string,
-  subscription: Subscription,
-  item: SubscriptionItem,
-  free: boolean,
-): Record<string, unknown> {
-  const amount = amountOf(item, free);
-  return {
-    id: createId('il'),
-    object: 'line_item',
-    amount,
-    currency: item.price.currency,
-    description: `${free ? 'Trial period for ' : ''}${item.quantity} × ${item.price.nickname ?? item.price.lookup_key ?? item.price.id}`,
-    discount_amounts: [],
-    discountable: true,
-    discounts: [],
-    invoice,
-    livemode: false,
-    metadata: subscription.metadata,
-    parent: {
-      invoice_item_details: null,
-      subscription_item_details: {
-        invoice_item: null,
-        proration: false,
-        proration_details: { credited_items: null },
-        subscription: subscription.id,
-        subscription_item: item.id,
-      },
-      type: 'subscription_item_details',
-    },
-    period: { end: item.current_period_end, start: item.current_period_start },
-    pretax_credit_amounts: [],
-    pricing: {
-      price_details: { price: item.price.id, product: item.price.product },
-      type: 'price_details',
-      unit_amount_decimal: free ? '0' : String(item.price.unit_amount),
-    },
-    quantity: item.quantity,
-    quantity_decimal: String(item.quantity),
-    subscription: subscription.id,
-    subtotal: amount,
-    taxes: [],
   };
 }

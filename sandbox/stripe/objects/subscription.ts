@@ -32,6 +32,8 @@ export interface SubscriptionFields {
   lines: { price: Price; quantity: number }[];
   metadata: Record<string, string>;
   description: string | null;
+  payment_method: string;
+  test_clock: string | null;
 }
 
 /** An active subscription that begins now. Since basil the billing period is told by its items, not by itself. */
@@ -58,7 +60,7 @@ export function createSubscription(fields: SubscriptionFields, now: number): Sub
     customer: fields.customer,
     customer_account: null,
     days_until_due: null,
-    default_payment_method: createId('pm'),
+    default_payment_method: fields.payment_method,
     default_source: null,
     default_tax_rates: [],
     description: fields.description,
@@ -91,7 +93,7 @@ export function createSubscription(fields: SubscriptionFields, now: number): Sub
     schedule: null,
     start_date: now,
     status: 'active',
-    test_clock: null,
+    test_clock: fields.test_clock,
     transfer_data: null,
     trial_end: null,
     trial_settings: { end_behavior: { missing_payment_method: 'create_invoice' } },

@@ -5,7 +5,7 @@ import type { RequestState } from '../../parse-body.ts';
 import type { Account } from '../account.ts';
 import { completeCheckout } from '../commands/complete-checkout.ts';
 import type { CheckoutSession } from '../state.ts';
-import { checkCard } from './check-card.ts';
+import { checkCard, readCard } from './check-card.ts';
 import { describeEnd, describeForm, type PayForm } from './view.ts';
 
 type Context = ParameterizedContext<RequestState>;
@@ -33,7 +33,7 @@ export function createPayRoutes(account: Account, pages: Pages): Router<RequestS
       ctx.type = 'html';
       return;
     }
-    const payment = { email: form.email, name: form.name || null, card: form.card_number.replace(/[\s-]/g, '') };
+    const payment = { email: form.email, name: form.name || null, card: readCard(form) };
     redirect(ctx, completeCheckout(account, session.id, payment));
   });
   return router;

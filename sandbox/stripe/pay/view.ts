@@ -1,4 +1,5 @@
 import type { Account } from '../account.ts';
+import { formatAmount } from '../format-amount.ts';
 import { listLineItems } from '../objects/line-items.ts';
 import type { CheckoutSession, Price } from '../state.ts';
 
@@ -65,13 +66,8 @@ export function describeEnd(session: CheckoutSession | undefined): object {
   };
 }
 
-/** Amounts come in the currency's smallest unit; some currencies have no smaller one (JPY). */
-function formatAmount(amount: number, currency: string): string {
-  const format = new Intl.NumberFormat('en-US', { style: 'currency', currency });
-  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
-}
-
-function describeInterval(price: Price | undefined): string {
+/** How often a price is paid, in words. */
+export function describeInterval(price: Price | undefined): string {
   const recurring = price?.recurring;
   if (!recurring) return '';
   return recurring.interval_count === 1

@@ -1,17 +1,10 @@
 import { z } from 'zod';
 import type { Account } from '../account.ts';
 import { refuseMissing } from '../errors.ts';
-import { isInRange, listPage, matching } from '../list.ts';
+import { isInRange, listPage } from '../list.ts';
 import { common, paging, range, text } from '../params.ts';
 import { defineRoute, type Route } from './route.ts';
 
-const ListInvoices = z.strictObject({
-  ...paging,
-  created: range.optional(),
-  customer: text.optional(),
-  subscription: text.optional(),
-  status: z.enum(['draft', 'open', 'paid', 'uncollectible', 'void']).optional(),
-});
 const ListEvents = z.strictObject({
   ...paging,
   created: range.optional(),
@@ -20,22 +13,9 @@ const ListEvents = z.strictObject({
 });
 const NoParams = z.strictObject(common);
 
-/** What only happens and is never asked for: /v1/invoices and /v1/events, list and get. */
+/** What only happens and is never asked for: /v1/events, list and get. */
 export function createRecordRoutes(account: Account): Route[] {
   return [
-    defineRoute('get', '/v1/invoices', ListInvoices, ({ customer, status, subscription, created, ...page }) => {
-      const found = matching(account.state.invoices, { customer, status }).filter(
-        (one) =>
-          (subscription === undefined || one.parent.subscription_details.subscription === subscription) &&
-          isInRange(one.created, created),
-      );
-      return listPage(found, page, '/v1/invoices');
-    }),
-    defineRoute('get', '/v1/invoices/:id', NoParams, (_params, { id = '' }) => {
-      const invoice = account.state.invoices[id];
-      if (invoice === undefined) throw refuseMissing('invoice', id);
-      return invoice;
-    }),
     defineRoute('get', '/v1/events', ListEvents, ({ type, types, created, ...page }) => {
       const wanted = [...(type === undefined ? [] : [type]), ...(types ?? [])];
       const found = Object.values(account.state.events).filter(

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Account } from '../account.ts';
-import { changeSubscription, endSubscription } from '../commands/change-subscription.ts';
+import { changeSubscription } from '../commands/change-subscription.ts';
+import { endSubscription } from '../commands/end-subscription.ts';
 import { refuseMissing } from '../errors.ts';
 import { isInRange, listPage, matching } from '../list.ts';
 import { common, flag, integer, metadata, paging, range, text } from '../params.ts';
@@ -17,6 +18,16 @@ const ListParams = z.strictObject({
 });
 /** Of the ways to treat an invoice meanwhile, the sandbox knows the one that never asks for its money. */
 const Pause = z.union([z.literal('').transform(() => null), z.strictObject({ behavior: z.literal('void') })]);
+/** Of an item's changes, the sandbox doesn't add or take away. */
+export const Items = z
+  .array(
+    z.strictObject({
+      id: text.min(1),
+      price: text.optional(),
+      quantity: integer.pipe(z.number().min(1)).optional(),
+    }),
+  )
+  .max(20);
 const Update = z.strictObject({
   ...common,
   cancel_at_period_end: flag.optional(),
@@ -24,6 +35,16 @@ const Update = z.strictObject({
   description: text.optional(),
   cancellation_details: Details.optional(),
   pause_collection: Pause.optional(),
+  default_payment_method: text.optional(),
+  items: Items.optional(),
+  off_session: flag.optional(),
+  payment_behavior: z
+    .enum(
+      ['allow_incomplete', 'error_if_incomplete'],
+      'the sandbox knows payment_behavior allow_incomplete and error_if_incomplete only',
+    )
+    .optional(),
+  proration_date: integer.optional(),
   trial_end: integer.optional(),
   proration_behavior: z.enum(['always_invoice', 'create_prorations', 'none']).optional(),
 });

@@ -34,7 +34,9 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
   const running = new Map<string, Promise<void>>();
   const stop = new AbortController();
   const waiting = (): Delivery[] =>
-    Object.values(store.data.deliveries).filter((one) => one.next_attempt_at !== null && !running.has(one.id));
+    store.data.webhooks_held
+      ? []
+      : Object.values(store.data.deliveries).filter((one) => one.next_attempt_at !== null && !running.has(one.id));
   const schedule = createSchedule({
     clock,
     nextDue: () => earliest(waiting().map((one) => one.next_attempt_at ?? undefined)),
@@ -80,7 +82,9 @@ async function attemptDelivery(
     const isDone = outcome.status !== null && outcome.status >= 200 && outcome.status < 300;
     const isLost = endpoints[delivery.endpoint] === undefined || delivery.attempts.length >= MAX_ATTEMPTS;
     if (isDone) event.pending_webhooks = Math.max(0, event.pending_webhooks - 1);
-    if (isDone || isLost) Object.assign(delivery, { state: isDone ? 'delivered' : 'failed', next_attempt_at: null });
+    // One that was dropped meanwhile stays given up.
+    if (isDone || isLost || delivery.state === 'failed')
+      Object.assign(delivery, { state: isDone ? 'delivered' : 'failed', next_attempt_at: null });
     else {
       const pause = Math.min(delays.webhook_retry_ms * 2 ** (delivery.attempts.length - 1), LONGEST_PAUSE_MS);
       delivery.next_attempt_at = clock.now().getTime() + pause;
