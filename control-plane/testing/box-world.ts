@@ -41,7 +41,7 @@ export interface BoxWorld {
   close(): Promise<void>;
 }
 
-const WEBHOOK_SECRET = 'whsec_test_of_boxes';
+export const WEBHOOK_SECRET = 'whsec_test_of_boxes';
 let people = 5000;
 
 /** `webhooks`: Stripe tells the control plane what happens, as it does outside of tests. */
