@@ -159,8 +159,16 @@ export interface InvoiceItem extends StripeObject {
   subscription_item: string;
 }
 
+interface PortalFlow {
+  type: string;
+  after_completion: { redirect: { return_url: string } | null; [field: string]: unknown };
+  [field: string]: unknown;
+}
+
 export interface PortalSession extends StripeObject {
   customer: string;
+  /** What the page is opened for; null shows everything. */
+  flow: PortalFlow | null;
   return_url: string | null;
 }
 
