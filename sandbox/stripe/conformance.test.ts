@@ -94,7 +94,7 @@ describe('Stripe against its document', function () {
     await stripe.events.retrieve(String(events.data[0]?.id));
 
     const all = (running?.requests.list() ?? []).filter(({ path }) => path.startsWith('/v1/'));
-    // What the cut-out has no operation for is held to the types of the SDK by the tests that use it.
+    // What the cut-out has no operation for is held to the SDK's types by sdk-types.test.ts.
     const entries = all.filter((entry) => spec.operationOf(entry) !== undefined);
     const faults = entries.flatMap((entry) =>
       spec.check(entry).map((fault) => `${entry.method} ${entry.path} ${fault}`),
