@@ -1,4 +1,5 @@
 import { inventKey } from '../keys.ts';
+import type { KeptAnswer } from './idempotency.ts';
 
 /** Any object of Stripe's API, whole, as it is answered. */
 export interface StripeObject {
@@ -216,14 +217,6 @@ export interface Delivery {
   /** Milliseconds since the epoch of the sandbox's clock; null once it is settled. */
   next_attempt_at: number | null;
   attempts: { at: string; status: number | null; error: string | null; ms: number }[];
-}
-
-/** The first answer to a request with an Idempotency-Key. */
-export interface KeptAnswer {
-  fingerprint: string;
-  status: number;
-  body: unknown;
-  created: number;
 }
 
 /** What a checkout was asked for beyond what its object shows. */

@@ -96,6 +96,8 @@ describe("the Stripe vendor's test clocks", () => {
     expect(await clocks().del(clock)).to.deep.include({ deleted: true });
     expect((await clocks().list()).data).to.deep.equal([]);
     expect((await refusal(now())).statusCode).to.equal(404);
+    expect((await stripe.invoicePayments.list()).data).to.deep.equal([]);
+    expect((await stripe.charges.list()).data).to.deep.equal([]);
     expect((await refusal(stripe.customers.retrieve(customer))).statusCode).to.equal(404);
     expect((await refusal(stripe.customers.create({ test_clock: clock }))).param).to.equal('test_clock');
   });

@@ -60,6 +60,10 @@ export function deleteClock({ state, emit }: Change, id: string): object {
     for (const [key, one] of Object.entries(objects)) if (customers.has(String(one['customer']))) delete objects[key];
   }
   for (const customer of customers) delete state.customers[customer];
+  for (const [key, { invoice }] of Object.entries(state.invoice_payments))
+    if (state.invoices[invoice] === undefined) delete state.invoice_payments[key];
+  for (const [key, { charge }] of Object.entries(state.disputes))
+    if (state.charges[charge] === undefined) delete state.disputes[key];
   delete state.test_clocks[id];
   emit('test_helpers.test_clock.deleted', clock);
   return { id, object: clock.object, deleted: true };
