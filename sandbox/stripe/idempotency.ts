@@ -5,6 +5,14 @@ import { StripeError } from './errors.ts';
 /** Stripe keeps an answer for at least 24 hours. */
 const KEPT_SECONDS = 24 * 3600;
 
+/** The first answer to a request with an Idempotency-Key. */
+export interface KeptAnswer {
+  fingerprint: string;
+  status: number;
+  body: unknown;
+  created: number;
+}
+
 export interface Answer {
   status: number;
   body: unknown;

@@ -1,4 +1,5 @@
 import { inventKey } from '../keys.ts';
+import type { KeptAnswer } from './idempotency.ts';
 
 /** Any object of Stripe's API, whole, as it is answered. */
 export interface StripeObject {
@@ -159,8 +160,16 @@ export interface InvoiceItem extends StripeObject {
   subscription_item: string;
 }
 
+interface PortalFlow {
+  type: string;
+  after_completion: { redirect: { return_url: string } | null; [field: string]: unknown };
+  [field: string]: unknown;
+}
+
 export interface PortalSession extends StripeObject {
   customer: string;
+  /** What the page is opened for; null shows everything. */
+  flow: PortalFlow | null;
   return_url: string | null;
 }
 
@@ -208,14 +217,6 @@ export interface Delivery {
   /** Milliseconds since the epoch of the sandbox's clock; null once it is settled. */
   next_attempt_at: number | null;
   attempts: { at: string; status: number | null; error: string | null; ms: number }[];
-}
-
-/** The first answer to a request with an Idempotency-Key. */
-export interface KeptAnswer {
-  fingerprint: string;
-  status: number;
-  body: unknown;
-  created: number;
 }
 
 /** What a checkout was asked for beyond what its object shows. */

@@ -4,10 +4,12 @@ import type { RequestState } from '../parse-body.ts';
 import { createSchedule } from '../schedule.ts';
 import type { Vendor, VendorContext } from '../vendor.ts';
 import { adoptState } from './adopt-state.ts';
-import { createAccount } from './account.ts';
+import { createAccount, type Account } from './account.ts';
+import { createClockSettler } from './commands/advance-clock.ts';
 import { findNextMoment, passTime } from './commands/pass-time.ts';
 import { createStripeControl } from './control.ts';
 import { createPayRoutes } from './pay/routes.ts';
+import { createPortalRoutes } from './portal/routes.ts';
 import { answerErrors, respond } from './respond.ts';
 import { createCatalogRoutes } from './routes/catalog.ts';
 import { createCheckoutRoutes } from './routes/checkout.ts';
@@ -17,26 +19,31 @@ import { createPaymentMethodRoutes } from './routes/payment-methods.ts';
 import { createPaymentRoutes } from './routes/payments.ts';
 import { createRecordRoutes } from './routes/records.ts';
 import { createSubscriptionRoutes } from './routes/subscriptions.ts';
+import { createPortalSessionRoutes } from './routes/portal-sessions.ts';
+import { createTestClockRoutes } from './routes/test-clocks.ts';
 import { createWebhookEndpointRoutes } from './routes/webhook-endpoints.ts';
 import { createStripeState } from './state.ts';
 import { createDeliverer } from './webhooks/deliver.ts';
 import { listenAt } from './webhooks/listen-at.ts';
 
 /**
- * Stripe as far as Spoq uses it: customers, products, prices, checkout with a page to pay on, subscriptions that renew and
- * end with the sandbox's clock, invoices, events and signed webhooks. Works on one account in test mode.
+ * Stripe as far as Spoq uses it: customers, products, prices, checkout with a page to pay on, subscriptions that renew,
+ * change their plan, fail to be paid and end with the sandbox's clock or a test clock, invoices with the payments behind
+ * them, refunds, disputes, a billing portal, events and signed webhooks. Works on one account in test mode.
  */
 export function createStripeVendor(context: VendorContext): Vendor {
   const store = context.openStore(createStripeState);
   adoptState(store);
   const deliverer = createDeliverer({ ...context, store });
-  const account = createAccount({
+  const settler = createClockSettler(() => account);
+  const account: Account = createAccount({
     store,
     clock: context.clock,
     url: () => context.url('stripe'),
     wake: () => {
       deliverer.wake();
       schedule.wake();
+      settler.wake();
     },
   });
   const schedule = createSchedule({
@@ -47,6 +54,7 @@ export function createStripeVendor(context: VendorContext): Vendor {
   if (context.webhook !== undefined) listenAt(account, context.webhook);
   deliverer.wake();
   schedule.wake();
+  settler.wake();
 
   const pages = createPages();
   const api = new Router<RequestState>();
@@ -60,11 +68,17 @@ export function createStripeVendor(context: VendorContext): Vendor {
     ...createPaymentMethodRoutes(account),
     ...createRecordRoutes(account),
     ...createWebhookEndpointRoutes(account),
+    ...createTestClockRoutes(account),
+    ...createPortalSessionRoutes(account),
   ]) {
     api[route.method](route.path, respond(account, route));
   }
   const site = new Router<RequestState>();
-  site.use(createPayRoutes(account, pages).routes(), createStripeControl(account).routes());
+  site.use(
+    createPayRoutes(account, pages).routes(),
+    createPortalRoutes(account, pages).routes(),
+    createStripeControl(account).routes(),
+  );
   const refuse = answerErrors(account);
   return {
     routes: (ctx, next) =>
@@ -92,6 +106,7 @@ export function createStripeVendor(context: VendorContext): Vendor {
     },
     async close() {
       schedule.close();
+      settler.close();
       await deliverer.close();
     },
   };

@@ -1,4 +1,5 @@
 import type { Change } from '../account.ts';
+import { refuseMissing } from '../errors.ts';
 import { createPaymentMethod, type CardFields } from '../objects/payment-method.ts';
 import type { PaymentMethod, Subscription } from '../state.ts';
 import { findSubscription } from './change-subscription.ts';
@@ -31,4 +32,22 @@ export function changeCard(outer: Change, id: string, card: CardFields): Subscri
   subscription.default_payment_method = method.id;
   emitUpdate(change, 'customer.subscription.updated', before, subscription);
   return subscription;
+}
+
+/** Makes a new card pay for all that a customer has, as the portal does. */
+export function changeCustomerCard(outer: Change, id: string, card: CardFields): void {
+  const change = outer.of(id);
+  const customer = change.state.customers[id];
+  if (customer === undefined) throw refuseMissing('customer', id);
+  const method = addCard(change, card, { customer: id, email: customer.email, name: customer.name });
+  change.emit('payment_method.attached', method);
+  const before = structuredClone(customer);
+  Object.assign(customer['invoice_settings'] as object, { default_payment_method: method.id });
+  emitUpdate(change, 'customer.updated', before, customer);
+  for (const subscription of Object.values(change.state.subscriptions)) {
+    if (subscription.customer !== id || subscription.status === 'canceled') continue;
+    const former = structuredClone(subscription);
+    subscription.default_payment_method = method.id;
+    emitUpdate(change, 'customer.subscription.updated', former, subscription);
+  }
 }

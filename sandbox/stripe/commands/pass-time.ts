@@ -1,7 +1,7 @@
 import { earliest } from '../../schedule.ts';
 import { clockOf, type Account, type Change } from '../account.ts';
 import { endOfPeriod } from '../objects/subscription.ts';
-import type { Invoice, StripeState, Subscription } from '../state.ts';
+import type { Invoice, StripeState, Subscription, TestClock } from '../state.ts';
 import { billPeriod, findWaitingItems } from './bill-period.ts';
 import { endSubscription } from './end-subscription.ts';
 import { retryInvoice } from './pay-invoice.ts';
@@ -31,12 +31,13 @@ export function passTime(account: Account): void {
   if (moment !== undefined) account.change((change) => settleMoment(change.at(moment)));
 }
 
-/** Does all that is due until `until`, in order, each thing at its moment. */
-export function settleUntil(change: Change, until: number, clock: string): void {
-  let moment = findNextMoment(change.state, clock);
+/** Does all that is due by a test clock until `until`, in order, each thing at its moment, which the clock then shows. */
+export function settleUntil(change: Change, until: number, clock: TestClock): void {
+  let moment = findNextMoment(change.state, clock.id);
   while (moment !== undefined && moment <= until) {
-    settleMoment(change.at(moment), clock);
-    moment = findNextMoment(change.state, clock);
+    clock.frozen_time = Math.max(clock.frozen_time, moment);
+    settleMoment(change.at(moment), clock.id);
+    moment = findNextMoment(change.state, clock.id);
   }
 }
 

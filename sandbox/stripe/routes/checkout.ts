@@ -47,7 +47,9 @@ const NoParams = z.strictObject(common);
 export function createCheckoutRoutes(account: Account): Route[] {
   return [
     defineRoute('post', '/v1/checkout/sessions', CreateSession, (params) =>
-      account.change((change) => openSession(change, params, (id) => `${account.url()}/c/pay/${id}`)),
+      account.change((change) =>
+        openSession(change.of(params.customer), params, (id) => `${account.url()}/c/pay/${id}`),
+      ),
     ),
     defineRoute('get', '/v1/checkout/sessions', ListSessions, (params) => {
       const { customer, subscription, status } = params;
@@ -66,7 +68,7 @@ export function createCheckoutRoutes(account: Account): Route[] {
           const problem = `This Checkout Session is not in an expireable state: its status is \`${session.status}\`.`;
           throw refuseParam(`Only Checkout Sessions with a status in ["open"] can be expired. ${problem}`, 'session');
         }
-        expireSession(change, session.id);
+        expireSession(change.of(session.customer), session.id);
         return session;
       }),
     ),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Account } from '../account.ts';
+import { findTestClock } from '../commands/advance-clock.ts';
 import { refuseMissing } from '../errors.ts';
 import { isInRange, listPage, matching } from '../list.ts';
 import { createCustomer } from '../objects/customer.ts';
@@ -16,22 +17,30 @@ const fields = {
   metadata: metadata.optional(),
 };
 const Fields = z.strictObject(fields);
-const ListParams = z.strictObject({ ...paging, email: text.optional(), created: range.optional() });
+const Create = z.strictObject({ ...fields, test_clock: text.optional() });
+const ListParams = z.strictObject({
+  ...paging,
+  email: text.optional(),
+  created: range.optional(),
+  test_clock: text.optional(),
+});
 const NoParams = z.strictObject(common);
 
 /** /v1/customers: create, list, get, update. */
 export function createCustomerRoutes(account: Account): Route[] {
   return [
-    defineRoute('post', '/v1/customers', Fields, (params) =>
-      account.change(({ state, now, emit }) => {
+    defineRoute('post', '/v1/customers', Create, (params) =>
+      account.change(({ state, now: real, at }) => {
+        const { test_clock: clock } = params;
+        const now = clock === undefined ? real : findTestClock(state, clock, 'test_clock').frozen_time;
         const customer = createCustomer({ ...params, metadata: mergeMetadata({}, params.metadata) }, now);
         state.customers[customer.id] = customer;
-        emit('customer.created', customer);
+        at(now).emit('customer.created', customer);
         return customer;
       }),
     ),
     defineRoute('get', '/v1/customers', ListParams, (params) => {
-      const found = matching(account.state.customers, { email: params.email });
+      const found = matching(account.state.customers, { email: params.email, test_clock: params.test_clock ?? null });
       return listPage(
         found.filter((one) => isInRange(one.created, params.created)),
         params,
@@ -40,13 +49,13 @@ export function createCustomerRoutes(account: Account): Route[] {
     }),
     defineRoute('get', '/v1/customers/:id', NoParams, (_params, { id }) => findCustomer(account.state, id)),
     defineRoute('post', '/v1/customers/:id', Fields, ({ expand: _expand, metadata: added, ...changes }, { id }) =>
-      account.change(({ state, emit }) => {
-        const customer = findCustomer(state, id);
+      account.change((change) => {
+        const customer = findCustomer(change.state, id);
         const previous = Object.fromEntries(Object.keys(changes).map((field) => [field, customer[field]]));
         // An empty value clears a field.
         const values = Object.entries(changes).map(([field, value]) => [field, value === '' ? null : value] as const);
         Object.assign(customer, Object.fromEntries(values), { metadata: mergeMetadata(customer.metadata, added) });
-        emit('customer.updated', customer, previous);
+        change.of(customer.id).emit('customer.updated', customer, previous);
         return customer;
       }),
     ),

@@ -14,6 +14,7 @@ const ListParams = z.strictObject({
   created: range.optional(),
   customer: text.optional(),
   price: text.optional(),
+  test_clock: text.optional(),
   status: z.enum([...SUBSCRIPTION_STATUSES, 'all', 'ended']).optional(),
 });
 /** Of the ways to treat an invoice meanwhile, the sandbox knows the one that never asks for its money. */
@@ -58,8 +59,10 @@ const Cancel = z.strictObject({
 /** /v1/subscriptions: list, get, update, cancel. They are made by the checkout. */
 export function createSubscriptionRoutes(account: Account): Route[] {
   return [
-    defineRoute('get', '/v1/subscriptions', ListParams, ({ customer, price, status, created, ...page }) => {
-      const found = matching(account.state.subscriptions, { customer }).filter(
+    defineRoute('get', '/v1/subscriptions', ListParams, ({ customer, price, status, created, test_clock, ...page }) => {
+      // Without either, Stripe leaves out what lives by a test clock.
+      const clock = test_clock ?? (customer === undefined ? null : undefined);
+      const found = matching(account.state.subscriptions, { customer, test_clock: clock }).filter(
         (one) =>
           hasStatus(one.status, status) &&
           (price === undefined || one.items.data.some((item) => item.price.id === price)) &&
