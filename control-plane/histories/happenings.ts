@@ -1,4 +1,16 @@
-import { constantFrom, integer, nat, oneof, record, type Arbitrary } from 'fast-check';
+import {
+  array,
+  boolean,
+  constant,
+  constantFrom,
+  integer,
+  nat,
+  oneof,
+  option,
+  record,
+  tuple,
+  type Arbitrary,
+} from 'fast-check';
 import { PLAN_NAMES, type PlanName } from '../../contract/billing.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { findSubscription } from '../db/subscriptions.ts';
@@ -8,6 +20,10 @@ import { GOOD_PASSWORD, payAtStripe, type Actor, type Crash, type HistoryWorld }
 
 /** Something that happens. `who` is the index of an actor. */
 export type Happening =
+  /** All that it takes to have a box: the way that most people go. */
+  | { what: 'join'; who: number; plan: PlanName }
+  /** A card stops to pay, and the day of the renewal comes. */
+  | { what: 'fall_behind'; who: number; is_working: boolean }
   | { what: 'subscribe' | 'pay' | 'come_back' | 'other_browser' | 'sign_in' | 'sign_out'; who: number; plan: PlanName }
   | { what: 'ask_for_box' | 'end' | 'keep' | 'claim'; who: number }
   | { what: 'change_plan'; who: number; plan: PlanName }
@@ -30,14 +46,17 @@ export function anyHappening(people: number): Arbitrary<Happening> {
     },
   );
   const byPerson = [
-    ...Array<'subscribe'>(3).fill('subscribe'),
-    ...Array<'pay'>(3).fill('pay'),
+    'subscribe',
+    'subscribe',
+    'pay',
+    'pay',
     'come_back',
     'other_browser',
-    ...Array<'sign_in'>(3).fill('sign_in'),
+    'sign_in',
+    'sign_in',
     'sign_out',
   ] as const;
-  const later = ['ask_for_box', 'ask_for_box', 'ask_for_box', 'end', 'keep', 'claim'] as const;
+  const later = ['ask_for_box', 'ask_for_box', 'end', 'keep', 'claim'] as const;
   const atStripe = [
     'card_fails',
     'card_fails',
@@ -48,10 +67,12 @@ export function anyHappening(people: number): Arbitrary<Happening> {
     'refund',
   ] as const;
   return oneof(
-    { weight: 6, arbitrary: record({ what: constantFrom(...byPerson), who, plan }) },
+    { weight: 1, arbitrary: record({ what: constantFrom('join' as const), who, plan }) },
+    { weight: 2, arbitrary: record({ what: constantFrom('fall_behind' as const), who, is_working: boolean() }) },
+    { weight: 4, arbitrary: record({ what: constantFrom(...byPerson), who, plan }) },
     { weight: 3, arbitrary: record({ what: constantFrom(...later), who }) },
-    { weight: 1, arbitrary: record({ what: constantFrom('change_plan' as const), who, plan }) },
-    { weight: 3, arbitrary: record({ what: constantFrom(...atStripe), who }) },
+    { weight: 2, arbitrary: record({ what: constantFrom('change_plan' as const), who, plan }) },
+    { weight: 5, arbitrary: record({ what: constantFrom(...atStripe), who }) },
     {
       weight: 3,
       arbitrary: record({
@@ -81,6 +102,16 @@ export function anyHappening(people: number): Arbitrary<Happening> {
   ) as Arbitrary<Happening>;
 }
 
+/** A whole history: some of the people have joined when it begins, then anything happens. */
+export function anyHistory(people: number, longest: number): Arbitrary<Happening[]> {
+  const plan = constantFrom(...PLAN_NAMES);
+  const begins = Array.from({ length: people }, (_, who) =>
+    option(record({ what: constantFrom('join' as const), who: constant(who), plan }), { freq: 4 }),
+  );
+  const goesOn = array(anyHappening(people), { maxLength: longest, size: 'max' });
+  return tuple(tuple(...begins), goesOn).map(([first, then]) => [...first.filter((one) => one !== null), ...then]);
+}
+
 /** Lets it happen, as far as it can: whoever can't do something is told so and nothing comes of it. */
 export async function happen(world: HistoryWorld, happening: Happening): Promise<void> {
   const { stripe, db } = world.box.cp.deps;
@@ -102,6 +133,17 @@ export async function happen(world: HistoryWorld, happening: Happening): Promise
   if (actor === undefined) throw new Error('there is no such person');
   const subscription = (): Promise<string | undefined> => world.subscriptionOf(actor);
   switch (happening.what) {
+    case 'join':
+      for (const what of ['subscribe', 'pay', 'come_back', 'sign_in'] as const)
+        await happen(world, { what, who: happening.who, plan: happening.plan });
+      await world.deliver(world.undelivered());
+      await happen(world, { what: 'ask_for_box', who: happening.who });
+      return world.work();
+    case 'fall_behind':
+      await happen(world, { what: 'card_fails', who: happening.who });
+      await world.pass(31, false);
+      await world.deliver(world.undelivered());
+      return world.pass(1, happening.is_working);
     case 'subscribe': {
       const answer = await actor.browser.post('/api/subscription/create', { plan: happening.plan });
       const session = /cs_[A-Za-z0-9_]+/.exec(answer.location ?? '')?.[0];
