@@ -8,8 +8,19 @@ import { createLogger } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { createPages } from './pages/pages.ts';
 
+export interface DepsOptions {
+  /** Another clock than the machine's. */
+  now?: () => Date;
+  /** Whether a worker does what recurs. */
+  schedule?: boolean;
+}
+
 /** Everything that a web server or a worker is made of. Nothing is dialled yet. */
-export function createDeps(config: Config, role: 'web' | 'worker'): Deps {
+export function createDeps(
+  config: Config,
+  role: 'web' | 'worker',
+  { now = () => new Date(), schedule }: DepsOptions = {},
+): Deps {
   return {
     config,
     db: connectDb(config.DATABASE_URL.reveal(), role === 'web' ? 20 : 5 + 2 * config.WORKER_CONCURRENCY),
@@ -18,8 +29,9 @@ export function createDeps(config: Config, role: 'web' | 'worker'): Deps {
     metrics: createMetrics(),
     pages: createPages(),
     stripe: createStripe(config),
-    boss: createBoss(config, role),
-    now: () => new Date(),
+    boss: createBoss(config, role, schedule === undefined ? {} : { schedule }),
+    now,
+    machineNow: () => new Date(),
   };
 }
 

@@ -19,4 +19,6 @@ export interface Deps {
   boss: PgBoss;
   /** The clock, so that tests can move it. */
   now: () => Date;
+  /** The time as others have it: what signatures are as old as. Differs from `now` only where that is another clock. */
+  machineNow: () => Date;
 }

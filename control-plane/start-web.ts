@@ -1,12 +1,12 @@
 import { createApp } from './app.ts';
 import { ensurePrices } from './commands/ensure-prices.ts';
 import type { Config } from './config.ts';
-import { createDeps, migrateDatabase } from './create-deps.ts';
+import { createDeps, type DepsOptions, migrateDatabase } from './create-deps.ts';
 import { serve, type Listening } from './serve.ts';
 
 /** Brings the database up to date, listens, and makes sure in the background that Stripe knows our prices. */
-export async function startWeb(config: Config): Promise<Listening> {
-  const deps = createDeps(config, 'web');
+export async function startWeb(config: Config, options: DepsOptions = {}): Promise<Listening> {
+  const deps = createDeps(config, 'web', options);
   const close = async (): Promise<void> => {
     await deps.boss.stop({ graceful: false }).catch((err: unknown) => deps.log.warn({ err }, 'queue'));
     await deps.db.destroy();

@@ -1,14 +1,14 @@
 import Koa from 'koa';
 import { chooseBoxRelease } from './box-release.ts';
 import type { Config } from './config.ts';
-import { createDeps, migrateDatabase } from './create-deps.ts';
+import { createDeps, type DepsOptions, migrateDatabase } from './create-deps.ts';
 import type { UserVpsRow } from './db/user-vps.ts';
 import { buildBoxSpec } from './engine/box-spec.ts';
 import type { Engine } from './engine/engine.ts';
 import { createMailer } from './integrations/smtp.ts';
 import { refreshGauges } from './jobs/refresh-gauges.ts';
 import { startWorker, type Worker } from './jobs/worker.ts';
-import type { BuildSpecOptions } from './jobs/worker-deps.ts';
+import type { BuildSpecOptions, WorkerDeps } from './jobs/worker-deps.ts';
 import { createProblemMiddleware } from './middleware/problem.ts';
 import { createRequestMiddleware } from './middleware/request.ts';
 import { createHealthRoutes } from './routes/health.ts';
@@ -17,14 +17,19 @@ import { serve, type Listening } from './serve.ts';
 export interface RunningWorker {
   /** Where /health, /ready and /metrics are, when METRICS_PORT is set. */
   url: string | undefined;
+  deps: WorkerDeps;
   close(): Promise<void>;
 }
 
 /** Brings the database up to date and begins to work. */
-export async function startWorkerProcess(config: Config, engine: Engine): Promise<RunningWorker> {
+export async function startWorkerProcess(
+  config: Config,
+  engine: Engine,
+  options: DepsOptions = {},
+): Promise<RunningWorker> {
   const mailer = createMailer(config);
-  const deps = {
-    ...createDeps(config, 'worker'),
+  const deps: WorkerDeps = {
+    ...createDeps(config, 'worker', options),
     engine,
     mailer,
     buildSpec: (box: UserVpsRow, { bootToken, version }: BuildSpecOptions = {}) =>
@@ -52,7 +57,7 @@ export async function startWorkerProcess(config: Config, engine: Engine): Promis
       app.use(createHealthRoutes(deps).routes());
       listening = await serve(app.callback(), { host: config.SERVER_HOST, port: config.METRICS_PORT });
     }
-    return { url: listening?.url, close };
+    return { url: listening?.url, deps, close };
   } catch (error) {
     await close();
     throw error;

@@ -82,9 +82,9 @@ describe(`two replicas of the control plane and two workers (SPOQ_TEST_SEED=${SE
     let state = SEED;
     // Park and Miller's generator: the same seed, the same victims.
     const draw = (n: number): number => (state = (state * 48_271 + 11) % 2_147_483_647) % n;
-    let isOver = false;
+    const over = new AbortController();
     const work = async (): Promise<void> => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const victim = replicas[draw(replicas.length)];
         if (victim === undefined) throw new Error('there is nobody to kill');
         process.kill(victim.child.pid, 'SIGKILL');
@@ -97,7 +97,7 @@ describe(`two replicas of the control plane and two workers (SPOQ_TEST_SEED=${SE
     const done = work();
     return {
       async stop() {
-        isOver = true;
+        over.abort();
         await done;
       },
     };

@@ -11,23 +11,27 @@ import { runStory } from './journey/story.ts';
 import type { Step, StepReport } from './journey/story.ts';
 import { SIGN_OUT, USE } from './journey/use.ts';
 import { createWorld } from './journey/world.ts';
+import { beginYear, YEAR } from './journey/year.ts';
 import type { World } from './journey/world.ts';
 import { chooseMachines } from './machines.ts';
 import type { MachineKindName } from './machines.ts';
 import { prepare } from './prepare.ts';
 import { runTool } from './run-tool.ts';
-import { startTemporaryRun } from './temporary-run.ts';
+import { startTemporaryRun, type TemporaryRun } from './temporary-run.ts';
 import { ToolError, formatSeconds } from './terminal.ts';
 
 interface Story {
   steps: readonly Step<World>[];
   /** What machines are made of while it is played. */
   machines: MachineKindName;
+  /** What comes before the first step; answers how to end it. */
+  begin?(run: TemporaryRun): Promise<() => Promise<void>>;
 }
 
 const STORIES: Record<string, Story> = {
   signup: { steps: [...SIGN_UP, ...USE, ...SIGN_OUT, ...OPERATE], machines: 'process' },
   box: { steps: [...SIGN_UP, ...USE, ...OUTSIDE, ...PHONE, ...LIFE, ...SIGN_OUT, ...OPERATE], machines: 'nspawn' },
+  year: { steps: YEAR, machines: 'process', begin: beginYear },
 };
 const PROVIDERS = ['contabo', 'hostinger'] as const;
 
@@ -89,6 +93,7 @@ await runTool(async ({ root, env, args, terminal, print, signal, onEnd }) => {
     const machines = await chooseMachines({ root, env, terminal, signal }, story.machines);
     const run = await startTemporaryRun({ root, env, prepared, machines, terminal, signal, variables });
     onEnd(run.stop);
+    if (story.begin !== undefined) onEnd(await story.begin(run));
     const world = createWorld(root, run, provider);
     ok = await runStory(
       story.steps,

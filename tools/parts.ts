@@ -50,6 +50,8 @@ export interface Parts {
   environment: Record<string, string>;
   /** Resolves with a sentence when a part ends by itself. */
   failed: Promise<ToolError>;
+  /** The web server. */
+  web(): Child;
   /** The worker, and a way to have another after it was killed. */
   worker(): Child;
   restartWorker(): Promise<void>;
@@ -118,9 +120,10 @@ export async function startParts(options: PartsOptions): Promise<Parts> {
       started.pop();
       if (code !== 0) throw describeEnd(migrate, folder);
     });
-    await terminal.step('Control plane', async () => {
-      const web = start('control plane', [main, 'web'], environment, GRACE_MS);
-      await waitUntilReady(web, `http://127.0.0.1:${ports.control_plane}/ready`, folder);
+    const web = await terminal.step('Control plane', async () => {
+      const child = start('control plane', [main, 'web'], environment, GRACE_MS);
+      await waitUntilReady(child, `http://127.0.0.1:${ports.control_plane}/ready`, folder);
+      return child;
     });
     const startWorker = async (): Promise<Child> => {
       const child = start(
@@ -144,6 +147,7 @@ export async function startParts(options: PartsOptions): Promise<Parts> {
       urls,
       environment,
       failed: Promise.race(ends),
+      web: () => web,
       worker: () => worker,
       async restartWorker() {
         started.splice(

@@ -45,7 +45,11 @@ export async function writeLife(
     await decideSettlement(deps, tx, { subscriptionId: facts.stripe_subscription_id, userId, reason: 'no_box' });
   const mail = chooseMail({ baseUrl: deps.config.BASE_URL, now, isDisputed }, present, change);
   if (mail !== undefined)
-    await queueMail(deps, tx, { ...mail, to: { userId }, key: `${mail.kind}:${userId}:${now.toISOString()}` });
+    await queueMail(deps, tx, {
+      ...mail,
+      to: { userId },
+      key: `${mail.kind}:${facts.stripe_subscription_id}:${now.toISOString()}`,
+    });
   await sendSteerJob(deps, tx, userId);
   if (present?.status === life.status && present.plan === facts.plan) return;
   await recordAudit(tx, {

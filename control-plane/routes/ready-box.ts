@@ -4,10 +4,14 @@ import { findBoxOfUser, type UserVpsRow } from '../db/user-vps.ts';
 import type { Deps } from '../deps.ts';
 import { getSession } from '../middleware/session.ts';
 
-/** The person's box, once it has been ready. Otherwise sends the browser to where their sign-up stands. */
+/** The person's box, once it has been ready. Otherwise sends the browser to sign in, or to where their sign-up stands. */
 export async function findReadyBox(deps: Pick<Deps, 'db'>, ctx: Context): Promise<UserVpsRow | undefined> {
   const session = getSession(ctx);
-  const box = session.user === undefined ? undefined : await findBoxOfUser(deps.db, session.user.id);
+  if (session.user === undefined) {
+    leadTo(ctx, `/auth/github?return_to=${encodeURIComponent(ctx.path)}`);
+    return undefined;
+  }
+  const box = await findBoxOfUser(deps.db, session.user.id);
   if (box?.status === 'ready') return box;
   leadTo(ctx, await findSetupPath(deps, session));
   return undefined;

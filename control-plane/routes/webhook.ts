@@ -14,12 +14,18 @@ const TOLERANCE_SECONDS = 300;
 /** POST /api/subscription/webhook. Answers 200 for whatever Stripe has signed; what failed is sent again by Stripe. */
 export function createWebhookRoutes(deps: Deps): Router {
   const router = new Router();
+  const told = new Set<string | null>();
   router.post('/api/subscription/webhook', async (ctx) => {
     const raw = await getRawBody(ctx.req, { limit: MAX_BODY, length: ctx.request.length });
     const event = verify(deps, raw, ctx.get('Stripe-Signature'));
     if (event.api_version !== API_VERSION) {
-      // Only ids are read out of an event, so it is applied all the same; but somebody has changed the endpoint's version.
-      deps.log.warn({ event_id: event.id, version: event.api_version, ours: API_VERSION }, 'event of another version');
+      // Only ids are read out of an event, so it is applied all the same; but the endpoint at Stripe was made with another version.
+      if (!told.has(event.api_version))
+        deps.log.warn(
+          { event_id: event.id, version: event.api_version, ours: API_VERSION },
+          'event of another version',
+        );
+      told.add(event.api_version);
       deps.metrics.stripeEventsTotal.inc({ outcome: 'other_version' });
     }
     const outcome = await applyStripeEvent(deps, event);
@@ -39,7 +45,7 @@ function verify(deps: Deps, raw: Buffer, signature: string): Stripe.Event {
       deps.config.STRIPE_WEBHOOK_SECRET.reveal(),
       TOLERANCE_SECONDS,
       undefined,
-      deps.now().getTime(),
+      deps.machineNow().getTime(),
     );
   } catch (cause) {
     throw new SpoqError('signature_invalid', {

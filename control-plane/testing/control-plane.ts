@@ -61,6 +61,7 @@ export async function createTestControlPlane(
     stripe: createStripe(config),
     boss: createBoss(config, 'web'),
     now: () => new Date(Date.now() + offset),
+    machineNow: () => new Date(Date.now() + offset),
   };
   deps.boss.on('error', () => {});
   await deps.boss.start();

@@ -1,17 +1,17 @@
 import { expect } from 'chai';
 import type Stripe from 'stripe';
 import type { JobWithMetadata } from 'pg-boss';
-import { SpoqError } from '../../contract/errors.ts';
-import type { StripeState } from '../../sandbox/stripe/state.ts';
-import { compareStripe } from '../commands/compare-stripe.ts';
-import type { Db } from '../db/connect.ts';
-import { buildBoxSpec } from '../engine/box-spec.ts';
-import { createHandlers } from '../jobs/handlers.ts';
-import { QUEUES } from '../jobs/queues.ts';
-import { watchSubscriptions } from '../jobs/watch-subscriptions.ts';
-import type { WorkerDeps } from '../jobs/worker-deps.ts';
-import { Browser } from '../testing/browser.ts';
-import { createBoxWorld, GOOD_PASSWORD, stripeControl, WEBHOOK_SECRET, type BoxWorld } from '../testing/box-world.ts';
+import { SpoqError } from '../../../contract/errors.ts';
+import type { StripeState } from '../../../sandbox/stripe/state.ts';
+import { compareStripe } from '../../commands/compare-stripe.ts';
+import type { Db } from '../../db/connect.ts';
+import { buildBoxSpec } from '../../engine/box-spec.ts';
+import { createHandlers } from '../../jobs/handlers.ts';
+import { QUEUES } from '../../jobs/queues.ts';
+import { watchSubscriptions } from '../../jobs/watch-subscriptions.ts';
+import type { WorkerDeps } from '../../jobs/worker-deps.ts';
+import { Browser } from '../browser.ts';
+import { createBoxWorld, GOOD_PASSWORD, stripeControl, WEBHOOK_SECRET, type BoxWorld } from '../box-world.ts';
 
 /** Somebody in a history. What they have done so far is in the database and at Stripe; this is who they are. */
 export interface Actor {
@@ -50,6 +50,8 @@ const WORKED = [
 export interface HistoryWorld {
   box: BoxWorld;
   actors: Actor[];
+  /** Called at the end of each day that passes: much can happen within a month. */
+  onDay: () => Promise<void>;
   /** Events of Stripe that were not delivered yet, the oldest first. */
   undelivered(): Stripe.Event[];
   /** Delivers events as they are given; those that are refused count as not delivered. */
@@ -132,6 +134,7 @@ export async function createHistoryWorld(size: number): Promise<HistoryWorld> {
   const world: HistoryWorld = {
     box,
     actors,
+    onDay: async () => {},
     undelivered: () =>
       Object.values(state().events).filter(({ id }) => !delivered.has(id)) as unknown as Stripe.Event[],
     async deliver(events) {
@@ -166,6 +169,7 @@ export async function createHistoryWorld(size: number): Promise<HistoryWorld> {
         if (!isWorking) continue;
         await world.sweep();
         await world.work();
+        await world.onDay();
       }
     },
     async signIn(actor) {

@@ -11,11 +11,11 @@ import {
   tuple,
   type Arbitrary,
 } from 'fast-check';
-import { PLAN_NAMES, type PlanName } from '../../contract/billing.ts';
-import { SpoqError } from '../../contract/errors.ts';
-import { findSubscription } from '../db/subscriptions.ts';
-import { stripeControl } from '../testing/box-world.ts';
-import { Browser } from '../testing/browser.ts';
+import { PLAN_NAMES, type PlanName } from '../../../contract/billing.ts';
+import { SpoqError } from '../../../contract/errors.ts';
+import { findSubscription } from '../../db/subscriptions.ts';
+import { stripeControl } from '../box-world.ts';
+import { Browser } from '../browser.ts';
 import { GOOD_PASSWORD, payAtStripe, type Actor, type Crash, type HistoryWorld } from './history-world.ts';
 
 /** Something that happens. `who` is the index of an actor. */

@@ -2,6 +2,13 @@ import type { Happening } from './happenings.ts';
 
 /** Histories that once went wrong, shrunk, by what was wrong; and the one that goes well. */
 export const KEPT_HISTORIES: Record<string, Happening[]> = {
+  // The checks once looked at the end of a month alone, and had not seen the grace period in it.
+  'a bank takes the money back': [
+    { what: 'join', who: 0, plan: 'basic' },
+    { what: 'dispute', who: 0 },
+    { what: 'fall_behind', who: 1, is_working: false },
+    { what: 'days', days: 31, is_working: true },
+  ],
   'somebody pays, signs in, and has a box': [
     { what: 'subscribe', who: 0, plan: 'basic' },
     { what: 'pay', who: 0, plan: 'basic' },

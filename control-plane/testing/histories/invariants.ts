@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import type Stripe from 'stripe';
-import type { StripeState } from '../../sandbox/stripe/state.ts';
-import { EDGES } from '../billing/life.ts';
-import { verifyAudit } from '../commands/audit.ts';
-import type { AuditRow } from '../db/audit-log.ts';
-import type { SubscriptionRow } from '../db/subscriptions.ts';
-import type { UserVpsRow } from '../db/user-vps.ts';
-import { isMachineOf } from '../engine/engine.ts';
+import type { StripeState } from '../../../sandbox/stripe/state.ts';
+import { EDGES } from '../../billing/life.ts';
+import { verifyAudit } from '../../commands/audit.ts';
+import type { AuditRow } from '../../db/audit-log.ts';
+import type { SubscriptionRow } from '../../db/subscriptions.ts';
+import type { UserVpsRow } from '../../db/user-vps.ts';
+import { isMachineOf } from '../../engine/engine.ts';
 import { DAY_SECONDS, type HistoryWorld } from './history-world.ts';
 
 /** What was seen of a history so far. */

@@ -5,7 +5,7 @@ import { checkAlways, checkAtRest, createWitness, settleDown } from './invariant
 import { KEPT_HISTORIES } from './kept-histories.ts';
 
 const PEOPLE = 2;
-/** So many histories in a run; `SPOQ_HISTORIES=5000 npm test -- control-plane/histories` takes its time. */
+/** So many histories in a run; `SPOQ_HISTORIES=5000 npm test -- control-plane/testing/histories` takes its time. */
 const RUNS = Number(process.env['SPOQ_HISTORIES'] ?? 60);
 const SEED = Number(process.env['SPOQ_HISTORIES_SEED'] ?? Date.now() % 1_000_000_000);
 const LONGEST = 24;
@@ -16,6 +16,7 @@ async function live(history: Happening[]): Promise<void> {
   const world = await createHistoryWorld(PEOPLE);
   try {
     const witness = createWitness();
+    world.onDay = () => checkAlways(world, witness);
     for (const happening of history) {
       await happen(world, happening);
       await checkAlways(world, witness);
