@@ -22,6 +22,20 @@ const STEPS = [
   'destroy',
 ];
 
+const YEAR = [
+  'renewals',
+  'payment_fails',
+  'switched_off',
+  'paid_again',
+  'changed_mind',
+  'lost_webhooks',
+  'card_expires',
+  'comes_back',
+  'leaves',
+  'new_box',
+  'accounts',
+];
+
 /** `npm run journey` as a person runs it: the commands of the README are the tests of the README. */
 describe('npm run journey', () => {
   for (const provider of ['contabo', 'hostinger']) {
@@ -43,6 +57,22 @@ describe('npm run journey', () => {
       expect(code).to.equal(0);
     });
   }
+
+  it('lives through a year of a subscriber, along a test clock of Stripe', async function () {
+    this.timeout(10 * 60_000);
+    const argv = ['tools/setup.mjs', 'journey', '--story', 'year', '--json'];
+    const { code, stdout, stderr } = await runCommand(process.execPath, argv, { cwd: ROOT, env: process.env });
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(
+      lines.filter(({ ok }) => ok !== true),
+      stderr,
+    ).to.deep.equal([]);
+    expect(lines.slice(8, -1).map(({ step }) => step)).to.deep.equal(YEAR);
+    expect([code, lines.at(-1)?.['story']]).to.deep.equal([0, 'year']);
+  });
 
   it('refuses a provider there is not, by name', async () => {
     const argv = ['tools/setup.mjs', 'journey', '--provider', 'nowhere'];
