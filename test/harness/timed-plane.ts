@@ -1,4 +1,4 @@
-import Stripe from 'stripe';
+import { Stripe } from 'stripe';
 import { waitFor } from './wait.ts';
 import { compareStripe } from '../../control-plane/commands/compare-stripe.ts';
 import { loadConfig } from '../../control-plane/config.ts';
@@ -65,6 +65,7 @@ export async function startTimedPlane(run: TemporaryRun): Promise<TimedPlane> {
     const open = ['created', 'retry', 'active'];
     return (await deps.db('pgboss.job').whereIn('state', open).limit(1)).length === 0;
   };
+  const daysUntil = (to: Date): number => (to.getTime() - now.getTime()) / DAY_MS;
   const plane: TimedPlane = {
     deps,
     stripe,
@@ -82,8 +83,8 @@ export async function startTimedPlane(run: TemporaryRun): Promise<TimedPlane> {
       now = to;
     },
     async passTo(to, step = 1) {
-      while (now < to) {
-        await plane.jumpTo(new Date(Math.min(to.getTime(), now.getTime() + step * DAY_MS)));
+      for (let left = daysUntil(to); left > 0; left = daysUntil(to)) {
+        await plane.jumpTo(new Date(now.getTime() + Math.min(left, step) * DAY_MS));
         await plane.settle();
         await watchSubscriptions(deps, signal);
         await plane.settle();
