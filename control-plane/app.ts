@@ -67,7 +67,6 @@ export function createApp(deps: Deps): Koa {
     createHeadersMiddleware({
       https: deps.config.BASE_URL.startsWith('https://'),
       formTargets: [checkoutOrigin(deps.config.STRIPE_API_URL)],
-      imageSources: [],
     }),
   );
   const mount = (router: Router) => app.use(router.routes()).use(router.allowedMethods());
