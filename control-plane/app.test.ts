@@ -93,7 +93,7 @@ describe('the web app', () => {
       return (await database.db('device_grants').orderBy('created_at', 'desc').first('ip')).ip as string;
     };
     expect(await begin(plane.url)).to.equal('127.0.0.1');
-    const behind = await createTestControlPlane(database, github, { TRUSTED_PROXY_HOPS: '1' });
+    const behind = await createTestControlPlane(database, github, { TRUSTED_PROXIES: '127.0.0.1' });
     try {
       expect(await begin(behind.url)).to.equal('203.0.113.7');
     } finally {

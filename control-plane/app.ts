@@ -1,6 +1,7 @@
 import Koa from 'koa';
 import type { Router } from '@koa/router';
 import type { Deps } from './deps.ts';
+import { createClientAddressMiddleware } from './middleware/client-address.ts';
 import { createHeadersMiddleware } from './middleware/headers.ts';
 import { createNoticeMiddleware } from './middleware/notice.ts';
 import { createProblemMiddleware } from './middleware/problem.ts';
@@ -63,23 +64,20 @@ const HUNG_UP = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE']);
 
 /** The web app, not listening yet. Order: id and log, errors, headers, open routes, then session and everything that needs one. */
 export function createApp(deps: Deps): Koa {
-  const app = new Koa({
-    // Of X-Forwarded-For only what our own proxies wrote counts: its last entries, one for each of them.
-    proxy: deps.config.TRUSTED_PROXY_HOPS > 0,
-    maxIpsCount: deps.config.TRUSTED_PROXY_HOPS,
-  });
+  // Koa's own `proxy` would believe any peer, and X-Forwarded-Host with it.
+  const app = new Koa();
   app.on('error', (err: unknown) => {
     // Whoever closes a page that streams, or cuts a download, does nothing wrong.
     if (HUNG_UP.has(String((err as { code?: unknown }).code))) deps.log.debug({ err }, 'the client has left');
     else deps.log.error({ err }, 'response failed');
   });
+  app.use(createClientAddressMiddleware(deps.config.TRUSTED_PROXIES));
   app.use(createRequestMiddleware(deps));
   app.use(createProblemMiddleware(deps));
   app.use(
     createHeadersMiddleware({
       https: deps.config.BASE_URL.startsWith('https://'),
       formTargets: stripePages(deps.config.STRIPE_API_URL),
-      imageSources: [],
     }),
   );
   const mount = (router: Router) => app.use(router.routes()).use(router.allowedMethods());

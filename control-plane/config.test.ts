@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { expect } from 'chai';
-import { ConfigError, VARIABLES, loadConfig } from './config.ts';
+import { ConfigError, VARIABLES, listConfigWarnings, loadConfig } from './config.ts';
 
 const complete = {
   DATABASE_URL: 'postgres://spoq:pg-secret@db.example/spoq',
@@ -119,6 +119,24 @@ describe('loadConfig', () => {
     expect(faultsOf({ ...unset, RELEASES_PUBLIC_KEY: 'RWQ=' })).to.deep.equal({
       RELEASES_PUBLIC_KEY: 'is not a public key of minisign',
     });
+  });
+
+  it('takes a list of proxies, names the entry that is none, and tells who still counts hops', () => {
+    const config = loadConfig({ ...complete, TRUSTED_PROXIES: '10.0.0.0/8, ::1' });
+    expect(config.TRUSTED_PROXIES).to.deep.equal(['10.0.0.0/8', '::1']);
+    expect(faultsOf({ ...complete, TRUSTED_PROXIES: '10.0.0.0/40', TRUSTED_PROXY_HOPS: '1' })).to.deep.equal({
+      TRUSTED_PROXIES: '10.0.0.0/40 is neither an address nor a range',
+      TRUSTED_PROXY_HOPS: 'is not read any more: name your proxies in TRUSTED_PROXIES',
+    });
+  });
+
+  it('warns in production of a proxy that is not named', () => {
+    const warn = (env: Record<string, string>) => listConfigWarnings(loadConfig({ ...complete, ...env }));
+    expect(warn({}))
+      .to.have.length(1)
+      .and.match(/^TRUSTED_PROXIES is not set/);
+    expect(warn({ TRUSTED_PROXIES: '::1' })).to.deep.equal([]);
+    expect(warn({ SPOQ_ENV: 'sandbox', BASE_URL: 'http://localhost:4000' })).to.deep.equal([]);
   });
 
   it('shows no secret when the configuration is printed', () => {

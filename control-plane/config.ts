@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parsePublicKey } from '../contract/minisign.ts';
 import { isLocalhostName, isLoopbackName } from '../contract/loopback.ts';
 import { PROVIDERS } from '../contract/vps.ts';
+import { parseProxies } from './client-address.ts';
 
 /** A value that must never be printed: logs, JSON and errors show `[redacted]`. `reveal()` is the one way in. */
 export class Secret {
@@ -64,6 +65,15 @@ function isPublicKey(value: string): boolean {
   }
 }
 
+const proxies = z.string().transform((list, context) => {
+  try {
+    return parseProxies(list);
+  } catch (error) {
+    context.addIssue((error as Error).message);
+    return z.NEVER;
+  }
+});
+
 const Environment = z.object({
   SPOQ_ENV: z.enum(['sandbox', 'production']).default('sandbox'),
   DATABASE_URL: text
@@ -73,7 +83,7 @@ const Environment = z.object({
   SERVER_PORT: whole(0, 65_535).default(8080),
   METRICS_PORT: whole(0, 65_535).optional(),
   METRICS_TOKEN: secret.optional(),
-  TRUSTED_PROXY_HOPS: whole(0, 5).default(0),
+  TRUSTED_PROXIES: proxies.default([]),
   BASE_URL: url,
   BOX_CONTROL_PLANE_URL: url.optional(),
   BOX_DOMAIN: hostName,
@@ -196,6 +206,8 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   const modelKey = given['MODEL_PROVIDER'] === 'openai' ? 'OPENAI_API_KEY' : 'ANTHROPIC_API_KEY';
   if (given[modelKey] === undefined)
     faults.push({ name: modelKey, message: 'is not set, and boxes ask this model provider' });
+  if (given['TRUSTED_PROXY_HOPS'] !== undefined)
+    faults.push({ name: 'TRUSTED_PROXY_HOPS', message: 'is not read any more: name your proxies in TRUSTED_PROXIES' });
   if (given['SPOQ_ENV'] === 'production') faults.push(...productionFaults(given));
   if (!parsed.success || faults.length > 0)
     throw new ConfigError(faults.toSorted((a, b) => a.name.localeCompare(b.name)));
@@ -206,6 +218,16 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     GITHUB_REDIRECT_URI: parsed.data.GITHUB_REDIRECT_URI ?? `${parsed.data.BASE_URL}/auth/github/callback`,
     PULUMI_BACKEND_URL: parsed.data.PULUMI_BACKEND_URL ?? parsed.data.DATABASE_URL,
   });
+}
+
+/** What starts all the same, and is worth an operator's look: lines for the log. */
+export function listConfigWarnings(config: Config): string[] {
+  const isBehindProxy = config.SPOQ_ENV === 'production' && config.BASE_URL.startsWith('https://');
+  if (!isBehindProxy || config.TRUSTED_PROXIES.length > 0) return [];
+  return [
+    'TRUSTED_PROXIES is not set, and TLS ends in front of this server: everybody counts as one address, the proxy, ' +
+      'and shares its limits',
+  ];
 }
 
 /** In production nothing may point to this machine, and what people reach must be https. */

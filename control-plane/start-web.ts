@@ -1,6 +1,6 @@
 import { createApp } from './app.ts';
 import { ensurePrices } from './commands/ensure-prices.ts';
-import type { Config } from './config.ts';
+import { listConfigWarnings, type Config } from './config.ts';
 import { createDeps, type DepsOptions, migrateDatabase } from './create-deps.ts';
 import { serve, type Listening } from './serve.ts';
 
@@ -11,6 +11,7 @@ export async function startWeb(config: Config, options: DepsOptions = {}): Promi
     await deps.boss.stop({ graceful: false }).catch((err: unknown) => deps.log.warn({ err }, 'queue'));
     await deps.db.destroy();
   };
+  for (const warning of listConfigWarnings(config)) deps.log.warn(warning);
   try {
     await migrateDatabase(deps);
     deps.boss.on('error', (err) => deps.log.error({ err }, 'queue'));

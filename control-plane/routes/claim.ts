@@ -23,7 +23,6 @@ export function createClaimRoutes(deps: Deps): Router {
 
   router.get('/claim/:token', limit, async (ctx) => {
     const { plan } = requireClaim(await findClaim(deps, readToken(ctx)));
-    ctx.set('Referrer-Policy', 'no-referrer');
     const { name, unit_amount: amount, currency } = PLANS[plan];
     showPage(
       deps,
