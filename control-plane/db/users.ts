@@ -29,3 +29,8 @@ export async function upsertUser(
   if (row === undefined) throw new Error('upsert of a user returned no row');
   return row;
 }
+
+/** Who goes by a GitHub login, in any case of letters: several, when one has given it up and another has taken it. */
+export async function findUsersBy(db: Db, login: string): Promise<UserRow[]> {
+  return db<UserRow>('users').whereRaw('lower(username) = ?', [login.toLowerCase()]);
+}

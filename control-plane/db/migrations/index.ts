@@ -6,6 +6,7 @@ import * as boot from './004-boot.ts';
 import * as operations from './005-operations.ts';
 import * as rollouts from './006-rollouts.ts';
 import * as moves from './007-moves.ts';
+import * as account from './011-account.ts';
 
 /** Every migration by name, in order. They only go forward and are never edited once released. */
 const MIGRATIONS: Record<string, { up(knex: Knex): Promise<void> }> = {
@@ -16,6 +17,7 @@ const MIGRATIONS: Record<string, { up(knex: Knex): Promise<void> }> = {
   '005-operations': operations,
   '006-rollouts': rollouts,
   '007-moves': moves,
+  '011-account': account,
 };
 
 /** Knex's migration source: an explicit list, so that a compiled or bundled server needs no folder to read. */
