@@ -19,6 +19,7 @@ import { buildOpenApi, type JsonObject, type NamedSchema } from './openapi.ts';
 import { CreateSubscriptionRequest, CreateSubscriptionResponse, StripeEventReceipt } from './billing.ts';
 import { Problem } from './problem.ts';
 import { ReleaseManifest } from './release.ts';
+import { SignOutRequest } from './account.ts';
 import { OperateRequest, ProvisionRequest, SetPasswordRequest, VpsEvent, VpsResource } from './vps.ts';
 
 const input = (schema: NamedSchema['schema']): NamedSchema => ({ schema, io: 'input' });
@@ -63,6 +64,7 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
       OAuthError: output(OAuthError),
       OpenApiDocument: output(OpenApiDocument),
       OperateRequest: input(OperateRequest),
+      SignOutRequest: input(SignOutRequest),
       Problem: output(Problem),
       ProvisionRequest: input(ProvisionRequest),
       Readiness: output(Readiness),

@@ -5,6 +5,7 @@ import { createHeadersMiddleware } from './middleware/headers.ts';
 import { createProblemMiddleware } from './middleware/problem.ts';
 import { createRequestMiddleware } from './middleware/request.ts';
 import { createSessionMiddleware } from './middleware/session.ts';
+import { createAccountDevicesRoutes } from './routes/account-devices.ts';
 import { createAccountPasswordRoutes } from './routes/account-password.ts';
 import { createAccountRoutes } from './routes/account.ts';
 import { createAssetRoutes } from './routes/assets.ts';
@@ -43,6 +44,7 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
       createSetupRoutes(deps),
       createVpsRoutes(deps),
       ...(deps.config.BOX_CONVERGE === 'ssh' ? [createAccountPasswordRoutes(deps)] : []),
+      createAccountDevicesRoutes(deps),
       createAccountRoutes(deps),
     ],
   };

@@ -18,6 +18,14 @@ export interface RefreshTokenRow {
   created_at: Date;
 }
 
+export interface LivingFamily {
+  family_id: string;
+  label: string | null;
+  ip: string | null;
+  signed_in_at: Date;
+  last_used_at: Date;
+}
+
 export type NewRefreshToken = Pick<
   RefreshTokenRow,
   'user_id' | 'family_id' | 'token_hash' | 'device_label' | 'ip' | 'expires_at' | 'created_at'
@@ -46,6 +54,19 @@ export async function forgetSuccessors(tx: Db, familyId: string, before: Date): 
     .andWhere('used_at', '<', before)
     .whereNotNull('successor_sealed')
     .update({ successor_sealed: null });
+}
+
+/** Chains of tokens of which one is in force, as the devices they stand for; the one that was used last first. */
+export async function listLivingFamilies(db: Db, userId: string, now: Date): Promise<LivingFamily[]> {
+  const { rows } = await db.raw<{ rows: LivingFamily[] }>(
+    `SELECT family_id, min(created_at) AS signed_in_at, max(coalesce(last_used_at, created_at)) AS last_used_at,
+       (array_agg(device_label ORDER BY created_at DESC))[1] AS label, (array_agg(ip ORDER BY created_at DESC))[1] AS ip
+     FROM refresh_tokens WHERE user_id = ?
+     GROUP BY family_id HAVING bool_or(revoked_at IS NULL AND used_at IS NULL AND expires_at > ?)
+     ORDER BY last_used_at DESC, family_id`,
+    [userId, now],
+  );
+  return rows;
 }
 
 /** Ends every token of a device; answers how many were still in force. */

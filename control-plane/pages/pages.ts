@@ -10,6 +10,8 @@ export interface PageFrame {
   description?: string;
   /** Shown in the head of the page, with a way to sign out. */
   user?: { username: string } | undefined;
+  /** Said above whatever the page says, with a way to sign in. */
+  notice?: string | undefined;
   /** Assets of this page alone, say `progress.js`. They run as modules, after the page is there. */
   scripts?: readonly string[];
   /** Without script: load the page again after so many seconds. */

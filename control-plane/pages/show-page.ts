@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import { getSession } from '../middleware/session.ts';
+import { getSession, SIGNED_OUT_FROM_AFAR } from '../middleware/session.ts';
 import type { PageFrame, Pages } from './pages.ts';
 
 /** Answers with a page, made for one person and kept by nobody. */
@@ -7,10 +7,12 @@ export function showPage(
   deps: { pages: Pages },
   ctx: Context,
   view: string,
-  frame: Omit<PageFrame, 'user'>,
+  frame: Omit<PageFrame, 'user' | 'notice'>,
   data: object = {},
 ): void {
   ctx.type = 'html';
   ctx.set('Cache-Control', 'no-store');
-  ctx.body = deps.pages.render(view, { ...frame, user: getSession(ctx).user }, data);
+  const { user, data: remembered } = getSession(ctx);
+  const notice = remembered.revoked ? SIGNED_OUT_FROM_AFAR : undefined;
+  ctx.body = deps.pages.render(view, { ...frame, user, notice }, data);
 }
