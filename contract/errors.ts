@@ -72,6 +72,12 @@ export const ERRORS = {
     next: 'Wait until the running operation ends.',
   },
   stack_missing: { status: 404, title: 'The box has no stack', exit: 1, next: 'Provision it first.' },
+  audit_broken: {
+    status: 500,
+    title: 'The audit log is not what was written',
+    exit: 1,
+    next: 'Keep the database as it is, and compare it with a backup.',
+  },
   engine_failed: {
     status: 500,
     title: 'The engine could not do what was asked',

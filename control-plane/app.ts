@@ -7,6 +7,7 @@ import { createNoticeMiddleware } from './middleware/notice.ts';
 import { createProblemMiddleware } from './middleware/problem.ts';
 import { createRequestMiddleware } from './middleware/request.ts';
 import { createSessionMiddleware } from './middleware/session.ts';
+import { createAccountDevicesRoutes } from './routes/account-devices.ts';
 import { createAccountPasswordRoutes } from './routes/account-password.ts';
 import { createAccountRoutes } from './routes/account.ts';
 import { createAssetRoutes } from './routes/assets.ts';
@@ -55,6 +56,7 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
       createVpsRoutes(deps),
       createBillingRoutes(deps),
       ...(deps.config.BOX_CONVERGE === 'ssh' ? [createAccountPasswordRoutes(deps)] : []),
+      createAccountDevicesRoutes(deps),
       createAccountRoutes(deps),
     ],
   };

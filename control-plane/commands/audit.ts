@@ -40,9 +40,13 @@ export async function recordAudit(tx: Db, entry: AuditEntry): Promise<void> {
 /** `head` is the last row's hash: kept elsewhere, it also betrays rows that were cut off the end. */
 export type AuditVerdict = { ok: true; rows: number; head: string } | { ok: false; id: string; reason: string };
 
-/** Walks the whole log and tells the first row that was changed, put in or follows one that was taken out. */
-export async function verifyAudit(db: Db): Promise<AuditVerdict> {
+/**
+ * Walks the whole log and tells the first row that was changed, put in or follows one that was taken out. `kept` is a head of
+ * an earlier walk: a log that has only grown since then still holds it, one whose end was cut off or written anew doesn't.
+ */
+export async function verifyAudit(db: Db, kept: string = GENESIS): Promise<AuditVerdict> {
   let head = GENESIS;
+  let isKeptThere = kept === GENESIS;
   let last = '0';
   let count = 0;
   for (;;) {
@@ -51,10 +55,18 @@ export async function verifyAudit(db: Db): Promise<AuditVerdict> {
       if (row.previous_hash !== head) return { ok: false, id: row.id, reason: 'does not follow the row before it' };
       if (row.hash !== hashRow(row)) return { ok: false, id: row.id, reason: 'is not what was written' };
       head = row.hash;
+      isKeptThere ||= head === kept;
       last = row.id;
       count += 1;
     }
-    if (rows.length < BATCH) return { ok: true, rows: count, head };
+    if (rows.length >= BATCH) continue;
+    return isKeptThere
+      ? { ok: true, rows: count, head }
+      : {
+          ok: false,
+          id: last,
+          reason: 'is not followed by the row whose hash was kept: the end was cut off or rewritten',
+        };
   }
 }
 

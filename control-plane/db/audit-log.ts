@@ -25,6 +25,11 @@ export async function insertAuditRow(db: Db, row: Omit<AuditRow, 'id'>): Promise
   await db('audit_log').insert({ ...row, detail: JSON.stringify(row.detail) });
 }
 
+/** Every row about a person, oldest first. */
+export async function listAuditRowsOf(db: Db, userId: string): Promise<AuditRow[]> {
+  return db<AuditRow>('audit_log').where('user_id', userId).orderBy('id');
+}
+
 /** Up to `limit` rows after the id `after`, oldest first. */
 export async function listAuditRows(db: Db, after: string, limit: number): Promise<AuditRow[]> {
   return db<AuditRow>('audit_log').where('id', '>', after).orderBy('id').limit(limit);

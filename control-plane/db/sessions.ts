@@ -2,6 +2,8 @@ import type { PendingSignIn, SessionData } from '../middleware/session.ts';
 import type { Db } from './connect.ts';
 
 export interface SessionRow {
+  /** For pages; opens nothing. */
+  id: string;
   id_hash: string;
   user_id: string | null;
   data: SessionData;
@@ -16,9 +18,42 @@ export async function findSession(db: Db, idHash: string, now: Date): Promise<Se
   return db<SessionRow>('sessions').where('id_hash', idHash).andWhere('expires_at', '>', now).first();
 }
 
-export async function insertSession(db: Db, row: SessionRow): Promise<SessionRow> {
-  await db('sessions').insert({ ...row, data: JSON.stringify(row.data) });
-  return row;
+export async function insertSession(db: Db, row: Omit<SessionRow, 'id'>): Promise<SessionRow> {
+  const [made] = await db('sessions').insert({ ...row, data: JSON.stringify(row.data) }, ['id']);
+  if (made === undefined) throw new Error('insert of a session returned no row');
+  return { ...row, id: String(made.id) };
+}
+
+/** The browsers in which a person is signed in, the one that was used last first. */
+export async function listSessionsOf(db: Db, userId: string, now: Date): Promise<SessionRow[]> {
+  return db<SessionRow>('sessions')
+    .where('user_id', userId)
+    .andWhere('expires_at', '>', now)
+    .orderBy('last_seen_at', 'desc')
+    .orderBy('id');
+}
+
+/**
+ * Signs a person's session out from afar; answers it, or undefined where it isn't theirs. The row stays, nobody's, until
+ * `toldUntil`, so that the browser can be told why it is signed out.
+ */
+export async function endSession(
+  tx: Db,
+  userId: string,
+  id: string,
+  now: Date,
+  toldUntil: Date,
+): Promise<SessionRow | undefined> {
+  const [ended] = await tx<SessionRow>('sessions')
+    .where({ id, user_id: userId })
+    .andWhere('expires_at', '>', now)
+    .update({
+      user_id: null,
+      data: tx.raw('?::jsonb', [JSON.stringify({ revoked: true })]),
+      expires_at: tx.raw('least(expires_at, ?::timestamptz)', [toldUntil]),
+    })
+    .returning('*');
+  return ended;
 }
 
 export async function touchSession(db: Db, idHash: string, now: Date): Promise<void> {

@@ -36,3 +36,8 @@ export async function upsertUser(
 export async function markDevicesSignedOut(tx: Db, id: string, now: Date): Promise<void> {
   await tx('users').where('id', id).update({ devices_signed_out_at: now });
 }
+
+/** Who goes by a GitHub login, in any case of letters: several, when one has given it up and another has taken it. */
+export async function findUsersBy(db: Db, login: string): Promise<UserRow[]> {
+  return db<UserRow>('users').whereRaw('lower(username) = ?', [login.toLowerCase()]);
+}

@@ -16,6 +16,8 @@ import { findUser, type UserRow } from '../db/users.ts';
 const SESSION_DAYS = 30;
 const TOUCH_EVERY_MS = 60_000;
 
+export const SIGNED_OUT_FROM_AFAR = 'This browser was signed out on the page of your devices.';
+
 /** A sign-in that was begun and that GitHub has not sent back yet. */
 export interface PendingSignIn {
   state: string;
@@ -31,12 +33,16 @@ export interface SessionData {
   sign_ins?: PendingSignIn[];
   /** IANA name of the browser's time zone, where its script has told it. */
   time_zone?: string;
+  /** It was signed out from another browser; said until somebody signs in. */
+  revoked?: boolean;
   [key: string]: unknown;
 }
 
 /** The browser's session: a row in the database; the cookie holds a random id of which only the hash is kept. */
 export interface Session {
   readonly idHash: string | undefined;
+  /** Its name on pages. */
+  readonly id: string | undefined;
   readonly user: UserRow | undefined;
   readonly data: SessionData;
   /** Makes sure there is a session (and cookie) and returns the hash of its id. */
@@ -88,6 +94,9 @@ export function createSessionMiddleware(deps: Pick<Deps, 'config' | 'db' | 'now'
       get idHash() {
         return row?.id_hash;
       },
+      get id() {
+        return row?.id;
+      },
       get user() {
         return user;
       },
@@ -106,7 +115,7 @@ export function createSessionMiddleware(deps: Pick<Deps, 'config' | 'db' | 'now'
       async signIn(who) {
         const from = row?.id_hash;
         const isAnother = row?.user_id != null && row.user_id !== who.id;
-        const { sign_ins: _signIns, ...kept } = row?.data ?? {};
+        const { sign_ins: _signIns, revoked: _revoked, ...kept } = row?.data ?? {};
         row = await start(who.id, isAnother ? {} : kept);
         user = who;
         if (from !== undefined) await moveSession(deps.db, from, row.id_hash);
@@ -131,7 +140,11 @@ export function getSession(ctx: Context): Session {
 
 /** The signed-in person, or `not_signed_in`. */
 export function requireUser(ctx: Context): UserRow {
-  const { user } = getSession(ctx);
-  if (user === undefined) throw new SpoqError('not_signed_in');
+  const { user, data } = getSession(ctx);
+  if (user === undefined)
+    throw new SpoqError(
+      'not_signed_in',
+      data.revoked ? { detail: `${SIGNED_OUT_FROM_AFAR} Nothing was changed.` } : {},
+    );
   return user;
 }

@@ -7,6 +7,7 @@ import { ConfigError, loadConfig } from '../config.ts';
 import type { Preview } from '../engine/engine.ts';
 import { createEngineEnvironment } from '../engine/environment.ts';
 import type { WorkerDeps } from '../jobs/worker-deps.ts';
+import { AUDIT_ACTIONS, type AuditAction, type AuditFlags, printAudit, runAudit } from './audit.ts';
 import { destroyBox, loadBoxSpec, previewBox, readOutputs, refreshBox, upBox } from './commands.ts';
 import { listBoxes } from './find-box.ts';
 import { operateBox, previewOperation } from './operate.ts';
@@ -166,6 +167,16 @@ function createProgram(io: OperatorIo): Command {
       withDeps(async (deps) => {
         const keys = await runKeys(deps, action, flags, (preview) => confirm(flags, async () => preview));
         show(flags.json, keys, () => printKeys(keys));
+      }),
+    );
+  add('audit', 'walk the whole audit log and tell whether it is as written; list what it says of a person')
+    .addArgument(new Argument('<action>').choices(AUDIT_ACTIONS))
+    .option('--head <hash>', 'with verify: the head of an earlier walk, which must still be there')
+    .option('--user <user>', 'with list: GitHub login or id')
+    .action((action: AuditAction, flags: Flags & AuditFlags) =>
+      withDeps(async ({ db }) => {
+        const result = await runAudit(db, action, flags);
+        show(flags.json, result, () => printAudit(result));
       }),
     );
   program

@@ -13,6 +13,8 @@ export interface PageFrame {
   user?: { username: string } | undefined;
   /** What the reader must know about what they pay; on top of every page. */
   notice?: BillingNotice | undefined;
+  /** Said above whatever the page says, with a way to sign in. */
+  signedOut?: string | undefined;
   /** Assets of this page alone, say `progress.js`. They run as modules, after the page is there. */
   scripts?: readonly string[];
   /** Without script: load the page again after so many seconds. */

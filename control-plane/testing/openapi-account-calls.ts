@@ -14,6 +14,22 @@ export const ACCOUNT_CALLS: Calls = {
     await database.db('user_vps').update({ operation: 'restart' });
     await send({ browser });
   },
+  async showDevices(send, { browser }) {
+    await send({ browser });
+    await send();
+  },
+  async signOutDevices(send, { browser, database, userId }) {
+    const headers = OWN_PAGE;
+    const body = form({ what: 'others' });
+    await send({ browser, headers, body });
+    await send({ browser, headers, body: form({ what: 'session', id: 'x' }) });
+    await send({ browser, headers, body: form({ what: 'device', id: '00000000-0000-4000-8000-000000000000' }) });
+    await send({ headers, body });
+    await send({ browser, headers: { 'sec-fetch-site': 'same-site' }, body });
+    await send({ browser, headers: { ...headers, 'content-type': 'text/plain' }, body: 'x' });
+    await exhaust(database, `operation:${userId}`);
+    await send({ browser, headers, body });
+  },
   async previewOperation(send, { browser, database }) {
     await send({ browser, path: '/account/rebuild' });
     await send({ browser, path: '/account/dance' });

@@ -1,0 +1,9 @@
+import { z } from 'zod';
+
+/** POST /account/devices: what is to be signed out. */
+export const SignOutRequest = z.discriminatedUnion('what', [
+  z.object({ what: z.literal('session'), id: z.uuid() }).describe('One browser'),
+  z.object({ what: z.literal('device'), id: z.uuid() }).describe('One computer with the spoq command'),
+  z.object({ what: z.literal('others') }).describe('Everything but this browser'),
+  z.object({ what: z.literal('all') }).describe('Everything, this browser too'),
+]);
