@@ -200,6 +200,11 @@ describe('the sign-up in a browser', function () {
     await look('verify-done');
     const { code: exit, stdout, stderr } = await init.ended;
     expect({ exit, said: `${stderr}${stdout}` }).to.have.property('exit', 0);
+    await page.goto(`${run.baseUrl}/account/devices`);
+    expect(await page.locator('main').innerText()).to.contain('Chrome on Linux (this browser)');
+    expect(await page.getByRole('button', { name: /^Sign out .+, last used/ }).count()).to.be.greaterThan(1);
+    await look('devices');
+    await page.goto(`${run.baseUrl}/account`);
     const repository = path.join(run.scratch, 'tides');
     await makeRepository(repository, process.env);
     const ask = await startSpoq({ spoq: run.prepared.spoq, cwd: repository, env }, ['ask', 'what does this do?']).ended;
