@@ -123,6 +123,9 @@ export const ROLE_TABLE: RoleRow[] = [
   row('GET /claim/:token', '                404       404      404   404        404      404       404'),
   row('POST /claim/:token', '               404       404      404   404        404      404       404'),
 
+  row('GET /account/devices', '             303       200      200   303        200      200       303'),
+  row('POST /account/devices', '            401       400      400   401        400      400       401'),
+
   row('GET /account', '                     303       303      200   303        200      200       303'),
   row('GET /account/progress', '            303       303      303   303        303      303       303'),
   row('GET /account/password', '            303       303      200   303        200      200       303'),
