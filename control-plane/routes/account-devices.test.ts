@@ -37,7 +37,13 @@ describe('where a person is signed in', () => {
   /** A device that is signed in and has renewed its tokens once. */
   async function addDevice(userId: string, label: string): Promise<string> {
     const family = randomUUID();
-    const token = { user_id: userId, family_id: family, device_label: label, expires_at: new Date(Date.now() + 9e8) };
+    const token = {
+      user_id: userId,
+      family_id: family,
+      device_label: label,
+      expires_at: new Date(Date.now() + 9e8),
+      signed_in_at: new Date('2026-10-01T08:00:00Z'),
+    };
     const used = { used_at: new Date(), last_used_at: new Date('2026-11-01T09:30:40Z') };
     await database.db('refresh_tokens').insert([
       { ...token, ...used, token_hash: randomUUID(), ip: '192.0.2.1', created_at: new Date('2026-10-01T08:00:00Z') },

@@ -27,7 +27,7 @@ describe('the page of a box', function () {
     const stranger = new Browser(world.cp.url);
     const { browser: early } = await world.becomeReady('bert');
     for (const path of ['/account', '/account/progress', '/account/restart', '/account/rebuild']) {
-      expect((await stranger.get(path)).location, path).to.equal('/?choose=1#plans');
+      expect((await stranger.get(path)).location).to.equal(`/auth/github?return_to=${encodeURIComponent(path)}`);
       expect((await early.get(path)).location, path).to.equal('/setup/region');
     }
     expect((await stranger.post('/account/restart', {})).status).to.equal(401);

@@ -19,7 +19,7 @@ describe('attacks on device codes', () => {
     github = await createGithubServer();
   });
   beforeEach(async () => {
-    plane = await createTestControlPlane(database, github, { TRUSTED_PROXY_HOPS: '1' });
+    plane = await createTestControlPlane(database, github, { TRUSTED_PROXIES: '127.0.0.1' });
     await database.db.raw('TRUNCATE users, user_vps, sessions, device_grants, rate_limits, signing_keys CASCADE');
     device = new Device(plane.url);
   });
