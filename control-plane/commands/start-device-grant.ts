@@ -1,5 +1,6 @@
 import type { DeviceResponse } from '../../contract/auth.ts';
 import { hashToken, randomToken } from '../cipher.ts';
+import { cleanText } from '../clean-text.ts';
 import { insertDeviceGrant } from '../db/device-grants.ts';
 import type { Deps } from '../deps.ts';
 import { createWordCode } from '../word-code.ts';
@@ -50,11 +51,6 @@ export async function startDeviceGrant(
   throw new Error(`${DRAWS} draws of three words were all taken`);
 }
 
-/** Without control characters and without those that turn the direction of writing, which could dress a label up as another. */
 function cleanLabel(text: string | undefined): string | null {
-  const cleaned = (text ?? '')
-    .replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '')
-    .trim()
-    .slice(0, 200);
-  return cleaned === '' ? null : cleaned;
+  return cleanText(text ?? '') || null;
 }

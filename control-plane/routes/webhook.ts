@@ -1,12 +1,12 @@
 import { Router } from '@koa/router';
-import { getRawBody } from 'raw-body';
 import type { Stripe } from 'stripe';
 import { SpoqError } from '../../contract/errors.ts';
 import { applyStripeEvent } from '../commands/apply-stripe-event.ts';
 import type { Deps } from '../deps.ts';
+import { readBytes } from '../middleware/body.ts';
 
 /** Stripe's largest events are far below. */
-const MAX_BODY = '1mb';
+const MAX_BYTES = 1024 * 1024;
 /** How old a signature may be, in seconds: Stripe's own default. */
 const TOLERANCE_SECONDS = 300;
 
@@ -14,7 +14,7 @@ const TOLERANCE_SECONDS = 300;
 export function createWebhookRoutes(deps: Deps): Router {
   const router = new Router();
   router.post('/api/subscription/webhook', async (ctx) => {
-    const raw = await getRawBody(ctx.req, { limit: MAX_BODY, length: ctx.request.length });
+    const raw = await readBytes(ctx, { limit: MAX_BYTES });
     const event = verify(deps, raw, ctx.get('Stripe-Signature'));
     const outcome = await applyStripeEvent(deps, event);
     deps.log.info({ event_id: event.id, type: event.type, outcome }, 'stripe event');
