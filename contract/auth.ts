@@ -30,7 +30,7 @@ export const DeviceResponse = z.object({
 export type DeviceResponse = z.infer<typeof DeviceResponse>;
 
 /** POST /auth/authorize: what the buttons of /auth/verify send. */
-export const AuthorizeRequest = z.object({ code: z.string().max(200), decision: z.enum(['approve', 'deny']) });
+export const AuthorizeRequest = z.strictObject({ code: z.string().max(200), decision: z.enum(['approve', 'deny']) });
 
 /** POST /auth/device/token (RFC 8628 §3.4). */
 export const DeviceTokenRequest = z.object({

@@ -32,7 +32,7 @@ export const SUBSCRIPTION_STATUSES = ['active', 'past_due', 'cancelled', 'expire
 export type SubscriptionStatus = (typeof SUBSCRIPTION_STATUSES)[number];
 
 /** POST /api/subscription/create, from a form or JSON. */
-export const CreateSubscriptionRequest = z.object({ plan: z.enum(PLAN_NAMES as [PlanName, ...PlanName[]]) });
+export const CreateSubscriptionRequest = z.strictObject({ plan: z.enum(PLAN_NAMES as [PlanName, ...PlanName[]]) });
 
 /** Its answer: where to pay. A form post is redirected (303) there instead. */
 export const CreateSubscriptionResponse = z.object({ checkout_url: z.url() });

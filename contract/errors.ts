@@ -43,6 +43,13 @@ export const ERRORS = {
   weak_password: { status: 422, title: 'The password is too weak', exit: 1, next: 'Choose one that meets every rule.' },
   body_too_large: { status: 413, title: 'The request is too large', exit: 1, next: 'Send less.' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported', exit: 1, next: 'Send JSON.' },
+  request_timeout: {
+    status: 408,
+    title: 'The request took too long to arrive',
+    exit: 69,
+    next: 'Check your connection and send it again.',
+  },
+  headers_too_large: { status: 431, title: 'The headers are too large', exit: 1, next: 'Send fewer of them.' },
   too_many_requests: { status: 429, title: 'Too many requests', exit: 1, next: 'Wait as long as Retry-After says.' },
   signature_invalid: { status: 400, title: 'The signature does not match', exit: 1, next: 'Check the webhook secret.' },
   upstream_failed: { status: 502, title: 'A service that Spoq uses failed', exit: 69, next: 'Try again in a minute.' },

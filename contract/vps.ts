@@ -34,7 +34,7 @@ export const STEP_NAMES = Object.keys(STEPS) as StepName[];
 export const { files: _files, ...SETUP_STEPS } = STEPS;
 
 /** POST /api/vps/provision. */
-export const ProvisionRequest = z.object({
+export const ProvisionRequest = z.strictObject({
   region: z
     .string()
     .min(1)
@@ -51,13 +51,13 @@ export const ProvisionRequest = z.object({
 export type ProvisionRequest = z.infer<typeof ProvisionRequest>;
 
 /** POST /setup/password. The rules of passwords are told by `weak_password`, one fault for each that is missed. */
-export const SetPasswordRequest = z.object({
+export const SetPasswordRequest = z.strictObject({
   password: z.string().max(4096),
   time_zone: z.string().max(64).optional().describe('IANA name of the time zone of the browser'),
 });
 
 /** POST /account/{operation}. */
-export const OperateRequest = z.object({
+export const OperateRequest = z.strictObject({
   hostname: z
     .string()
     .max(300)

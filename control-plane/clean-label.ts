@@ -1,8 +1,6 @@
-/** What a device calls itself: without control characters and without those that turn the direction of writing, which could dress a label up as another. */
+import { cleanText } from './clean-text.ts';
+
+/** What a device calls itself, as it may be shown; null when nothing is left of it. */
 export function cleanLabel(text: string | undefined): string | null {
-  const cleaned = (text ?? '')
-    .replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '')
-    .trim()
-    .slice(0, 200);
-  return cleaned === '' ? null : cleaned;
+  return cleanText(text ?? '') || null;
 }

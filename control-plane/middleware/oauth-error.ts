@@ -40,6 +40,8 @@ function describe(thrown: unknown): Description {
   const { retryAfterSeconds } = error;
   if (error.code === 'too_many_requests' || error.code === 'not_ready')
     return { status: error.status, code: 'temporarily_unavailable', description: error.message, retryAfterSeconds };
+  if (error.code === 'request_timeout')
+    return { status: error.status, code: 'invalid_request', description: error.message };
   if (error.status < 500) return { status: 400, code: 'invalid_request', description: describeFaults(error) };
   return { status: 500, code: 'server_error', description: error.title };
 }

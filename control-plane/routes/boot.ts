@@ -14,7 +14,8 @@ export function createBootRoutes(deps: Deps): Router {
   router.post(
     BOOT_REPORTS_PATH,
     limitByAddress(createRateLimiter(deps, 'boot-report')),
-    createBodyMiddleware(),
+    // Logs hold whatever a program says; trimLog cleans them.
+    createBodyMiddleware({ anyText: true }),
     async (ctx) => {
       const token = /^Bearer (\S{1,300})$/i.exec(ctx.get('Authorization'))?.[1];
       if (token === undefined)

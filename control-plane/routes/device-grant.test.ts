@@ -205,7 +205,7 @@ describe('device grant', () => {
       [
         'an unknown device code',
         '/auth/device/token',
-        `grant_type=${grantType}&device_code=%00x&client_id=spoq-cli`,
+        `grant_type=${grantType}&device_code=%07x&client_id=spoq-cli`,
         form,
         'invalid_grant',
       ],
@@ -239,7 +239,7 @@ describe('device grant', () => {
       });
 
     it('shows a label without what could dress it up, and escapes the rest', async () => {
-      const begun = await device.begin('<b>lap\u202Etop\u0000\n</b>');
+      const begun = await device.begin('<b>lap\u202Etop\u0007\n</b>');
       const page = await browser.get(`/auth/verify?code=${begun.user_code}`);
       expect(page.text).to.include('&lt;b&gt;laptop&lt;/b&gt;');
     });

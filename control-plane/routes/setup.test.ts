@@ -104,7 +104,7 @@ describe('the pages of the sign-up', function () {
     const { browser } = await world.becomeReady('nora');
     const zones = () => world.database.db('sessions').whereRaw(`data->>'time_zone' IS NOT NULL`).select('data');
     const before = await zones();
-    for (const zone of ['\0', '\ud800', '<b>', ' ']) {
+    for (const zone of ['\u0007', '\ud800', '<b>', ' ']) {
       const query = new URLSearchParams({ time_zone: zone });
       expect((await browser.get(`/setup/region?${query}`)).status).to.equal(200);
       const form = { password: GOOD_PASSWORD, time_zone: zone };

@@ -3,6 +3,7 @@ import type { Context } from 'koa';
 import { AuthorizeRequest } from '../../contract/auth.ts';
 import { parseInput } from '../../contract/problem.ts';
 import { decideDeviceGrant } from '../commands/decide-device-grant.ts';
+import { cleanText } from '../clean-text.ts';
 import { findPendingGrant, type DeviceGrantRow } from '../db/device-grants.ts';
 import { findBoxOfUser } from '../db/user-vps.ts';
 import type { UserRow } from '../db/users.ts';
@@ -67,7 +68,7 @@ export function createVerifyRoutes(deps: Deps): Router {
   /** One answer for codes that never were, have expired or have been decided: it tells a guesser nothing. */
   function showUnknownCode(ctx: Context, given: string): void {
     ctx.status = 404;
-    showCodeForm(ctx, { given: given.slice(0, 100), fault: 'No device is waiting under this code.' });
+    showCodeForm(ctx, { given: cleanText(given, 100), fault: 'No device is waiting under this code.' });
   }
 
   function showGrant(ctx: Context, grant: DeviceGrantRow): void {

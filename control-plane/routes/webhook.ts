@@ -1,13 +1,13 @@
 import { Router } from '@koa/router';
-import { getRawBody } from 'raw-body';
 import type { Stripe } from 'stripe';
 import { SpoqError } from '../../contract/errors.ts';
 import { applyStripeEvent } from '../commands/apply-stripe-event.ts';
 import type { Deps } from '../deps.ts';
 import { API_VERSION } from '../integrations/stripe.ts';
+import { readBytes } from '../middleware/body.ts';
 
 /** Stripe's largest events are far below. */
-const MAX_BODY = '1mb';
+const MAX_BYTES = 1024 * 1024;
 /** How old a signature may be, in seconds: Stripe's own default. */
 const TOLERANCE_SECONDS = 300;
 
@@ -16,7 +16,7 @@ export function createWebhookRoutes(deps: Deps): Router {
   const router = new Router();
   const told = new Set<string | null>();
   router.post('/api/subscription/webhook', async (ctx) => {
-    const raw = await getRawBody(ctx.req, { limit: MAX_BODY, length: ctx.request.length });
+    const raw = await readBytes(ctx, { limit: MAX_BYTES });
     const event = verify(deps, raw, ctx.get('Stripe-Signature'));
     if (event.api_version !== API_VERSION) {
       // Only ids are read out of an event, so it is applied all the same; but the endpoint at Stripe was made with another version.
