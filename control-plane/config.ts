@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parsePublicKey } from '../contract/minisign.ts';
 import { isLocalhostName, isLoopbackName } from '../contract/loopback.ts';
 import { PROVIDERS } from '../contract/vps.ts';
+import { parseEncryptionKeys } from './cipher.ts';
 import { parseProxies } from './client-address.ts';
 
 /** A value that must never be printed: logs, JSON and errors show `[redacted]`. `reveal()` is the one way in. */
@@ -74,6 +75,16 @@ const proxies = z.string().transform((list, context) => {
   }
 });
 
+const encryptionKeys = text.transform((list, context) => {
+  try {
+    parseEncryptionKeys(list);
+    return new Secret(list);
+  } catch (error) {
+    context.addIssue((error as Error).message);
+    return z.NEVER;
+  }
+});
+
 const Environment = z.object({
   SPOQ_ENV: z.enum(['sandbox', 'production']).default('sandbox'),
   DATABASE_URL: text
@@ -91,9 +102,7 @@ const Environment = z.object({
     .refine((value) => value.includes('{hostname}'), 'has no {hostname}')
     .default('https://{hostname}'),
   BOX_CONVERGE: z.enum(['ssh', 'none'], 'is neither ssh nor none').default('ssh'),
-  ENCRYPTION_KEY: text
-    .refine((value) => Buffer.from(value, 'base64').length === 32, 'is not 32 bytes in base64')
-    .transform((v) => new Secret(v)),
+  ENCRYPTION_KEY: encryptionKeys,
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   RELEASES_DIR: text.default('dist/release'),
   RELEASES_PUBLIC_KEY: text.refine(isPublicKey, 'is not a public key of minisign').optional(),

@@ -8,6 +8,7 @@ import type { Preview } from '../engine/engine.ts';
 import { createEngineEnvironment } from '../engine/environment.ts';
 import type { WorkerDeps } from '../jobs/worker-deps.ts';
 import { destroyBox, loadBoxSpec, previewBox, readOutputs, refreshBox, upBox } from './commands.ts';
+import { ENCRYPTION_ACTIONS, printEncryption, runEncryption, type EncryptionAction } from './encryption.ts';
 import { listBoxes } from './find-box.ts';
 import { operateBox, previewOperation } from './operate.ts';
 import { createOperatorDeps } from './operator-deps.ts';
@@ -158,6 +159,14 @@ function createProgram(io: OperatorIo): Command {
       withDeps(async (deps) => {
         const rollout = await runRollout(deps, action, flags, (preview) => confirm(flags, async () => preview));
         show(flags.json, rollout, () => printRollout(rollout));
+      }),
+    );
+  add('encryption', 'which keys the database is sealed with; seal all of it with the first of ENCRYPTION_KEY')
+    .addArgument(new Argument('<action>').choices(ENCRYPTION_ACTIONS))
+    .action((action: EncryptionAction, flags: Flags) =>
+      withDeps(async (deps) => {
+        const status = await runEncryption(deps, action, io);
+        show(flags.json, status, () => printEncryption(status));
       }),
     );
   program
