@@ -216,6 +216,17 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   });
 }
 
+/** Shorter values would blot out ordinary words. */
+const SHORTEST_SECRET = 6;
+
+/** Every value that must not be printed: those of type Secret, and passwords within URLs. */
+export function listSecrets(config: Config): string[] {
+  const values = Object.values(config).flatMap((value) => (value instanceof Secret ? [value.reveal()] : []));
+  const passwords = values.flatMap((value) => (URL.canParse(value) ? [new URL(value).password] : []));
+  const keys = config.ENCRYPTION_KEY.reveal().split(/\s*,\s*/);
+  return [...new Set([...values, ...passwords, ...keys])].filter((value) => value.length >= SHORTEST_SECRET);
+}
+
 /** What starts all the same, and is worth an operator's look: lines for the log. */
 export function listConfigWarnings(config: Config): string[] {
   const isBehindProxy = config.SPOQ_ENV === 'production' && config.BASE_URL.startsWith('https://');
