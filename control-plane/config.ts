@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parsePublicKey } from '../contract/minisign.ts';
 import { isLocalhostName, isLoopbackName } from '../contract/loopback.ts';
 import { PROVIDERS } from '../contract/vps.ts';
+import { parseEncryptionKeys } from './cipher.ts';
 import { parseProxies } from './client-address.ts';
 
 /** A value that must never be printed: logs, JSON and errors show `[redacted]`. `reveal()` is the one way in. */
@@ -74,6 +75,16 @@ const proxies = z.string().transform((list, context) => {
   }
 });
 
+const encryptionKeys = text.transform((list, context) => {
+  try {
+    parseEncryptionKeys(list);
+    return new Secret(list);
+  } catch (error) {
+    context.addIssue((error as Error).message);
+    return z.NEVER;
+  }
+});
+
 const Environment = z.object({
   SPOQ_ENV: z.enum(['sandbox', 'production']).default('sandbox'),
   DATABASE_URL: text
@@ -91,9 +102,7 @@ const Environment = z.object({
     .refine((value) => value.includes('{hostname}'), 'has no {hostname}')
     .default('https://{hostname}'),
   BOX_CONVERGE: z.enum(['ssh', 'none'], 'is neither ssh nor none').default('ssh'),
-  ENCRYPTION_KEY: text
-    .refine((value) => Buffer.from(value, 'base64').length === 32, 'is not 32 bytes in base64')
-    .transform((v) => new Secret(v)),
+  ENCRYPTION_KEY: encryptionKeys,
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   RELEASES_DIR: text.default('dist/release'),
   RELEASES_PUBLIC_KEY: text.refine(isPublicKey, 'is not a public key of minisign').optional(),
@@ -218,6 +227,17 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     GITHUB_REDIRECT_URI: parsed.data.GITHUB_REDIRECT_URI ?? `${parsed.data.BASE_URL}/auth/github/callback`,
     PULUMI_BACKEND_URL: parsed.data.PULUMI_BACKEND_URL ?? parsed.data.DATABASE_URL,
   });
+}
+
+/** Shorter values would blot out ordinary words. */
+const SHORTEST_SECRET = 6;
+
+/** Every value that must not be printed: those of type Secret, and passwords within URLs. */
+export function listSecrets(config: Config): string[] {
+  const values = Object.values(config).flatMap((value) => (value instanceof Secret ? [value.reveal()] : []));
+  const passwords = values.flatMap((value) => (URL.canParse(value) ? [new URL(value).password] : []));
+  const keys = config.ENCRYPTION_KEY.reveal().split(/\s*,\s*/);
+  return [...new Set([...values, ...passwords, ...keys])].filter((value) => value.length >= SHORTEST_SECRET);
 }
 
 /** What starts all the same, and is worth an operator's look: lines for the log. */

@@ -1,5 +1,5 @@
 import { createCipher } from './cipher.ts';
-import type { Config } from './config.ts';
+import { listSecrets, type Config } from './config.ts';
 import { connectDb, migrate } from './db/connect.ts';
 import type { Deps } from './deps.ts';
 import { createStripe } from './integrations/stripe.ts';
@@ -24,7 +24,7 @@ export function createDeps(
   return {
     config,
     db: connectDb(config.DATABASE_URL.reveal(), role === 'web' ? 20 : 5 + 2 * config.WORKER_CONCURRENCY),
-    log: createLogger(config.LOG_LEVEL, role),
+    log: createLogger(config.LOG_LEVEL, role, undefined, listSecrets(config)),
     cipher: createCipher(config.ENCRYPTION_KEY.reveal()),
     metrics: createMetrics(),
     pages: createPages(),

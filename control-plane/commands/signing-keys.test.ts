@@ -42,7 +42,7 @@ describe('signing keys', () => {
     const { kid, jwk } = await loadSigningKey(plane.deps);
     const [row] = await database.db('signing_keys');
     expect(row.kid).to.equal(await calculateJwkThumbprint(jwk));
-    expect(row.private_jwk_sealed).to.match(/^v1\./);
+    expect(row.private_jwk_sealed).to.match(/^v2\./);
     expect(JSON.stringify(row)).to.not.include(jwk.d);
     expect(() => plane.deps.cipher.decrypt(row.private_jwk_sealed, 'signing_keys:other')).to.throw();
     expect(kid).to.match(/^[\w-]{43}$/);

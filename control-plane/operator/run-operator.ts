@@ -9,6 +9,7 @@ import { createEngineEnvironment } from '../engine/environment.ts';
 import type { WorkerDeps } from '../jobs/worker-deps.ts';
 import { AUDIT_ACTIONS, type AuditAction, type AuditFlags, printAudit, runAudit } from './audit.ts';
 import { destroyBox, loadBoxSpec, previewBox, readOutputs, refreshBox, upBox } from './commands.ts';
+import { ENCRYPTION_ACTIONS, printEncryption, runEncryption, type EncryptionAction } from './encryption.ts';
 import { listBoxes } from './find-box.ts';
 import { operateBox, previewOperation } from './operate.ts';
 import { KEY_ACTIONS, printKeys, runKeys, type KeyAction } from './keys.ts';
@@ -177,6 +178,14 @@ function createProgram(io: OperatorIo): Command {
       withDeps(async ({ db }) => {
         const result = await runAudit(db, action, flags);
         show(flags.json, result, () => printAudit(result));
+      }),
+    );
+  add('encryption', 'which keys the database is sealed with; seal all of it with the first of ENCRYPTION_KEY')
+    .addArgument(new Argument('<action>').choices(ENCRYPTION_ACTIONS))
+    .action((action: EncryptionAction, flags: Flags) =>
+      withDeps(async (deps) => {
+        const status = await runEncryption(deps, action, io);
+        show(flags.json, status, () => printEncryption(status));
       }),
     );
   program

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createApp } from '../app.ts';
 import { createCipher } from '../cipher.ts';
-import { loadConfig } from '../config.ts';
+import { listSecrets, loadConfig } from '../config.ts';
 import type { Deps } from '../deps.ts';
 import { createBoss } from '../jobs/queues.ts';
 import { createStripe } from '../integrations/stripe.ts';
@@ -54,7 +54,7 @@ export async function createTestControlPlane(
   const deps: Deps = {
     config,
     db: database.db,
-    log: createLogger(config.LOG_LEVEL, 'web', { write: (line) => void logs.push(line) }),
+    log: createLogger(config.LOG_LEVEL, 'web', { write: (line) => void logs.push(line) }, listSecrets(config)),
     cipher: createCipher(config.ENCRYPTION_KEY.reveal()),
     metrics: createMetrics(),
     pages: createPages(),
