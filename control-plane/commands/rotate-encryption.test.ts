@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { createCipher } from '../cipher.ts';
 import { SEALED_COLUMNS } from '../db/sealed-columns.ts';
 import type { UserVpsRow } from '../db/user-vps.ts';
@@ -32,7 +32,12 @@ describe('rotation of ENCRYPTION_KEY', function () {
     const { deps } = world.cp;
     box = await deps.db('user_vps').where('user_id', userId).first();
     await openBootToken(deps, box);
-    token = await createRefreshToken(deps, userId, { label: 'laptop', ip: '127.0.0.1' });
+    token = await createRefreshToken(deps, userId, {
+      familyId: randomUUID(),
+      label: 'laptop',
+      ip: '127.0.0.1',
+      signedInAt: deps.now(),
+    });
     await rotateRefreshToken(deps, token, '127.0.0.1');
   });
   after(() => world.close());
