@@ -72,7 +72,7 @@ export const CodeRequest = z.object({
 export type CodeRequest = z.infer<typeof CodeRequest>;
 
 /** POST /auth/cli: what the buttons of its page send. */
-export const CodeDecision = CodeRequest.extend({ decision: z.enum(['approve', 'deny']) });
+export const CodeDecision = CodeRequest.extend({ decision: z.enum(['approve', 'deny']) }).strict();
 
 /** The code that came to the loopback, for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5). */
 export const CodeTokenRequest = z.object({

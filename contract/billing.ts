@@ -53,7 +53,7 @@ export const BillingNotice = z.object({
 export type BillingNotice = z.infer<typeof BillingNotice>;
 
 /** POST /account/billing/plan. */
-export const ChangePlanRequest = z.object({
+export const ChangePlanRequest = z.strictObject({
   plan: z.enum(PLAN_NAMES as [PlanName, ...PlanName[]]),
   proration_date: z.coerce
     .number()

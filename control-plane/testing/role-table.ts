@@ -118,7 +118,7 @@ export const ROLE_TABLE: RoleRow[] = [
     path: '/account/billing/plan?plan=plus',
   }),
   row('POST /account/billing/plan', '       401       402      402   401        402      402       401', {
-    form: () => ({ plan: 'plus', proration_date: String(Math.floor(Date.now() / 1000)) }),
+    form: () => ({ proration_date: String(Math.floor(Date.now() / 1000)), plan: 'plus' }),
   }),
   row('GET /claim/:token', '                404       404      404   404        404      404       404'),
   row('POST /claim/:token', '               404       404      404   404        404      404       404'),
