@@ -125,7 +125,7 @@ describe('the web app', () => {
 
   it('tells nothing of a bug but that there is one', async () => {
     plane.deps.pages.render = () => {
-      throw new Error('secret detail');
+      throw new Error('the view is broken');
     };
     const body = await json(
       await new Promise<NodeJS.ReadableStream>((resolve, reject) => {
@@ -142,6 +142,6 @@ describe('the web app', () => {
       instance: 'request-0003',
       next_step: 'Try again; tell us the request id if it stays.',
     });
-    expect(plane.logs.some((line) => line.includes('secret detail') && line.includes('request-0003'))).to.equal(true);
+    expect(plane.logs.some((line) => line.includes('the view is broken') && line.includes('request-0003'))).to.equal(true);
   });
 });
