@@ -142,6 +142,8 @@ describe('the web app', () => {
       instance: 'request-0003',
       next_step: 'Try again; tell us the request id if it stays.',
     });
-    expect(plane.logs.some((line) => line.includes('the view is broken') && line.includes('request-0003'))).to.equal(true);
+    expect(plane.logs.some((line) => line.includes('the view is broken') && line.includes('request-0003'))).to.equal(
+      true,
+    );
   });
 });

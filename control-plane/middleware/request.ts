@@ -22,11 +22,9 @@ export function createRequestMiddleware(deps: Pick<Deps, 'log' | 'metrics'>): Mi
         { method: ctx.method, route: pattern, status: String(ctx.status) },
         seconds,
       );
-      // The path, never the query: codes and states travel in queries.
-      deps.log.info(
-        { method: ctx.method, path: ctx.path, status: ctx.status, ms: Math.round(seconds * 1000) },
-        'request',
-      );
+      // The path, never the query: codes and states travel in queries. Nor a path that holds a token itself.
+      const path = pattern.includes(':token') ? pattern : ctx.path;
+      deps.log.info({ method: ctx.method, path, status: ctx.status, ms: Math.round(seconds * 1000) }, 'request');
     });
   };
 }

@@ -184,6 +184,8 @@ describe('what a person pays', function () {
       await signIn(phone);
       const { id } = await db()('users').where('github_id', '77001').first();
       expect((await row(id)).status).to.equal('active');
+      const token = path.split('/').at(-1) ?? '';
+      expect(world.cp.logs.join('\n')).to.include('/claim/:token').and.not.include(token);
       expect([(await phone.get(path)).status, (await new Browser(world.cp.url).post(path, {})).status]).to.deep.equal([
         404, 404,
       ]);
