@@ -30,7 +30,7 @@ describe('a subscription', function () {
     mailsOf(kind: string): Promise<{ subject: string; sent: boolean }[]>;
   }
   const sweep = (): Promise<void> => watchSubscriptions(world.cp.deps, new AbortController().signal);
-  /** Days pass, minute by minute as far as anybody can tell. */
+  /** Days pass at once; then what each minute does is done, once. */
   const pass = async (days: number): Promise<void> => {
     world.advance(days * DAY);
     await sweep();
