@@ -11,7 +11,12 @@ const TOKEN: Parameter = {
   schema: z.string().max(100),
 };
 const BACK = redirect('To the page of the subscription');
-const WRITE = { 401: problem('Not signed in'), 403: problem('Sent by another site'), 429: LIMITED };
+const WRITE = {
+  401: problem('Not signed in'),
+  403: problem('Sent by another site'),
+  415: problem('Neither a form nor JSON'),
+  429: LIMITED,
+};
 
 /** What a person pays, and coming back to it. */
 export const BILLING_OPERATIONS: Operation[] = [
@@ -103,7 +108,6 @@ export const BILLING_OPERATIONS: Operation[] = [
       400: problem('What was sent is not valid'),
       402: problem('There is no subscription'),
       409: problem('The plan cannot be changed now, or what was shown is too old'),
-      415: problem('Neither a form nor JSON'),
       ...WRITE,
       default: OTHERWISE,
     },

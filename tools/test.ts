@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { MACHINES_VARIABLE } from '../test/harness/machines.ts';
 import { POSTGRES_VARIABLE, startTestPostgres } from '../test/harness/database.ts';
 import type { Counts } from '../test/harness/reporter.ts';
+import { SCHEMATHESIS_VARIABLE } from '../test/harness/schemathesis.ts';
 import { runChecks } from './checks.ts';
 import { ensureChromium } from './chromium.ts';
 import { prepareInstallTests } from './install-trees.ts';
@@ -13,6 +14,7 @@ import { runCommand } from './run-command.ts';
 import { runMocha } from './run-mocha.ts';
 import { runTool } from './run-tool.ts';
 import type { ToolContext } from './run-tool.ts';
+import { ensureSchemathesis } from './schemathesis.ts';
 import { ToolError, formatSeconds } from './terminal.ts';
 
 const HELP = `Usage: npm test [-- [--tier check|unit|journey|box] [file …]]
@@ -92,6 +94,7 @@ async function setUp(context: ToolContext): Promise<NodeJS.ProcessEnv> {
   const { root, env, terminal, signal } = context;
   const prepared = await prepare({ root, env, terminal, signal });
   const chromium = await ensureChromium(env, terminal, signal);
+  const schemathesis = await ensureSchemathesis({ root, env, terminal, signal });
   await prepareInstallTests({ env, terminal, signal });
   const postgres = await terminal.step('Postgres', startTestPostgres);
   context.onEnd(postgres.stop);
@@ -101,6 +104,7 @@ async function setUp(context: ToolContext): Promise<NodeJS.ProcessEnv> {
     PULUMI_HOME: prepared.plugins.home,
     [POSTGRES_VARIABLE]: postgres.url('postgres'),
     ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }),
+    ...(schemathesis === undefined ? {} : { [SCHEMATHESIS_VARIABLE]: schemathesis }),
   };
 }
 

@@ -26,6 +26,7 @@ async function refuseWrites(
 ): Promise<void> {
   await send({ headers: OWN_PAGE, body: form({}) });
   await send({ browser, headers: { 'sec-fetch-site': 'same-site' }, body: form({}) });
+  await send({ browser, headers: { ...OWN_PAGE, 'content-type': 'text/plain' }, body: 'x' });
   await database.db('subscriptions').where('user_id', userId).del();
   await send({ browser, headers: OWN_PAGE, body: form({ plan: 'plus', proration_date: now() }) });
   await exhaust(database, `billing:${userId}`);
@@ -98,7 +99,6 @@ export const BILLING_CALLS: Calls = {
     await send({ browser, headers, body: form({ plan: 'plus', proration_date: now() }) });
     await send({ browser, headers, body: form({ plan: 'plus', proration_date: '1' }) });
     await send({ browser, headers, body: form({ plan: 'huge', proration_date: now() }) });
-    await send({ browser, headers: { ...headers, 'content-type': 'text/plain' }, body: 'x' });
     await refuseWrites(send, context);
   },
   async showClaim(send, context) {
