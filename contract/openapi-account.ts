@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LIMITED, OTHERWISE, page, problem, redirect } from './openapi-answers.ts';
+import { LIMITED, OTHERWISE, page, problem, redirect, TOO_LARGE } from './openapi-answers.ts';
 import type { Operation, Parameter } from './openapi.ts';
 import { ASKED_OPERATIONS } from './vps.ts';
 
@@ -55,6 +55,7 @@ export const ACCOUNT_OPERATIONS: Operation[] = [
       403: problem('Sent by another site'),
       404: problem('No box'),
       409: problem('The box is not ready, or something else is being done to it'),
+      413: TOO_LARGE,
       415: problem('Neither a form nor JSON'),
       422: problem('Too weak; says which rules are not met'),
       429: LIMITED,
@@ -84,6 +85,7 @@ export const ACCOUNT_OPERATIONS: Operation[] = [
       401: problem('Not signed in'),
       403: problem('Sent by another site'),
       404: problem('Not signed in there, or another person is'),
+      413: TOO_LARGE,
       415: problem('Neither a form nor JSON'),
       429: LIMITED,
       default: OTHERWISE,
@@ -115,6 +117,7 @@ export const ACCOUNT_OPERATIONS: Operation[] = [
       403: problem('Sent by another site'),
       404: problem('No such operation, or no box'),
       409: problem('The box is not ready, or something else is being done to it'),
+      413: TOO_LARGE,
       415: problem('Neither a form nor JSON'),
       429: LIMITED,
       default: OTHERWISE,

@@ -19,6 +19,9 @@ export const RETRY_AFTER = { 'Retry-After': 'Seconds to wait' };
 
 export const LIMITED: Response = problem('Too many attempts', RETRY_AFTER);
 
+/** Of every form of ours. */
+export const TOO_LARGE: Response = problem('More than 16 kB');
+
 export const OTHERWISE: Response = problem('Any other failure');
 
 export function page(description: string): Response {

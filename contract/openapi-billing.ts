@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LIMITED, OTHERWISE, page, problem, redirect } from './openapi-answers.ts';
+import { LIMITED, OTHERWISE, page, problem, redirect, TOO_LARGE } from './openapi-answers.ts';
 import type { Operation, Parameter } from './openapi.ts';
 import { PLAN_NAMES } from './billing.ts';
 
@@ -14,6 +14,7 @@ const BACK = redirect('To the page of the subscription');
 const WRITE = {
   401: problem('Not signed in'),
   403: problem('Sent by another site'),
+  413: TOO_LARGE,
   415: problem('Neither a form nor JSON'),
   429: LIMITED,
 };

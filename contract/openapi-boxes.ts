@@ -1,6 +1,17 @@
 import { z } from 'zod';
 import { BOOT_REPORTS_PATH } from './boot.ts';
-import { HTML, json, LIMITED, OTHERWISE, page, problem, redirect, RETRY_AFTER, TEXT } from './openapi-answers.ts';
+import {
+  HTML,
+  json,
+  LIMITED,
+  OTHERWISE,
+  page,
+  problem,
+  redirect,
+  RETRY_AFTER,
+  TEXT,
+  TOO_LARGE,
+} from './openapi-answers.ts';
 import type { Content, Operation, Response } from './openapi.ts';
 
 const formOrJson = (schema: string): Content => ({
@@ -12,6 +23,7 @@ const formOrJson = (schema: string): Content => ({
 const WRITE_FAULTS: Record<number, Response> = {
   400: problem('What was sent is not valid; every fault is named'),
   403: problem('Sent by another site'),
+  413: TOO_LARGE,
   415: problem('Neither a form nor JSON'),
   429: LIMITED,
 };
@@ -174,7 +186,7 @@ export const BOX_OPERATIONS: Operation[] = [
       204: { description: 'Taken note of' },
       400: problem('What was sent is not valid; every fault is named'),
       403: problem('No token, or one whose set-up is over'),
-      413: problem('More than 16 kB'),
+      413: TOO_LARGE,
       415: problem('Neither a form nor JSON'),
       429: LIMITED,
       default: OTHERWISE,

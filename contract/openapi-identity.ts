@@ -11,6 +11,7 @@ import {
   query,
   redirect,
   TEXT,
+  TOO_LARGE,
 } from './openapi-answers.ts';
 import { OAUTH_OPERATIONS } from './openapi-oauth.ts';
 import type { Operation } from './openapi.ts';
@@ -107,6 +108,7 @@ export const IDENTITY_OPERATIONS: Operation[] = [
         ...problem('No device waits under this code, or there is no box'),
         content: { ...HTML, 'application/problem+json': 'Problem' },
       },
+      413: TOO_LARGE,
       415: problem('Neither a form nor JSON'),
       429: LIMITED,
       default: OTHERWISE,

@@ -8,6 +8,7 @@ import {
   problem,
   query,
   redirect,
+  TOO_LARGE,
 } from './openapi-answers.ts';
 import type { Operation } from './openapi.ts';
 
@@ -80,6 +81,7 @@ export const OAUTH_OPERATIONS: Operation[] = [
       401: problem('Not signed in'),
       403: problem('Sent by another site'),
       404: problem('There is no box'),
+      413: TOO_LARGE,
       415: problem('Neither a form nor JSON'),
       429: LIMITED,
       default: OTHERWISE,
