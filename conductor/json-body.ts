@@ -13,7 +13,7 @@ export async function readJsonBody(ctx: Context, limit: number): Promise<unknown
   if ((ctx.get('content-encoding') || 'identity') !== 'identity') {
     throw new SpoqError('unsupported_media_type', { detail: 'Send the body without a content encoding.' });
   }
-  const body = await readBytes(ctx.req, limit);
+  const body = await readBytes(ctx, limit);
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch (error) {
@@ -21,11 +21,14 @@ export async function readJsonBody(ctx: Context, limit: number): Promise<unknown
   }
 }
 
-async function readBytes(req: IncomingMessage, limit: number): Promise<Buffer> {
+async function readBytes(ctx: Context, limit: number): Promise<Buffer> {
+  const { req } = ctx;
   try {
     return await getRawBody(req, { limit, length: req.headers['content-length'] ?? null });
   } catch (error) {
     await drain(req, DRAIN_FACTOR * limit);
+    // What still comes would keep the connection; it has no end, perhaps.
+    if (!req.complete) ctx.set('connection', 'close');
     const type = error instanceof Error && 'type' in error ? error.type : undefined;
     if (type === 'entity.too.large') {
       throw new SpoqError('body_too_large', { detail: `The limit is ${limit} bytes.`, cause: error });

@@ -1,7 +1,8 @@
-import { createServer } from 'node:http';
-import type { RequestListener, Server } from 'node:http';
+import type { Server } from 'node:http';
 import { once } from 'node:events';
 import { SpoqError } from '../contract/errors.ts';
+import { createStrictServer } from '../contract/strict-server.ts';
+import type { HttpLimits } from '../contract/strict-server.ts';
 import type { Conductor } from './app.ts';
 import { claimSocketPath, openToGroup } from './socket-file.ts';
 
@@ -13,21 +14,29 @@ export interface Listeners {
   close(graceMs: number): Promise<void>;
 }
 
-/** Slow senders are cut off: 10 s for the headers, 2 min for 4 MiB of a body (280 kbit/s). */
-const HEADERS_MS = 10_000;
-const REQUEST_MS = 120_000;
-/** Longer than Caddy keeps idle connections (2 min): the front door must be the one to hang up. */
-const KEEP_ALIVE_MS = 150_000;
-const MAX_CONNECTIONS = 512;
+/** What one connection may cost. Heartbeats keep an answer that streams within all of them. */
+export const LIMITS: HttpLimits = {
+  headersMs: 10_000,
+  /** For 4 MiB of a body: 280 kbit/s. */
+  requestMs: 120_000,
+  /** Caddy keeps idle connections for 2 min. */
+  keepAliveMs: 150_000,
+  idleMs: 150_000,
+  checkMs: 1_000,
+  headerFields: 100,
+  /** Of each listener. */
+  connections: 512,
+};
 
 /** Listens on 127.0.0.1:`port` for this machine and on the Unix socket for the front door. Both or none. */
 export async function openListeners(
   conductor: Pick<Conductor, 'local' | 'remote'>,
   address: { port: number; socket: string },
+  limits = LIMITS,
 ): Promise<Listeners> {
   await claimSocketPath(address.socket);
-  const local = createHttpServer(conductor.local.callback());
-  const remote = createHttpServer(conductor.remote.callback());
+  const local = createStrictServer(conductor.local.callback(), limits);
+  const remote = createStrictServer(conductor.remote.callback(), limits);
   const close = (graceMs: number): Promise<void> => closeServers([local, remote], graceMs);
   try {
     await listen(local, { host: '127.0.0.1', port: address.port });
@@ -43,20 +52,6 @@ export async function openListeners(
     socket: address.socket,
     close,
   };
-}
-
-function createHttpServer(handle: RequestListener): Server {
-  const server = createServer(
-    {
-      headersTimeout: HEADERS_MS,
-      requestTimeout: REQUEST_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: 1000,
-    },
-    handle,
-  );
-  server.maxConnections = MAX_CONNECTIONS;
-  return server;
 }
 
 async function listen(server: Server, where: { host: string; port: number } | { path: string }): Promise<void> {

@@ -3,6 +3,7 @@ import Koa from 'koa';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
+import { exchange, expectProblem, FRAMING_ATTACKS } from '../contract/testing/http-attacks.ts';
 import { waitFor } from '../test/harness/wait.ts';
 import { createLogger } from './log.ts';
 import { createBodyMiddleware } from './middleware/body.ts';
@@ -66,33 +67,25 @@ describe('requests that no browser sends', () => {
     return socket;
   }
 
-  /** Writes `parts` with a pause between them and answers all that comes until the server hangs up. */
-  async function exchange(parts: string[], pauseMs = 0): Promise<{ answer: string; ms: number }> {
-    const socket = dial();
-    const answer = text(socket).catch(() => 'cut');
-    const began = performance.now();
-    for (const part of parts) {
-      if (socket.destroyed) break;
-      socket.write(part, 'latin1');
-      if (pauseMs > 0) await wait(pauseMs);
-    }
-    return { answer: await answer, ms: performance.now() - began };
-  }
-
-  const FORM = 'Host: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n';
+  const FORM_TYPE = 'Content-Type: application/x-www-form-urlencoded\r\n';
+  const FORM = `Host: localhost\r\n${FORM_TYPE}`;
 
   describe('Slow requests', () => {
     const trickle = Array.from({ length: 60 }, () => 'a');
 
     it('whose headers trickle: 408, and cut', async () => {
-      const { answer, ms } = await exchange(['GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ', ...trickle], 25);
+      const { answer, ms } = await exchange(dial(), ['GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ', ...trickle], 25);
       expectProblem(answer, 408, 'request_timeout');
       expect(ms).to.be.lessThan(2_000);
       expect(seen).to.deep.equal([]);
     });
 
     it('whose body trickles: 408, and cut', async () => {
-      const { answer } = await exchange([`POST / HTTP/1.1\r\n${FORM}Content-Length: 1000\r\n\r\n`, ...trickle], 25);
+      const { answer } = await exchange(
+        dial(),
+        [`POST / HTTP/1.1\r\n${FORM}Content-Length: 1000\r\n\r\n`, ...trickle],
+        25,
+      );
       expectProblem(answer, 408, 'request_timeout');
       expect(answer).to.match(/^Connection: close\r$/im);
       expect(seen).to.deep.equal([]);
@@ -101,6 +94,7 @@ describe('requests that no browser sends', () => {
     it('whose chunks trickle: the same', async () => {
       const chunks = trickle.map((one) => `1\r\n${one}\r\n`);
       const { answer } = await exchange(
+        dial(),
         [`POST / HTTP/1.1\r\n${FORM}Transfer-Encoding: chunked\r\n\r\n`, ...chunks],
         25,
       );
@@ -125,7 +119,7 @@ describe('requests that no browser sends', () => {
     it('that never begin, or don’t go on: cut', async () => {
       const socket = dial();
       expect(await text(socket).catch(() => '')).to.match(/^(HTTP\/1\.1 408 |$)/);
-      const idle = await exchange(['GET / HTTP/1.1\r\nHost: localhost\r\n\r\n']);
+      const idle = await exchange(dial(), ['GET / HTTP/1.1\r\nHost: localhost\r\n\r\n']);
       expect(idle.answer).to.match(/^HTTP\/1\.1 200 /);
       expect(idle.ms).to.be.within(FAST.keepAliveMs / 2, 3_000);
     });
@@ -155,70 +149,27 @@ describe('requests that no browser sends', () => {
 
   describe('Framing', () => {
     const SMUGGLED = 'GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n';
-    for (const [name, bytes, status, code] of [
-      [
-        'a length and chunks',
-        `POST / HTTP/1.1\r\n${FORM}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
-        400,
-      ],
-      [
-        'chunks and a length',
-        `POST / HTTP/1.1\r\n${FORM}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n`,
-        400,
-      ],
-      ['two lengths', `POST / HTTP/1.1\r\n${FORM}Content-Length: 3\r\nContent-Length: 60\r\n\r\na=1`, 400],
-      ['two equal lengths', `POST / HTTP/1.1\r\n${FORM}Content-Length: 3\r\nContent-Length: 3\r\n\r\na=1`, 400],
-      ['a list of lengths', `POST / HTTP/1.1\r\n${FORM}Content-Length: 3, 3\r\n\r\na=1`, 400],
-      ['a length with a sign', `POST / HTTP/1.1\r\n${FORM}Content-Length: +3\r\n\r\na=1`, 400],
-      ['another coding than chunked', `POST / HTTP/1.1\r\n${FORM}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`, 400],
-      ['chunked twice over', `POST / HTTP/1.1\r\n${FORM}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n`, 400],
-      [
-        'a chunk that is no number',
-        `POST / HTTP/1.1\r\n${FORM}Transfer-Encoding: chunked\r\n\r\n0x3\r\na=1\r\n0\r\n\r\n`,
-        400,
-      ],
-      ['two Hosts', 'GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.test\r\n\r\n', 400],
-      ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
-      ['bare line feeds', 'GET / HTTP/1.1\nHost: localhost\n\n', 400],
-      ['a bare line feed in a header', 'GET / HTTP/1.1\r\nHost: localhost\nX-Forwarded-For: 1.2.3.4\r\n\r\n', 400],
-      ['a bare carriage return', 'GET / HTTP/1.1\r\nHost: localhost\rX-Forwarded-For: 1.2.3.4\r\n\r\n', 400],
-      ['a space before a colon', 'GET / HTTP/1.1\r\nHost : localhost\r\n\r\n', 400],
-      ['NUL in a header', 'GET / HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n', 400],
-      [
-        'a header of 20 kB',
-        `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
-        431,
-        'headers_too_large',
-      ],
-      ['101 headers', `GET / HTTP/1.1\r\nHost: localhost\r\n${'a:\r\n'.repeat(100)}\r\n`, 431, 'headers_too_large'],
-      [
-        '3,000 headers',
-        `GET / HTTP/1.1\r\nHost: localhost\r\n${'a:\r\n'.repeat(3_000)}X: y\r\n\r\n`,
-        431,
-        'headers_too_large',
-      ],
-      ['no HTTP at all', '\x16\x03\x01\x02\0\x01\0\x01\xfc', 400],
-    ] as const)
+    for (const { name, status, code, write } of FRAMING_ATTACKS)
       it(`${name}: ${status}, and nothing after it is heard`, async () => {
-        const { answer } = await exchange([bytes + SMUGGLED]);
-        expectProblem(answer, status, code ?? 'invalid_request');
+        const { answer } = await exchange(dial(), [write({ get: '/', post: '/', headers: FORM_TYPE }) + SMUGGLED]);
+        expectProblem(answer, status, code);
         expect(answer.match(/HTTP\/1\.1 /g)).to.have.length(1);
         expect(seen).to.deep.equal([]);
       });
 
     it('two requests in one packet: two answers', async () => {
       const one = 'GET /one HTTP/1.1\r\nHost: localhost\r\n\r\n';
-      const { answer } = await exchange([`${one}${one.replace('/one', '/two')}`]);
+      const { answer } = await exchange(dial(), [`${one}${one.replace('/one', '/two')}`]);
       expect(answer.match(/HTTP\/1\.1 200 /g)).to.have.length(2);
       expect(seen).to.deep.equal(['GET /one localhost', 'GET /two localhost']);
     });
 
     it('a hundred headers: the last is heard as well', async () => {
-      const { answer } = await exchange([
+      const { answer } = await exchange(dial(), [
         `GET / HTTP/1.1\r\n${'a:\r\n'.repeat(99)}Host: localhost\r\nConnection: close\r\n\r\n`,
       ]);
       expect(answer).to.match(/^HTTP\/1\.1 431 /);
-      const fits = await exchange([
+      const fits = await exchange(dial(), [
         `GET / HTTP/1.1\r\n${'a:\r\n'.repeat(98)}Connection: close\r\nHost: localhost\r\n\r\n`,
       ]);
       expect(fits.answer).to.match(/^HTTP\/1\.1 200 /);
@@ -235,16 +186,4 @@ async function streamSlowly(ctx: Koa.Context): Promise<void> {
     ctx.res.write('.');
   }
   ctx.res.end();
-}
-
-/** RFC 9457, whole, and not a word of how it came about. */
-function expectProblem(answer: string, status: number, code: string): void {
-  const [head = '', body = ''] = answer.split('\r\n\r\n');
-  expect(head)
-    .to.match(new RegExp(`^HTTP/1\\.1 ${status} `))
-    .and.match(/^content-type: application\/problem\+json\r?$/im);
-  const problem = JSON.parse(body) as { status: number; code: string };
-  expect([problem.status, problem.code]).to.deep.equal([status, code]);
-  expect(Object.keys(problem)).to.include.members(['type', 'title', 'next_step']);
-  expect(body).to.not.match(/node_modules|\.ts\b|HPE_|Error:/);
 }

@@ -8,7 +8,7 @@ import { createConductor } from '../app.ts';
 import type { ConductorDeps } from '../app.ts';
 import { createKeyCache } from '../key-cache.ts';
 import { createKeyStore } from '../key-file.ts';
-import { openListeners } from '../listeners.ts';
+import { LIMITS, openListeners } from '../listeners.ts';
 import { createModel } from '../model/create-model.ts';
 import type { ModelConfig } from '../config.ts';
 import { fetchDirect } from '../reach.ts';
@@ -27,6 +27,8 @@ export interface StartOptions {
   intervals?: { refreshMs: number; retryMs: number };
   model?: Partial<ModelConfig>;
   limits?: ConductorDeps['limits'];
+  /** What one connection may cost, where it differs. */
+  http?: Partial<typeof LIMITS>;
 }
 
 export interface TestConductor {
@@ -86,7 +88,11 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     reachability,
     limits: { retryPolicy: { retries: 2, backoffMs: 1, waitBudgetMs: 3000 }, ...options.limits },
   });
-  const listeners = await openListeners(conductor, { port: 0, socket: join(dir, 'remote.sock') });
+  const listeners = await openListeners(
+    conductor,
+    { port: 0, socket: join(dir, 'remote.sock') },
+    { ...LIMITS, ...options.http },
+  );
   return {
     local: { port: listeners.port },
     remote: { socketPath: listeners.socket },
