@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
 import { SpoqError, type ErrorCode } from '../contract/errors.ts';
 import { toProblem } from '../contract/problem.ts';
 
@@ -26,8 +27,11 @@ export const LIMITS = {
 
 export interface Listening {
   url: string;
-  /** Takes no more connections, lets what is being answered end, then cuts the rest. */
-  close(): Promise<void>;
+  /**
+   * Goes on answering for `drainMs`, each time with the last answer of its connection; then takes no more connections, lets what is
+   * being answered end, and cuts the rest.
+   */
+  close(drainMs?: number): Promise<void>;
 }
 
 /** Listens; rejects when the port is taken. */
@@ -47,11 +51,15 @@ export async function serve(
   server.maxConnections = limits.connections;
   // Node would drop the headers beyond its limit without a word, and what our proxy has appended comes last. We count ourselves.
   server.maxHeadersCount = 0;
+  let isEnding = false;
   const answering = new WeakMap<Duplex, ServerResponse>();
   const refused = new WeakSet<Duplex>();
   server.on('request', (req, res) => {
     if (refused.has(req.socket)) return; // it came in the same packet, and its connection is being closed
     answering.set(req.socket, res);
+    if (isEnding) res.setHeader('Connection', 'close');
+    // One that began before would keep its connection, and with it the process, for as long as its client likes.
+    else res.once('close', () => isEnding && setImmediate(() => server.closeIdleConnections()));
     const fault = findHeaderFault(req, limits.headerFields);
     if (fault === undefined) return handler(req, res);
     refused.add(req.socket);
@@ -72,7 +80,9 @@ export async function serve(
   const { port, address: host, family } = server.address() as AddressInfo;
   return {
     url: `http://${family === 'IPv6' ? `[${host}]` : host}:${port}`,
-    async close() {
+    async close(drainMs = 0) {
+      isEnding = true;
+      if (drainMs > 0) await wait(drainMs);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       const cut = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
