@@ -191,7 +191,7 @@ describe('README and docs', () => {
       .filter(([what]) => what !== 'what comes in' && what !== 'what happens' && !what?.startsWith('--'));
     expect(rows.length).to.be.above(40);
     const wrong = rows.flatMap(([what, , held = '']) => {
-      const tests = held.split('; ').map((one) => /^`([\w./-]+\.test\.ts)` (".+")$/.exec(one));
+      const tests = held.split('; ').map((one) => /^`([\w./-]+\.ts)` (".+")$/.exec(one));
       return tests.flatMap((test) => {
         const [, file = '', titles = ''] = test ?? [];
         if (!existsSync(path.join(ROOT, file)) || titles === '') return [`${what}: ${held}`];
