@@ -200,6 +200,9 @@ describe('limits on writes', function () {
       );
       const counts = Map.groupBy(flood, ({ status }) => status);
       expect([counts.get(400)?.length, counts.get(429)?.length]).to.deep.equal([RATE_LIMITS.webhook.points, 10]);
+      const counted = await countOf('webhook', address);
+      expect((await send('/api/subscription/webhook')).status).to.equal(429);
+      expect(await countOf('webhook', address), 'more of it costs no query').to.equal(counted);
       const body = JSON.stringify({
         id: 'evt_signed',
         object: 'event',

@@ -5,7 +5,7 @@ import { foldSubscription } from '../billing/fold-subscription.ts';
 import { compareStripe } from '../commands/compare-stripe.ts';
 import { createBoxWorld, stripeControl, WEBHOOK_SECRET, type BoxWorld } from './box-world.ts';
 
-/** So many deliveries; `SPOQ_OUTAGE=10000 npm test -- control-plane/testing/outages` takes a minute or two. */
+/** So many deliveries; `SPOQ_OUTAGE=10000 npm test -- control-plane/testing/outages` takes a few minutes. */
 const DELIVERIES = Number(process.env['SPOQ_OUTAGE'] ?? 900);
 const SEED = Number(process.env['SPOQ_TEST_SEED'] ?? Date.now() % 1_000_000);
 const PEOPLE = 12;
