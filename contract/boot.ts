@@ -22,7 +22,7 @@ export const BOOT_STATES = ['started', 'done', 'failed'] as const;
 export type BootState = (typeof BOOT_STATES)[number];
 
 /** POST /api/boot/reports, with the boot token as bearer: how one step of a box's set-up stands. From a form or JSON. */
-export const BootReport = z.object({
+export const BootReport = z.strictObject({
   step: z.enum(BOOT_STEP_NAMES),
   state: z.enum(BOOT_STATES),
   log: z.string().max(12_000).default('').describe('Of a step that failed: the last lines of what it said'),

@@ -54,7 +54,8 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
         type: 'apiKey',
         in: 'cookie',
         name: baseUrl.startsWith('https://') ? '__Host-spoq_session' : 'spoq_session',
-        description: 'From a sign-in. Writes must also come from a page of ours (Sec-Fetch-Site or Origin).',
+        description:
+          'From a sign-in. Writes must also come from a page of ours (Sec-Fetch-Site or Origin); what another site reads must be a page that is seen.',
       },
       boot: { type: 'http', scheme: 'bearer', description: 'The boot token that a new machine was given' },
       metrics: { type: 'http', scheme: 'bearer', description: 'METRICS_TOKEN, where one is set' },

@@ -6,7 +6,9 @@ import { createHeadersMiddleware } from './middleware/headers.ts';
 import { createNoticeMiddleware } from './middleware/notice.ts';
 import { createProblemMiddleware } from './middleware/problem.ts';
 import { createRequestMiddleware } from './middleware/request.ts';
+import { createSameOriginGuard } from './middleware/same-origin.ts';
 import { createSessionMiddleware } from './middleware/session.ts';
+import { createWriteLimit } from './middleware/write-limit.ts';
 import { createAccountDevicesRoutes } from './routes/account-devices.ts';
 import { createAccountPasswordRoutes } from './routes/account-password.ts';
 import { createAccountRoutes } from './routes/account.ts';
@@ -64,7 +66,7 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
 
 const HUNG_UP = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE']);
 
-/** The web app, not listening yet. Order: id and log, errors, headers, open routes, then session and everything that needs one. */
+/** The web app, not listening yet. Order: id and log, errors, headers, open routes, then the same-origin guard, session, and everything that needs one. */
 export function createApp(deps: Deps): Koa {
   // Koa's own `proxy` would believe any peer, and X-Forwarded-Host with it.
   const app = new Koa();
@@ -85,7 +87,8 @@ export function createApp(deps: Deps): Koa {
   const mount = (router: Router) => app.use(router.routes()).use(router.allowedMethods());
   const routers = createRouters(deps);
   routers.open.forEach(mount);
-  app.use(createSessionMiddleware(deps)).use(createNoticeMiddleware(deps));
+  app.use(createSameOriginGuard(deps.config.BASE_URL));
+  app.use(createSessionMiddleware(deps)).use(createWriteLimit(deps)).use(createNoticeMiddleware(deps));
   routers.withSession.forEach(mount);
   return app;
 }

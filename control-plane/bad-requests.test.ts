@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { BOOT_REPORTS_PATH } from '../contract/boot.ts';
 import { createRouters } from './app.ts';
+import { openBootToken } from './commands/open-boot-token.ts';
 import { createBoxWorld, type BoxWorld } from './testing/box-world.ts';
 import { createPerson, type Person } from './testing/people.ts';
 import { ROLE_TABLE, type RoleRow } from './testing/role-table.ts';
@@ -7,6 +9,7 @@ import { ROLE_TABLE, type RoleRow } from './testing/role-table.ts';
 const KILO = 1024;
 type Body = string | Buffer<ArrayBuffer> | FormData;
 const JSON_TYPE = 'application/json';
+const ACCEPT = { accept: JSON_TYPE };
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
 /** What a body can be besides right. `what` is what the route takes, as JSON; `field` one of its fields. */
@@ -45,6 +48,7 @@ describe('bad requests', function () {
   this.timeout(120_000);
   let world: BoxWorld;
   let open: string[];
+  let logins = 0;
   before(async () => {
     world = await createBoxWorld();
     open = createRouters(world.cp.deps).open.flatMap(({ stack }) => stack.map(({ path }) => `POST ${String(path)}`));
@@ -80,7 +84,7 @@ describe('bad requests', function () {
         expectQuiet();
       });
 
-    // These two look at who asks before they look at what: their own tests have the right ones ask.
+    // These two look at who asks before they look at what: the right ones ask below.
     const looksLater = (route: string) => route === 'POST /setup/password' || route === 'POST /api/boot/reports';
     for (const [fault, change] of Object.entries(BAD_VALUES))
       it(`${fault}: 400`, async () => {
@@ -94,6 +98,22 @@ describe('bad requests', function () {
           const answer = await post(request, person, body, { 'content-type': JSON_TYPE });
           await expectRefusal(answer, 400, isOAuth, request.route);
         }
+        expectQuiet();
+      });
+
+    for (const [fault, change] of Object.entries(BAD_VALUES))
+      it(`${fault}, from who may set a password or report: 400`, async () => {
+        const { browser, userId } = await world.becomeReady(`who-may-${(logins += 1)}`);
+        const weak = await browser.postJson('/setup/password', change({ password: 'x' }, 'password'), ACCEPT);
+        expect(weak.status, weak.text).to.equal(400);
+        const { id } = await world.cp.createBox(userId, 'provisioning');
+        const token = await openBootToken(world.cp.deps, { id, fence: '0' });
+        const report = await fetch(`${world.cp.url}${BOOT_REPORTS_PATH}`, {
+          method: 'POST',
+          headers: { ...ACCEPT, authorization: `Bearer ${token}`, 'content-type': JSON_TYPE },
+          body: JSON.stringify(change({ step: 'sshd', state: 'done' }, 'state')),
+        });
+        await expectRefusal(report, 400, false, BOOT_REPORTS_PATH);
         expectQuiet();
       });
 

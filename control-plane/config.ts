@@ -120,6 +120,7 @@ const Environment = z.object({
     .transform((v) => new Secret(v))
     .optional(),
   MAIL_FROM: text.optional(),
+  DRAIN_SECONDS: whole(0, 60).default(0),
   SUSPEND_AFTER_DAYS: whole(0, 7).default(3),
   UNCLAIMED_DAYS: whole(1, 60).default(7),
   VPS_PROVIDER: z.enum(PROVIDERS).default('contabo'),

@@ -21,4 +21,6 @@ export interface Deps {
   now: () => Date;
   /** The time as others have it: what signatures are as old as. Differs from `now` only where that is another clock. */
   machineNow: () => Date;
+  /** Aborted when this process has been told to end: `/ready` says so, so that no more is sent to it. */
+  ending?: AbortSignal;
 }

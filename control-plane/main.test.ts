@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect } from 'chai';
 import { createTestDatabase, type TestDatabase } from '../test/harness/database.ts';
+import { waitFor } from '../test/harness/wait.ts';
 import { createTestEnvironment } from './testing/environment.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
@@ -74,6 +75,39 @@ describe('the processes of the control plane', function () {
     expect(await (await fetch(`${url}/`, { headers: { accept: 'text/html' } })).text()).to.contain('<h1>');
     web.child.kill('SIGTERM');
     expect(await end(web.child), web.stderr()).to.equal(0);
+  });
+
+  it('answers the 20 requests that are open at SIGTERM, says no at /ready first, and ends within ten seconds', async () => {
+    const web = start(['web'], { ...environment(), DRAIN_SECONDS: '2' });
+    const { url } = await web.say('listening');
+    // Nobody's grant can be written down meanwhile.
+    const held = await database.db.transaction();
+    await held.raw('LOCK TABLE device_grants');
+    const body = 'client_id=spoq-cli';
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const open = Array.from({ length: 20 }, () => fetch(`${url}/auth/device`, { method: 'POST', body, headers }));
+    let began = 0;
+    try {
+      await waitFor('all to wait', async () => {
+        const waiting = await database
+          .db('pg_stat_activity')
+          .where({ wait_event_type: 'Lock', datname: database.db.raw('current_database()') })
+          .count();
+        return Number(waiting[0]?.['count']) === open.length;
+      });
+      began = performance.now();
+      web.child.kill('SIGTERM');
+      await waitFor('/ready to say no', async () => (await fetch(`${url}/ready`)).status === 503);
+      const late = await fetch(`${url}/health`);
+      expect([late.status, late.headers.get('connection')], 'whoever comes meanwhile').to.deep.equal([200, 'close']);
+    } finally {
+      await held.rollback();
+      // Where it was never asked to end; a second signal would cut what is open.
+      if (began === 0) web.child.kill('SIGTERM');
+    }
+    expect((await Promise.all(open)).map(({ status }) => status)).to.deep.equal(open.map(() => 200));
+    expect(await end(web.child), web.stderr()).to.equal(0);
+    expect(performance.now() - began).to.be.within(2_000, 10_000);
   });
 
   it('works, tells its health and metrics, and ends on SIGTERM', async () => {

@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { createStrictServer, type HttpLimits } from '../contract/strict-server.ts';
 
 /** Requests that are being answered may take so long when the server is asked to end. */
@@ -22,8 +23,11 @@ export const LIMITS: HttpLimits = {
 
 export interface Listening {
   url: string;
-  /** Takes no more connections, lets what is being answered end, then cuts the rest. */
-  close(): Promise<void>;
+  /**
+   * Goes on answering for `drainMs`, each time with the last answer of its connection; then takes no more connections, lets what is
+   * being answered end, and cuts the rest.
+   */
+  close(drainMs?: number): Promise<void>;
 }
 
 /** Listens; rejects when the port is taken. */
@@ -33,6 +37,12 @@ export async function serve(
   limits = LIMITS,
 ): Promise<Listening> {
   const server = createStrictServer(handler, limits);
+  let isEnding = false;
+  server.prependListener('request', (_req, res) => {
+    if (isEnding) res.setHeader('Connection', 'close');
+    // One that began before would keep its connection, and with it the process, for as long as its client likes.
+    else res.once('close', () => isEnding && setImmediate(() => server.closeIdleConnections()));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(address.port, address.host, resolve);
@@ -40,7 +50,9 @@ export async function serve(
   const { port, address: host, family } = server.address() as AddressInfo;
   return {
     url: `http://${family === 'IPv6' ? `[${host}]` : host}:${port}`,
-    async close() {
+    async close(drainMs = 0) {
+      isEnding = true;
+      if (drainMs > 0) await wait(drainMs);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       const cut = setTimeout(() => server.closeAllConnections(), CLOSE_MS);

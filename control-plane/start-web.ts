@@ -6,7 +6,8 @@ import { serve, type Listening } from './serve.ts';
 
 /** Brings the database up to date, listens, and makes sure in the background that Stripe knows our prices. */
 export async function startWeb(config: Config, options: DepsOptions = {}): Promise<Listening> {
-  const deps = createDeps(config, 'web', options);
+  const ending = new AbortController();
+  const deps = { ...createDeps(config, 'web', options), ending: ending.signal };
   const close = async (): Promise<void> => {
     await deps.boss.stop({ graceful: false }).catch((err: unknown) => deps.log.warn({ err }, 'queue'));
     await deps.db.destroy();
@@ -22,7 +23,8 @@ export async function startWeb(config: Config, options: DepsOptions = {}): Promi
     return {
       url: listening.url,
       async close() {
-        await listening.close();
+        ending.abort();
+        await listening.close(config.DRAIN_SECONDS * 1000);
         await close();
       },
     };

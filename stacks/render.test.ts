@@ -138,16 +138,16 @@ describe('renderUserData', () => {
 
   it("passes cloud-init's own schema check, which finds a planted fault", async function () {
     this.timeout(120_000);
-    const check = await getCloudInit(process.env);
-    if (check === undefined) return this.skip();
+    const cloudInit = await getCloudInit(process.env);
+    if (cloudInit === undefined) return this.skip();
     const folder = await mkdtemp(join(tmpdir(), 'spoq-schema-'));
     const file = join(folder, 'user-data');
     try {
       const userData = renderUserData(createSpec(), KEYS, templates);
       await writeFile(file, userData);
-      expect(await check(file)).to.match(/Valid (cloud-config|schema)/);
+      expect(await cloudInit.check(file)).to.match(/Valid (cloud-config|schema)/);
       await writeFile(file, userData.replace('"users"', '"uzers"').replace('"runcmd": [', '"runcmd": 7, "x": ['));
-      expect(await check(file).catch((error: Error) => error.message)).to.match(/runcmd/);
+      expect(await cloudInit.check(file).catch((error: Error) => error.message)).to.match(/runcmd/);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -191,6 +191,27 @@ describe('parseBoxSpec', () => {
       { field: 'auth.jwt_secret', message: 'is missing, and tokens are HS256' },
       { field: 'model_keys.openai', message: 'is missing, and the box asks this provider' },
     ]);
+  });
+
+  it('refuses names that a program would take for an option, or a shell for a command', () => {
+    const names = [
+      '-oProxyCommand=reboot',
+      '$(reboot)',
+      '`reboot`',
+      'a;reboot',
+      'a b',
+      "'",
+      'a\0b',
+      '--help',
+      '../x',
+      '.',
+    ];
+    for (const name of names) {
+      const wrong = { ...createSpec(), hostname: `${name}.spoq.dev`, stack: name };
+      const fields = caught(() => parseBoxSpec(wrong)).faults.map(({ field }) => field);
+      expect(fields.toSorted(), name).to.deep.equal(['hostname', 'stack']);
+      expect(caught(() => parseBoxSpec({ ...createSpec(), hostname: name })).faults, name).to.have.length(1);
+    }
   });
 
   it('refuses control characters wherever they are', () => {

@@ -182,6 +182,28 @@ describe('README and docs', () => {
     expect(read('docs/operations.md')).to.include(`One grace period of ${GRACE_DAYS} days`);
   });
 
+  it('name the tests of attacks and faults as they are called', () => {
+    const rows = read('docs/security.md')
+      .split(/^## (?:Attacks|Faults), .*$/m)
+      .slice(1)
+      .flatMap((section) => [...(section.split('\n## ')[0] ?? '').matchAll(/^\| (.*) \|$/gm)])
+      .map(([, row = '']) => row.split(' | '))
+      .filter(([what]) => what !== 'what comes in' && what !== 'what happens' && !what?.startsWith('--'));
+    expect(rows.length).to.be.above(40);
+    const wrong = rows.flatMap(([what, , held = '']) => {
+      const tests = held.split('; ').map((one) => /^`([\w./-]+\.ts)` (".+")$/.exec(one));
+      return tests.flatMap((test) => {
+        const [, file = '', titles = ''] = test ?? [];
+        if (!existsSync(path.join(ROOT, file)) || titles === '') return [`${what}: ${held}`];
+        // A title stands in its source in quotes of one kind or another.
+        const source = read(file).replaceAll("\\'", "'");
+        const named = titles.slice(1, -1).split('", "');
+        return named.filter((title) => !source.includes(title)).map((title) => `${file}: ${title}`);
+      });
+    });
+    expect(wrong).to.deep.equal([]);
+  });
+
   it('list every queue, metric and rate limit with its numbers', async () => {
     const page = read('docs/operations.md');
     const rows = page.split('\n').filter((line) => line.startsWith('| `'));

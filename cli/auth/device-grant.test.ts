@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { SpoqError } from '../../contract/errors.ts';
-import { createTestDeps } from '../testing/create-test-deps.ts';
+import { createTestDeps, type TestDeps } from '../testing/create-test-deps.ts';
 import { createTokens } from '../testing/sign-in.ts';
 import type { ControlPlane, TokenAnswer } from './control-plane.ts';
 import { waitForApproval } from './device-grant.ts';
@@ -24,7 +24,10 @@ const approved: Answer = { ok: true, tokens: createTokens() };
 
 /** Polls against these answers, the last one for ever. */
 async function poll(...answers: Answer[]): Promise<{ result: unknown; waits: number[] }> {
-  const deps = createTestDeps();
+  return pollWith(createTestDeps(), answers);
+}
+
+async function pollWith(deps: TestDeps, answers: Answer[]): Promise<{ result: unknown; waits: number[] }> {
   let asked = 0;
   const pollDevice = (): Promise<TokenAnswer> => {
     const answer = answers[Math.min(asked++, answers.length - 1)] ?? pending;
@@ -38,6 +41,16 @@ async function poll(...answers: Answer[]): Promise<{ result: unknown; waits: num
 describe('waitForApproval', () => {
   it('polls at the interval, a tenth slower against clocks that run fast', async () => {
     expect(await poll(pending, pending, approved)).to.deep.equal({ result: createTokens(), waits: [5500, 5500, 5500] });
+  });
+
+  it('polls the same by a clock that is ten minutes or forty days off, or jumps while it waits', async () => {
+    for (const off of [-600_000, 600_000, 40 * 86_400_000]) {
+      const start = Date.parse('2026-01-02T03:04:05Z');
+      let looks = 0;
+      const now = () => start + (looks++ === 0 ? 0 : off);
+      const { result, waits } = await pollWith(createTestDeps({ now }), [pending, pending, approved]);
+      expect({ result, waits }, `${off} ms`).to.deep.equal({ result: createTokens(), waits: [5500, 5500, 5500] });
+    }
   });
 
   it('slows down by five seconds, for good', async () => {

@@ -15,16 +15,18 @@ const MAX_INTERVAL_SECONDS = 60;
  * Throws `sign_in_denied`, `sign_in_expired`, or `cancelled`.
  */
 export async function waitForApproval(
-  deps: Pick<CliDeps, 'now' | 'sleep' | 'signal'>,
+  deps: Pick<CliDeps, 'sleep' | 'signal'>,
   controlPlane: ControlPlane,
   grant: DeviceResponse,
 ): Promise<TokenResponse> {
-  const deadline = deps.now() + grant.expires_in * 1000;
+  // What was waited counts and not the clock, which jumps when it is set right; the server says by itself that a code has expired.
+  let leftMs = grant.expires_in * 1000;
   let interval = grant.interval;
   let trouble = 1;
-  while (deps.now() < deadline) {
+  while (leftMs > 0) {
     const wait = Math.min(interval * trouble, Math.max(interval, MAX_INTERVAL_SECONDS)) * 1000 * DRIFT_FACTOR;
     await deps.sleep(wait, deps.signal);
+    leftMs -= wait;
     const answer = await pollOnce(controlPlane, grant.device_code);
     if (answer === 'trouble') {
       trouble *= 2;

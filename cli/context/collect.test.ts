@@ -1,4 +1,4 @@
-import { mkdir, symlink } from 'node:fs/promises';
+import { mkdir, readdir, symlink } from 'node:fs/promises';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -117,6 +117,21 @@ describe('collectFiles', () => {
     const collected = await collect(repository.path, { named: [join(repository.path, 'notes.txt')] });
     expect(reasons(collected)).to.deep.include(['notes.txt', 'withheld: private key']);
     expect(collected.files).to.deep.equal([]);
+  });
+
+  it('takes names for names: none is an option of git, a command, or a line of its own', async () => {
+    const names = [
+      '-oProxyCommand=touch trapped',
+      '--help',
+      '$(touch trapped)',
+      '`touch trapped`',
+      'a;touch trapped',
+      'a\nb',
+    ];
+    await using repository = await createRepository(Object.fromEntries(names.map((name) => [name, 'x'])));
+    const collected = await collect(repository.path, { named: names.map((name) => join(repository.path, name)) });
+    expect(paths(collected).toSorted()).to.deep.equal(names.toSorted());
+    expect(await readdir(repository.path)).to.not.include('trapped');
   });
 
   it('does not wait for a pipe, and skips a repository inside of the repository', async () => {

@@ -65,6 +65,15 @@ describe('createHttpClient', () => {
     expect(await failure(http(get('http://spoq.dev/')))).to.include({ code: 'invalid_request' });
   });
 
+  it('follows no redirect: what it sends is for nobody else', async () => {
+    await using elsewhere = await startFakeServer({});
+    await using server = await startFakeServer({
+      'GET /': (_, response) => void response.writeHead(302, { location: `${elsewhere.url}/` }).end(),
+    });
+    const answer = await http(get(`${server.url}/`, { headers: { authorization: 'Bearer access-1' } }));
+    expect([answer.status, elsewhere.requests]).to.deep.equal([302, []]);
+  });
+
   it('tells a refused connection and an unknown name apart', async () => {
     expect(await failure(http(get('http://127.0.0.1:1/')))).to.include({
       reason: 'refused the connection',

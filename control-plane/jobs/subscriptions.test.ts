@@ -187,6 +187,28 @@ describe('a subscription', function () {
     await untilBox(eve.userId, ({ status }) => status === 'terminated');
   });
 
+  it('outlives a clock of ours that is ten minutes or forty days off for a while', async () => {
+    const [paid, late] = [await subscribe('pia'), await subscribe('lou')];
+    await late.become('past_due', 'past_due');
+    const endOf = async () => Number((await late.row()).grace_ends_at);
+    const before = await endOf();
+    const sweepAt = async (off: number): Promise<void> => {
+      world.cp.advance(off);
+      await sweep();
+      world.cp.advance(-off);
+    };
+    for (const off of [600, -600]) await sweepAt(off);
+    expect(await endOf(), 'no date has moved').to.equal(before);
+    // A day passes between the last warning and the end, so that this only gives time.
+    await sweepAt(40 * DAY);
+    expect(await endOf()).to.be.above(before);
+    expect([(await late.row()).status, (await paid.row()).status]).to.deep.equal(['past_due', 'active']);
+    const boxes = await Promise.all([paid.box(), late.box()]);
+    expect(boxes.map((box) => box?.['status'])).to.deep.equal(['ready', 'ready']);
+    await late.become('active', 'active');
+    expect((await late.row()).grace_ends_at).to.equal(null);
+  });
+
   it('is not ended while Stripe does not answer, nor when it was paid without our hearing of it', async () => {
     const flo = await subscribe('flo');
     await flo.become('past_due', 'past_due');

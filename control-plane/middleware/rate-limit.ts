@@ -10,6 +10,9 @@ import type { Db } from '../db/connect.ts';
  * guesses an hour at 38.8 bits per person (RFC 8628 §5.1).
  */
 export const RATE_LIMITS = {
+  write: { points: 300, seconds: 600 },
+  'write-address': { points: 3000, seconds: 600 },
+  webhook: { points: 60, seconds: 600 },
   device: { points: 60, seconds: 600 },
   'device-token': { points: 3000, seconds: 600 },
   refresh: { points: 600, seconds: 600 },
@@ -34,7 +37,12 @@ export interface RateLimiter {
   refund(key: string): Promise<void>;
 }
 
-export function createRateLimiter(deps: { db: Db }, kind: RateLimitKind): RateLimiter {
+/** @param options.remembers whoever is over the limit, until it runs out, so that a flood costs no query. Excludes refunds. */
+export function createRateLimiter(
+  deps: { db: Db },
+  kind: RateLimitKind,
+  options: { remembers?: boolean } = {},
+): RateLimiter {
   const { points, seconds } = RATE_LIMITS[kind];
   const limiter = new RateLimiterPostgres({
     storeClient: deps.db,
@@ -45,6 +53,7 @@ export function createRateLimiter(deps: { db: Db }, kind: RateLimitKind): RateLi
     clearExpiredByTimeout: false,
     keyPrefix: kind,
     points,
+    ...(options.remembers === true && { inMemoryBlockOnConsumed: points }),
     duration: seconds,
   });
   return {

@@ -4,6 +4,8 @@ import type { Deps } from '../deps.ts';
 import { requestContext } from '../log.ts';
 
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
+/** What randomToken makes, and whatever more somebody has written behind it. */
+const TOKEN = /[\w-]{43,}/g;
 
 /** Gives every request an id (the caller's `X-Request-Id` when it is well formed), one log line and one measurement. */
 export function createRequestMiddleware(deps: Pick<Deps, 'log' | 'metrics'>): Middleware {
@@ -22,8 +24,8 @@ export function createRequestMiddleware(deps: Pick<Deps, 'log' | 'metrics'>): Mi
         { method: ctx.method, route: pattern, status: String(ctx.status) },
         seconds,
       );
-      // The path, never the query: codes and states travel in queries. Nor a path that holds a token itself.
-      const path = pattern.includes(':token') ? pattern : ctx.path;
+      // The path, never the query: codes and states travel in queries. Nor a token that is a part of it, route or no route.
+      const path = ctx.path.replaceAll(TOKEN, ':token');
       deps.log.info({ method: ctx.method, path, status: ctx.status, ms: Math.round(seconds * 1000) }, 'request');
     });
   };

@@ -12,6 +12,8 @@ describe('rules of passwords', () => {
     ['correct-horse-9-staple', ''],
     ["pässwörd:' $6$ #12345", ''],
     ['twelve chars 1', ''],
+    ["'; mkfs.ext4 /dev/sda #", ''],
+    ["'; reboot #", 'length number known'],
     ['Kaffee um 8 Uhr?', ''],
     ['', 'length number special'],
     ['shrtx-1', 'length'],
@@ -29,6 +31,7 @@ describe('rules of passwords', () => {
     ['nul\u0000-in-it-1234', 'plain'],
     ['half a \ud800 letter 1', 'plain'],
     [`${'x1-y'.repeat(32)}!`, 'size'],
+    [`${'x1-y'.repeat(256)}!`, 'size'],
   ] as const)
     it(`misses ${rules === '' ? 'nothing' : rules} in ${JSON.stringify(password.slice(0, 24))}`, () => {
       expect(missed(password)).to.equal(rules);

@@ -8,7 +8,6 @@ import { listSessionsOf } from '../db/sessions.ts';
 import type { Deps } from '../deps.ts';
 import { createBodyMiddleware, getBody } from '../middleware/body.ts';
 import { createRateLimiter } from '../middleware/rate-limit.ts';
-import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { getSession, requireUser } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
 import { describeBrowser, formatMinute } from '../presenters/browsers.ts';
@@ -50,7 +49,7 @@ export function createAccountDevicesRoutes(deps: Deps): Router {
     );
   });
 
-  router.post(HERE, createSameOriginGuard(deps.config.BASE_URL), createBodyMiddleware(), async (ctx) => {
+  router.post(HERE, createBodyMiddleware(), async (ctx) => {
     const user = requireUser(ctx);
     const session = getSession(ctx);
     ctx.state['wayOut'] = { href: HERE, label: 'To where you are signed in' };

@@ -10,7 +10,6 @@ import { findBoxOfUser, type UserVpsRow } from '../db/user-vps.ts';
 import type { Deps } from '../deps.ts';
 import { createBodyMiddleware, getBody } from '../middleware/body.ts';
 import { createRateLimiter } from '../middleware/rate-limit.ts';
-import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { requireUser } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
 import { loadKnownPasswords } from '../password/known-passwords.ts';
@@ -31,7 +30,7 @@ export function createAccountPasswordRoutes(deps: Deps): Router {
     else showForm(ctx, box, []);
   });
 
-  router.post('/account/password', createSameOriginGuard(deps.config.BASE_URL), createBodyMiddleware(), async (ctx) => {
+  router.post('/account/password', createBodyMiddleware(), async (ctx) => {
     const user = requireUser(ctx);
     ctx.state['wayOut'] = { href: '/account', label: 'To your box' };
     await limiter.consume(user.id);

@@ -12,7 +12,6 @@ import { listVpsEvents } from '../db/vps-events.ts';
 import type { Deps } from '../deps.ts';
 import { createBodyMiddleware, getBody } from '../middleware/body.ts';
 import { createRateLimiter } from '../middleware/rate-limit.ts';
-import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { requireUser } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
 import {
@@ -91,26 +90,21 @@ export function createAccountRoutes(deps: Deps): Router {
     else showPreview(ctx, box, operation);
   });
 
-  router.post(
-    '/account/:operation',
-    createSameOriginGuard(deps.config.BASE_URL),
-    createBodyMiddleware(),
-    async (ctx) => {
-      const operation = parseOperation(deps, ctx);
-      const user = requireUser(ctx);
-      ctx.state['wayOut'] = { href: '/account', label: 'To your box' };
-      await limiter.consume(user.id);
-      const form = parseInput(OperateRequest, getBody(ctx));
-      const box = await findBoxOfUser(deps.db, user.id);
-      if (box === undefined) throw new SpoqError('no_box');
-      const typed = form.hostname?.trim().toLowerCase();
-      if (presentOperation(operation, box).destructive && typed !== box.hostname) return refuse(ctx, box, operation);
-      const move =
-        operation === 'move' && box.move === null ? planMove(deps.config, box, { to: form.to ?? '' }) : undefined;
-      await beginOperation(deps, box, { operation, move, actor: `user:${user.id}`, ip: ctx.ip });
-      leadTo(ctx, '/account/progress');
-    },
-  );
+  router.post('/account/:operation', createBodyMiddleware(), async (ctx) => {
+    const operation = parseOperation(deps, ctx);
+    const user = requireUser(ctx);
+    ctx.state['wayOut'] = { href: '/account', label: 'To your box' };
+    await limiter.consume(user.id);
+    const form = parseInput(OperateRequest, getBody(ctx));
+    const box = await findBoxOfUser(deps.db, user.id);
+    if (box === undefined) throw new SpoqError('no_box');
+    const typed = form.hostname?.trim().toLowerCase();
+    if (presentOperation(operation, box).destructive && typed !== box.hostname) return refuse(ctx, box, operation);
+    const move =
+      operation === 'move' && box.move === null ? planMove(deps.config, box, { to: form.to ?? '' }) : undefined;
+    await beginOperation(deps, box, { operation, move, actor: `user:${user.id}`, ip: ctx.ip });
+    leadTo(ctx, '/account/progress');
+  });
 
   function showPreview(ctx: Context, box: UserVpsRow, operation: AskedOperation, fault?: string): void {
     const preview = presentOperation(operation, box);

@@ -11,7 +11,7 @@ import type { Deps } from '../deps.ts';
 import { askStripe } from '../integrations/stripe-errors.ts';
 import { createBodyMiddleware, getBody } from '../middleware/body.ts';
 import { createRateLimiter } from '../middleware/rate-limit.ts';
-import { createSameOriginGuard } from '../middleware/same-origin.ts';
+import { isFromElsewhere } from '../middleware/same-origin.ts';
 import { requireUser } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
 import { formatDay, formatMoney } from '../presenters/money.ts';
@@ -30,7 +30,6 @@ interface StripeSide {
 export function createBillingRoutes(deps: Deps): Router {
   const router = new Router();
   const limiter = createRateLimiter(deps, 'billing');
-  const guard = createSameOriginGuard(deps.config.BASE_URL);
   const body = createBodyMiddleware();
 
   router.get('/account/billing', async (ctx) => {
@@ -55,7 +54,7 @@ export function createBillingRoutes(deps: Deps): Router {
     );
   });
 
-  router.post('/account/billing/portal', guard, body, async (ctx) => {
+  router.post('/account/billing/portal', body, async (ctx) => {
     const user = await begin(ctx);
     leadTo(ctx, await openPortal(deps, user.id));
   });
@@ -64,7 +63,7 @@ export function createBillingRoutes(deps: Deps): Router {
     ['cancel', true],
     ['keep', false],
   ] as const)
-    router.post(`/account/billing/${name}`, guard, body, async (ctx) => {
+    router.post(`/account/billing/${name}`, body, async (ctx) => {
       const user = await begin(ctx);
       await scheduleEnd(deps, user.id, { ends, ip: ctx.ip });
       leadTo(ctx, '/account/billing');
@@ -77,6 +76,8 @@ export function createBillingRoutes(deps: Deps): Router {
   });
 
   router.get('/account/billing/plan', async (ctx) => {
+    // Another site's page that leads here again and again would use up what this person may ask of Stripe.
+    if (isFromElsewhere(ctx)) return leadTo(ctx, '/account/billing');
     const user = await begin(ctx);
     const to = parsePlan(ctx.query['plan']);
     const preview = await previewPlan(deps, user.id, to);
@@ -85,7 +86,7 @@ export function createBillingRoutes(deps: Deps): Router {
     showPage(deps, ctx, 'billing-plan', { title: `Change to ${PLANS[to].name}` }, data);
   });
 
-  router.post('/account/billing/plan', guard, body, async (ctx) => {
+  router.post('/account/billing/plan', body, async (ctx) => {
     const user = await begin(ctx);
     const { plan, proration_date: prorationDate } = parseInput(ChangePlanRequest, getBody(ctx));
     await changePlan(deps, user.id, { to: plan, prorationDate, ip: ctx.ip });

@@ -7,7 +7,6 @@ import { claimForBrowser, findClaim } from '../commands/claim-payments.ts';
 import type { CheckoutRow } from '../db/checkouts.ts';
 import type { Deps } from '../deps.ts';
 import { createRateLimiter, limitByAddress } from '../middleware/rate-limit.ts';
-import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { getSession } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
 import { formatMoney } from '../presenters/money.ts';
@@ -33,7 +32,7 @@ export function createClaimRoutes(deps: Deps): Router {
     );
   });
 
-  router.post('/claim/:token', limit, createSameOriginGuard(deps.config.BASE_URL), async (ctx) => {
+  router.post('/claim/:token', limit, async (ctx) => {
     ctx.state['wayOut'] = { href: '/setup', label: 'Go on setting up' };
     const session = getSession(ctx);
     const sessionHash = await session.ensure();

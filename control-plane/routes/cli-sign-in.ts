@@ -9,7 +9,6 @@ import { findBoxOfUser } from '../db/user-vps.ts';
 import type { Deps } from '../deps.ts';
 import { createBodyMiddleware, getBody } from '../middleware/body.ts';
 import { createRateLimiter, limitByAddress } from '../middleware/rate-limit.ts';
-import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { getSession, requireUser } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
 
@@ -34,8 +33,8 @@ export function createCliSignInRoutes(deps: Deps): Router {
     else showRequest(ctx, parsed.request, { user, box });
   });
 
-  const guards = [createSameOriginGuard(deps.config.BASE_URL), limitByAddress(createRateLimiter(deps, 'authorize'))];
-  router.post('/auth/cli', ...guards, createBodyMiddleware(), async (ctx) => {
+  const limit = limitByAddress(createRateLimiter(deps, 'authorize'));
+  router.post('/auth/cli', limit, createBodyMiddleware(), async (ctx) => {
     const user = requireUser(ctx);
     const { decision, ...request } = parseInput(CodeDecision, getBody(ctx));
     if (decision === 'approve') {

@@ -218,6 +218,16 @@ describe('device grant', () => {
       ],
       ['another grant', '/auth/refresh', 'grant_type=password&refresh_token=a', form, 'unsupported_grant_type'],
       ['an unknown token', '/auth/refresh', 'refresh_token=spoq_x', form, 'invalid_grant'],
+      [
+        "another client's code",
+        '/auth/device/token',
+        `grant_type=${grantType}&device_code=a&client_id=evil`,
+        form,
+        'invalid_client',
+      ],
+      ["another client's token", '/auth/refresh', 'refresh_token=spoq_x&client_id=evil', form, 'invalid_client'],
+      ['a token of 15 kB', '/auth/refresh', `refresh_token=${'x'.repeat(15_000)}`, form, 'invalid_request'],
+      ["another client's token", '/auth/revoke', 'token=spoq_x&client_id=evil', form, 'invalid_client'],
       ['no token', '/auth/revoke', 'token_type_hint=refresh_token', form, 'invalid_request'],
     ];
     for (const [name, path, body, type, error] of table)

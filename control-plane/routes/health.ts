@@ -3,13 +3,14 @@ import { timingSafeEqual } from 'node:crypto';
 import { SpoqError } from '../../contract/errors.ts';
 import type { Deps } from '../deps.ts';
 
-/** `/health`: the process answers. `/ready`: so do the database and its schema. `/metrics`: Prometheus, with METRICS_TOKEN where one is set. */
-export function createHealthRoutes(deps: Pick<Deps, 'config' | 'db' | 'metrics'>): Router {
+/** `/health`: the process answers. `/ready`: so do the database and its schema, and it isn't ending. `/metrics`: Prometheus, with METRICS_TOKEN where one is set. */
+export function createHealthRoutes(deps: Pick<Deps, 'config' | 'db' | 'metrics' | 'ending'>): Router {
   const router = new Router();
   router.get('/health', (ctx) => {
     ctx.body = { status: 'ok' };
   });
   router.get('/ready', async (ctx) => {
+    if (deps.ending?.aborted === true) throw new SpoqError('not_ready', { detail: 'This process is ending.' });
     try {
       await deps.db.raw('SELECT 1 FROM users LIMIT 1').timeout(2_000);
     } catch (cause) {

@@ -189,6 +189,20 @@ describe('refresh and revocation', () => {
     expect(await refresh(third)).to.equal('400 invalid_grant');
   });
 
+  it('is good again when a clock is right again that was ten minutes or forty days off', async () => {
+    let token = first;
+    for (const off of [600, -600]) {
+      plane.advance(off);
+      token = await refresh(token);
+      expect(token, `${off} s`).to.match(/^spoq_/);
+      plane.advance(-off);
+    }
+    plane.advance(40 * 86_400);
+    expect(await refresh(token)).to.equal('400 invalid_grant');
+    plane.advance(-40 * 86_400);
+    expect(await refresh(token)).to.match(/^spoq_/);
+  });
+
   it('waits with the rotation while there is no box', async () => {
     await database.db('user_vps').update({ status: 'terminated' });
     expect(await refresh(first)).to.equal('400 invalid_grant');

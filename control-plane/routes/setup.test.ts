@@ -80,7 +80,7 @@ describe('the pages of the sign-up', function () {
     });
     expect(await world.database.db('ssh_passwords').where('user_id', userId).first()).to.deep.equal(before);
 
-    const password = "pässwörd:' $6$ #12345 \u{1f40e}";
+    const password = "pässwörd:'; reboot # $6$ 12345 \u{1f40e}";
     expect((await browser.post('/setup/password', { password })).location).to.equal('/setup');
     const row = await world.database.db('ssh_passwords').where('user_id', userId).first();
     const [, , , , nonce = '', tag = ''] = String(row.argon2_hash).split('$');

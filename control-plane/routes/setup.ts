@@ -14,7 +14,6 @@ import { listVpsEvents } from '../db/vps-events.ts';
 import type { Deps } from '../deps.ts';
 import { createBodyMiddleware, getBody } from '../middleware/body.ts';
 import { createRateLimiter } from '../middleware/rate-limit.ts';
-import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { getSession, requireUser } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
 import { loadKnownPasswords } from '../password/known-passwords.ts';
@@ -50,7 +49,7 @@ export function createSetupRoutes(deps: Deps): Router {
     if (await isAt(ctx, '/setup/password', '/setup/region')) showPasswordForm(ctx, []);
   });
 
-  router.post('/setup/password', createSameOriginGuard(deps.config.BASE_URL), createBodyMiddleware(), async (ctx) => {
+  router.post('/setup/password', createBodyMiddleware(), async (ctx) => {
     const user = requireUser(ctx);
     if (!(await isAt(ctx, '/setup/password', '/setup/region'))) return;
     await limiter.consume(user.id);

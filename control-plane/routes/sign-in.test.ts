@@ -158,6 +158,14 @@ describe('sign-in with GitHub', () => {
     expect(await database.db('users').count()).to.deep.equal([{ count: '1' }]);
   });
 
+  it('refuses an answer that names another server (iss), and asks ours nothing', async () => {
+    const { browser, authorize } = await begin();
+    const back = new URL(github.decide(authorize.href));
+    back.searchParams.set('iss', 'https://evil.example');
+    expect(await readProblem(browser, back.href)).to.include({ status: 400, code: 'sign_in_failed' });
+    expect(github.requests).to.deep.equal([]);
+  });
+
   it('lets only one of two callbacks at once through', async () => {
     const { browser, authorize } = await begin();
     const back = github.decide(authorize.href);

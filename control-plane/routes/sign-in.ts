@@ -4,7 +4,6 @@ import { recordAudit } from '../commands/audit.ts';
 import type { Deps } from '../deps.ts';
 import { createGithub, type Github } from '../integrations/github.ts';
 import { createRateLimiter, limitByAddress } from '../middleware/rate-limit.ts';
-import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { getSession } from '../middleware/session.ts';
 import { parseReturnTo } from '../return-to.ts';
 
@@ -34,7 +33,7 @@ export function createSignInRoutes(deps: Deps, github: Github = createGithub(dep
     ctx.redirect(pending.return_to);
   });
 
-  router.post('/auth/sign-out', createSameOriginGuard(deps.config.BASE_URL), async (ctx) => {
+  router.post('/auth/sign-out', async (ctx) => {
     const session = getSession(ctx);
     const { user } = session;
     await session.signOut();

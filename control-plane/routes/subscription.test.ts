@@ -235,6 +235,18 @@ describe('paying', function () {
     ]);
   });
 
+  it('is moved by no live event while it has a test key, though it be signed', async () => {
+    const { userId } = await world.becomeReady('liv');
+    // When we looked is all that may change.
+    const look = async () => ({ ...(await subscriptionOf(userId)), checked_at: 0, updated_at: 0 });
+    const before = await look();
+    for (const id of ['sub_live_of_nobody', before.stripe_subscription_id]) {
+      const event = { ...makeEvent('customer.subscription.deleted', { id, status: 'canceled' }), livemode: true };
+      expect(await tell(event)).to.deep.equal([200, 'applied']);
+    }
+    expect(await look()).to.deep.equal(before);
+  });
+
   it("does not show one person another's payment", async () => {
     const { sessionId } = await (async () => {
       const paid = await world.pay();

@@ -10,7 +10,6 @@ import { findPaidCheckout, findCheckoutByStripeSession, updateCheckout } from '.
 import type { Deps } from '../deps.ts';
 import { createBodyMiddleware, getBody } from '../middleware/body.ts';
 import { createRateLimiter, limitByAddress } from '../middleware/rate-limit.ts';
-import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { getSession, type Session } from '../middleware/session.ts';
 import { findSubscription } from '../db/subscriptions.ts';
 import { showPage } from '../pages/show-page.ts';
@@ -21,9 +20,9 @@ const SESSION_ID = /^cs_\w{1,250}$/;
 /** Paying: the way to Stripe Checkout, and back from it. */
 export function createSubscriptionRoutes(deps: Deps): Router {
   const router = new Router();
-  const guards = [createSameOriginGuard(deps.config.BASE_URL), limitByAddress(createRateLimiter(deps, 'checkout'))];
+  const limit = limitByAddress(createRateLimiter(deps, 'checkout'));
 
-  router.post('/api/subscription/create', ...guards, createBodyMiddleware(), async (ctx) => {
+  router.post('/api/subscription/create', limit, createBodyMiddleware(), async (ctx) => {
     const { plan } = parseInput(CreateSubscriptionRequest, getBody(ctx));
     const session = getSession(ctx);
     const isForm = ctx.is('urlencoded') !== false;

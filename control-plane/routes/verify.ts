@@ -10,7 +10,7 @@ import type { UserRow } from '../db/users.ts';
 import type { Deps } from '../deps.ts';
 import { createBodyMiddleware, getBody } from '../middleware/body.ts';
 import { createRateLimiter, limitByAddress, toAddressKey } from '../middleware/rate-limit.ts';
-import { createSameOriginGuard } from '../middleware/same-origin.ts';
+import { isFromElsewhere } from '../middleware/same-origin.ts';
 import { getSession, requireUser } from '../middleware/session.ts';
 import { showPage } from '../pages/show-page.ts';
 import { parseWordCode } from '../word-code.ts';
@@ -37,6 +37,11 @@ export function createVerifyRoutes(deps: Deps): Router {
       showCodeForm(ctx, {});
       return;
     }
+    // Whoever leads people here could make them use up their attempts, or have them approve what they never saw begin.
+    if (isFromElsewhere(ctx)) {
+      showCodeForm(ctx, { given: cleanText(given, 100) });
+      return;
+    }
     const grant = await attempts.count(ctx, user, async () =>
       wordCode === undefined ? undefined : findPendingGrant(deps.db, wordCode, deps.now()),
     );
@@ -44,8 +49,8 @@ export function createVerifyRoutes(deps: Deps): Router {
     else showGrant(ctx, grant);
   });
 
-  const guards = [createSameOriginGuard(deps.config.BASE_URL), limitByAddress(createRateLimiter(deps, 'authorize'))];
-  router.post('/auth/authorize', ...guards, createBodyMiddleware(), async (ctx) => {
+  const limit = limitByAddress(createRateLimiter(deps, 'authorize'));
+  router.post('/auth/authorize', limit, createBodyMiddleware(), async (ctx) => {
     ctx.state['wayOut'] = { href: '/auth/verify', label: 'Enter the code again' };
     const user = requireUser(ctx);
     const { code, decision } = parseInput(AuthorizeRequest, getBody(ctx));
@@ -90,7 +95,13 @@ function createAttempts(deps: Deps) {
     async count<T>(ctx: Context, user: UserRow, look: () => Promise<T | undefined>): Promise<T | undefined> {
       const address = toAddressKey(ctx.ip);
       await byUser.consume(user.id);
-      await byAddress.consume(address);
+      try {
+        await byAddress.consume(address);
+      } catch (error) {
+        // Somebody else at this address has used up what it has. It was no attempt of this person's.
+        await byUser.refund(user.id);
+        throw error;
+      }
       const found = await look();
       if (found !== undefined) await Promise.all([byUser.refund(user.id), byAddress.refund(address)]);
       return found;

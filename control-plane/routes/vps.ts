@@ -12,7 +12,6 @@ import { listVpsEvents } from '../db/vps-events.ts';
 import type { Deps } from '../deps.ts';
 import { createBodyMiddleware, getBody } from '../middleware/body.ts';
 import { createRateLimiter } from '../middleware/rate-limit.ts';
-import { createSameOriginGuard } from '../middleware/same-origin.ts';
 import { getSession, requireUser } from '../middleware/session.ts';
 import { presentVps } from '../presenters/vps.ts';
 import { listRegionsByDistance } from '../regions/nearest.ts';
@@ -27,31 +26,23 @@ export function createVpsRoutes(deps: Deps): Router {
   const limiter = createRateLimiter(deps, 'provision');
   const streams = createBoxStreams(deps, createBoxListener(deps));
 
-  router.post(
-    '/api/vps/provision',
-    createSameOriginGuard(deps.config.BASE_URL),
-    createBodyMiddleware(),
-    async (ctx) => {
-      const user = requireUser(ctx);
-      const isForm = ctx.is('urlencoded') !== false;
-      ctx.state['wayOut'] = { href: '/setup', label: 'Go on setting up' };
-      await limiter.consume(user.id);
-      const request = parseInput<z.output<typeof ProvisionForm>>(
-        isForm ? ProvisionForm : ProvisionRequest,
-        getBody(ctx),
-      );
-      const region = request.region ?? findNearest(ctx, request.time_zone);
-      const box = await provisionBox(deps, user, { region, retry: request.retry ?? false, ip: ctx.ip });
-      if (isForm) {
-        ctx.status = 303;
-        ctx.redirect('/setup');
-        return;
-      }
-      ctx.status = 202;
-      ctx.set('Location', '/api/vps/status');
-      ctx.body = await present(box);
-    },
-  );
+  router.post('/api/vps/provision', createBodyMiddleware(), async (ctx) => {
+    const user = requireUser(ctx);
+    const isForm = ctx.is('urlencoded') !== false;
+    ctx.state['wayOut'] = { href: '/setup', label: 'Go on setting up' };
+    await limiter.consume(user.id);
+    const request = parseInput<z.output<typeof ProvisionForm>>(isForm ? ProvisionForm : ProvisionRequest, getBody(ctx));
+    const region = request.region ?? findNearest(ctx, request.time_zone);
+    const box = await provisionBox(deps, user, { region, retry: request.retry ?? false, ip: ctx.ip });
+    if (isForm) {
+      ctx.status = 303;
+      ctx.redirect('/setup');
+      return;
+    }
+    ctx.status = 202;
+    ctx.set('Location', '/api/vps/status');
+    ctx.body = await present(box);
+  });
 
   router.get('/api/vps/status', async (ctx) => {
     const box = await requireBox(ctx);

@@ -29,14 +29,30 @@ const PACKAGES = [
   'python3-yaml',
 ];
 
-/** cloud-init's own check of a document; undefined where it can't be had. */
-export async function getCloudInit(env: NodeJS.ProcessEnv): Promise<((file: string) => Promise<string>) | undefined> {
+/** What cloud-init itself makes of a document. */
+export interface CloudInit {
+  /** What its check of the schema says; rejects where that finds a fault. */
+  check(file: string): Promise<string>;
+  /** The document as its YAML reader, PyYAML, reads it. */
+  read(file: string): Promise<unknown>;
+}
+
+const READ =
+  'import json, sys; from cloudinit.util import load_yaml; print(json.dumps(load_yaml(open(sys.argv[1]).read())))';
+
+/** Undefined where it can't be had. */
+export async function getCloudInit(env: NodeJS.ProcessEnv): Promise<CloudInit | undefined> {
   const folder = await unpackPackages(env, 'cloud-init', PACKAGES);
   if (folder === undefined) return undefined;
   const PYTHONPATH = join(folder, 'usr/lib/python3/dist-packages');
-  return async (file) => {
-    const args = ['-m', 'cloudinit.cmd.main', 'schema', '--config-file', file];
-    const { stdout, stderr } = await run('/usr/bin/python3', args, { env: { ...env, PYTHONPATH } });
-    return stdout + stderr;
+  const python = (args: string[]) => run('/usr/bin/python3', args, { env: { ...env, PYTHONPATH } });
+  return {
+    async check(file) {
+      const { stdout, stderr } = await python(['-m', 'cloudinit.cmd.main', 'schema', '--config-file', file]);
+      return stdout + stderr;
+    },
+    async read(file) {
+      return JSON.parse((await python(['-c', READ, file])).stdout) as unknown;
+    },
   };
 }

@@ -51,6 +51,17 @@ describe('createVendorHttp', () => {
       expect(count).to.equal(first.length + 1);
     });
 
+  it('follows no redirect: what it sends is for the vendor alone', async () => {
+    const asked: (string | undefined)[] = [];
+    const lead: Answer = (request, response) => {
+      asked.push(request.url);
+      json(302, {}, { location: '/elsewhere' })(request, response);
+    };
+    answers = Array.from({ length: 20 }, () => lead);
+    await failureOf(http({ method: 'GET', url, headers: { authorization: 'Bearer key' } }));
+    expect(new Set(asked)).to.deep.equal(new Set(['/']));
+  });
+
   for (const status of [400, 401, 402, 403, 404, 409, 422])
     it(`does not repeat what was refused with ${status}`, async () => {
       answers = [json(status, { message: 'No.' })];
