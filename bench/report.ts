@@ -1,6 +1,7 @@
 import type { ClickToReady } from './click-share.ts';
 import { restOfClick, shareOfClick } from './click-share.ts';
 import type { FirstTokens } from './first-token.ts';
+import type { Load, LoadRow } from './load.ts';
 import { formatSummary, summarize, summarizeRatio } from './statistics.ts';
 import type { Summary } from './statistics.ts';
 
@@ -12,6 +13,7 @@ export interface Measurements {
   click_to_ready?: ClickToReady[] | { because: string };
   engine?: EngineTimes;
   throughput?: { at_once: number; lean: number[]; stock: number[] }[];
+  load?: Load;
   first_token?: FirstTokens;
   cold_start?: Record<string, number[]>;
 }
@@ -64,6 +66,7 @@ export function renderReport(measured: Measurements): string {
     click_to_ready: clicks,
     engine,
     throughput,
+    load,
     first_token: tokens,
     cold_start: starts,
   } = measured;
@@ -72,6 +75,7 @@ export function renderReport(measured: Measurements): string {
     clicks && renderClicks(clicks),
     engine && renderEngine(engine),
     throughput && renderThroughput(throughput),
+    load && renderLoad(load),
     tokens && renderTokens(tokens),
     starts && renderStarts(starts),
   ];
@@ -161,6 +165,24 @@ function renderThroughput(throughput: NonNullable<Measurements['throughput']>): 
 | at once | stock | Spoq | ratio |
 |---|---|---|---|
 ${lines.join('\n')}
+`;
+}
+
+function renderLoad(load: Load): string {
+  const [floor] = load;
+  const line = (row: LoadRow): string => {
+    const ratio = formatSummary(summarizeRatio(row.requests, floor.requests), 2);
+    const rates = [row.operations, row.requests].map((rate) => formatSummary(summarize(rate)));
+    const times = [row.p50, row.p99].map((time) => formatSummary(summarize(time), 1));
+    return `| ${[row.name, row.at_once, ...rates, ...times, ratio].join(' | ')} |`;
+  };
+  return `## Load
+
+X
+
+| | at once | a second | requests a second | p50, ms | p99, ms | ratio |
+|---|---|---|---|---|---|---|
+${load.map(line).join('\n')}
 `;
 }
 
