@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hashToken } from '../../control-plane/cipher.ts';
+import { verifyAudit } from '../../control-plane/commands/audit.ts';
 import { createRefreshToken } from '../../control-plane/commands/issue-tokens.ts';
 import type { Db } from '../../control-plane/db/connect.ts';
 import type { Deps } from '../../control-plane/deps.ts';
@@ -106,6 +107,12 @@ export async function checkDevices(db: Db, devices: readonly Device[]): Promise<
     const isRight = Number(tokens) === refreshes + 1 && leaves?.length === 1 && leaves[0] === hashToken(token);
     check(isRight, `After ${refreshes} refreshes a device has ${tokens} tokens, ${leaves?.length} of them in force`);
   }
+}
+
+/** Every sign-in and every subscription was appended to one chain, however many came at once. @throws Error where it is broken */
+export async function checkAudit(db: Db): Promise<void> {
+  const verdict = await verifyAudit(db);
+  check(verdict.ok, `The audit log has a row that ${verdict.ok ? '' : verdict.reason}`);
 }
 
 function check(isTrue: boolean, fault: string): void {

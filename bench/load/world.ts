@@ -9,7 +9,7 @@ import type { TemporaryRun } from '../../tools/temporary-run.ts';
 import { createCaller } from './caller.ts';
 import type { Caller } from './caller.ts';
 import { CONCURRENCIES } from './drive.ts';
-import { checkDevices, checkEvents, checkSignUps, createDevices, listSubscribers } from './people.ts';
+import { checkAudit, checkDevices, checkEvents, checkSignUps, createDevices, listSubscribers } from './people.ts';
 import { createSandboxPages, NO_PAGES } from './sign-up.ts';
 import {
   createFloorLoad,
@@ -100,6 +100,7 @@ export async function openLoadWorld(
       await checkSignUps(deps.db, 'quick', quick.customers.length);
       await checkEvents(deps.db, subscribers, sent);
       await checkDevices(deps.db, devices);
+      await checkAudit(deps.db);
     },
   };
 }
