@@ -1,5 +1,5 @@
 import type { TemporaryRun } from '../tools/temporary-run.ts';
-import { drive, findPeak, percentile } from './load/drive.ts';
+import { drive, findPeak, percentile, ratePerSecond } from './load/drive.ts';
 import type { Sample } from './load/drive.ts';
 import type { Workload } from './load/workloads.ts';
 import { openLoadWorld } from './load/world.ts';
@@ -14,14 +14,18 @@ export interface LoadRow {
   p99: number[];
 }
 
-/** The floor is the first row. */
-export type Load = [LoadRow, ...LoadRow[]];
+export interface Load {
+  floor: LoadRow;
+  /** Each beside the requests per second of the floor, which was loaded right before it. */
+  rows: (LoadRow & { floor: number[] })[];
+}
 
-const SEARCH_MS = 1000;
+const SEARCH_MS = 1500;
 const ROUND_MS = 1500;
+const FLOOR_MS = 1000;
 
 /**
- * Loads the control plane, each kind of load in turn with the bare floor in every round.
+ * Loads the control plane, each kind of load in turn with the bare floor.
  * @throws Error at the first answer that isn't the one expected, or when the database doesn't hold at the end what was answered
  */
 export async function measureLoad(options: {
@@ -33,32 +37,25 @@ export async function measureLoad(options: {
 }): Promise<Load> {
   const { run, rounds, signal, update } = options;
   const world = await openLoadWorld(run, options.onEnd, update);
-  const rows: { workload: Workload; row: LoadRow }[] = [];
-  for (const workload of world.workloads) {
+  const search = async (workload: Workload): Promise<LoadRow> => {
     update(`${workload.name}: looking for the highest rate`);
-    const measure = (atOnce: number): Promise<Sample> => stretch(workload, atOnce, SEARCH_MS);
-    const row = {
-      name: workload.name,
-      at_once: await findPeak(measure),
-      requests: [],
-      operations: [],
-      p50: [],
-      p99: [],
-    };
-    rows.push({ workload, row });
-  }
+    const atOnce = await findPeak((count) => stretch(workload, count, SEARCH_MS));
+    return { name: workload.name, at_once: atOnce, requests: [], operations: [], p50: [], p99: [] };
+  };
+  const floor = await search(world.floor);
+  const loads: { workload: Workload; row: Load['rows'][number] }[] = [];
+  for (const workload of world.workloads) loads.push({ workload, row: { ...(await search(workload)), floor: [] } });
   for (let round = 0; round < rounds; round++) {
-    for (const { workload, row } of rows) {
+    for (const { workload, row } of loads) {
       signal.throwIfAborted();
       update(`round ${round + 1} of ${rounds}: ${workload.name}`);
+      row.floor.push(addRound(floor, await stretch(world.floor, floor.at_once, FLOOR_MS)));
       addRound(row, await stretch(workload, row.at_once, ROUND_MS));
     }
   }
   update('looking whether all of it is in the database');
   await world.check();
-  const [floor, ...others] = rows.map(({ row }) => row);
-  if (floor === undefined) throw new Error('nothing was measured');
-  return [floor, ...others];
+  return { floor, rows: loads.map(({ row }) => row) };
 }
 
 async function stretch({ once, settle }: Workload, atOnce: number, ms: number): Promise<Sample> {
@@ -67,9 +64,12 @@ async function stretch({ once, settle }: Workload, atOnce: number, ms: number): 
   return sample;
 }
 
-function addRound(row: LoadRow, { times, operations, seconds }: Sample): void {
-  row.requests.push(times.length / seconds);
-  row.operations.push(operations / seconds);
-  row.p50.push(percentile(times, 0.5));
-  row.p99.push(percentile(times, 0.99));
+/** Answers the requests per second. */
+function addRound(row: LoadRow, sample: Sample): number {
+  const rate = ratePerSecond(sample);
+  row.requests.push(rate);
+  row.operations.push(sample.operations / sample.seconds);
+  row.p50.push(percentile(sample.times, 0.5));
+  row.p99.push(percentile(sample.times, 0.99));
+  return rate;
 }

@@ -1,7 +1,8 @@
 import type { ClickToReady } from './click-share.ts';
 import { restOfClick, shareOfClick } from './click-share.ts';
 import type { FirstTokens } from './first-token.ts';
-import type { Load, LoadRow } from './load.ts';
+import { renderLoad } from './load/render.ts';
+import type { Load } from './load.ts';
 import { formatSummary, summarize, summarizeRatio } from './statistics.ts';
 import type { Summary } from './statistics.ts';
 
@@ -165,24 +166,6 @@ function renderThroughput(throughput: NonNullable<Measurements['throughput']>): 
 | at once | stock | Spoq | ratio |
 |---|---|---|---|
 ${lines.join('\n')}
-`;
-}
-
-function renderLoad(load: Load): string {
-  const [floor] = load;
-  const line = (row: LoadRow): string => {
-    const ratio = formatSummary(summarizeRatio(row.requests, floor.requests), 2);
-    const rates = [row.operations, row.requests].map((rate) => formatSummary(summarize(rate)));
-    const times = [row.p50, row.p99].map((time) => formatSummary(summarize(time), 1));
-    return `| ${[row.name, row.at_once, ...rates, ...times, ratio].join(' | ')} |`;
-  };
-  return `## Load
-
-X
-
-| | at once | a second | requests a second | p50, ms | p99, ms | ratio |
-|---|---|---|---|---|---|---|
-${load.map(line).join('\n')}
 `;
 }
 

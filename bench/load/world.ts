@@ -21,7 +21,7 @@ import {
 import type { Workload } from './workloads.ts';
 
 export interface LoadWorld {
-  /** The floor first. */
+  floor: Workload;
   workloads: Workload[];
   /** @throws Error when a database doesn't hold what was answered */
   check(): Promise<void>;
@@ -87,8 +87,8 @@ export async function openLoadWorld(
   const ownPlane = { baseUrl: run.baseUrl, caller: dial(run.baseUrl) };
   const whole = createSignUpLoad("sign-ups, the sandbox's vendors", 'whole', ownPlane, pages);
   return {
+    floor: createFloorLoad(dial(floor), FLOOR_ROWS),
     workloads: [
-      createFloorLoad(dial(floor), FLOOR_ROWS),
       { ...whole, settle: () => untilDelivered(stripe) },
       quick,
       createWebhookLoad(plane.caller, { subscribers, secret, sent }),
