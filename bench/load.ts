@@ -20,7 +20,7 @@ export interface Load {
   rows: (LoadRow & { floor: number[] })[];
 }
 
-const SEARCH_MS = 1500;
+const SEARCH_MS = 1200;
 const ROUND_MS = 1500;
 const FLOOR_MS = 1000;
 

@@ -164,7 +164,12 @@ async function measureLoads(context: ToolContext, prepared: Prepared, rounds: nu
   const variables = { TRUSTED_PROXIES: '127.0.0.1' };
   const run = await startTemporaryRun({ root, env, prepared, terminal, signal, variables, durable: true });
   onEnd(run.stop);
-  return terminal.step('Load', (update) => untilAborted(signal, measureLoad({ run, rounds, signal, onEnd, update })));
+  return terminal.step('Load', (update) =>
+    untilAborted(signal, measureLoad({ run, rounds, signal, onEnd, update })).catch((cause: unknown) => {
+      if (cause instanceof ToolError) throw cause;
+      throw new ToolError(`The load has failed. ${(cause as Error).message}`, { cause });
+    }),
+  );
 }
 
 /** A box is made and a device signed in as in the journey; then it is asked. */

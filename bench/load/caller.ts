@@ -32,7 +32,7 @@ export function createCaller(origin: string, connections: number): Caller {
       times?.push(performance.now() - began);
       if (answer.statusCode !== expects)
         throw new Error(
-          `${method} ${path.replace(/\?.*/, '')} answered ${answer.statusCode} and not ${expects}: ${text.slice(0, 300)}`,
+          `${method} ${path.replace(/\?.*/, '')} answered ${answer.statusCode} and not ${expects}: ${text.replaceAll(/\s+/g, ' ').slice(0, 150)}`,
         );
       return { header: (name) => [answer.headers[name] ?? ''].flat()[0] ?? '', text };
     },
