@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { ClickToReady } from './click-share.ts';
+import type { Load } from './load.ts';
 import { listFailures, renderReport } from './report.ts';
 
 const WHERE = { date: '2026-11-23', machine: '2 × something, linux-x64' };
@@ -13,6 +14,12 @@ const CLICK: ClickToReady = {
   steps: { 'a worker takes it': [20], 'the rest': [9980] },
 };
 
+const ROW = { at_once: 8, p50: [4], p99: [9] };
+const LOAD: Load = {
+  floor: { ...ROW, name: 'the floor', requests: [1000], operations: [1000] },
+  rows: [{ ...ROW, name: 'token refreshes', requests: [200, 300], operations: [200, 300], floor: [1000, 1000] }],
+};
+
 describe('the report', () => {
   it('has the parts that were measured', () => {
     const titles = (text: string) => text.match(/^## .*$/gm);
@@ -21,11 +28,19 @@ describe('the report', () => {
     ]);
     const first_token = { direct: [5], box: [8] };
     const throughput = [{ at_once: 1, lean: [1000], stock: [4000] }];
-    const all = { click_to_ready: [CLICK], engine: ENGINE, throughput, first_token, cold_start: { hello: [10] } };
+    const all = {
+      click_to_ready: [CLICK],
+      engine: ENGINE,
+      throughput,
+      load: LOAD,
+      first_token,
+      cold_start: { hello: [10] },
+    };
     expect(titles(renderReport({ ...WHERE, ...all }))).to.deep.equal([
       '## From the click to a box that is ready',
       "## The engine's part of one provisioning",
       '## Stacks per minute',
+      '## Load',
       '## Time to first token',
       '## Cold start of `--version`',
     ]);
@@ -43,6 +58,15 @@ describe('the report', () => {
     ])
       expect(page).to.include(`\n${line}\n`);
     expect(page.match(/^\| \| contabo \| hostinger \|\n\|---\|---\|---\|$/gm)).to.have.length(2);
+  });
+
+  it('sets each load beside the floor that was measured with it', () => {
+    const page = renderReport({ ...WHERE, load: LOAD });
+    for (const line of [
+      '| the floor | 8 | 1000 (1000..1000) | 1000 (1000..1000) | 4.0 (4.0..4.0) | 9.0 (9.0..9.0) | **1.00 (1.00..1.00)** |',
+      '| token refreshes | 8 | 250 (200..300) | 250 (200..300) | 4.0 (4.0..4.0) | 9.0 (9.0..9.0) | **0.25 (0.20..0.30)** |',
+    ])
+      expect(page).to.include(`\n${line}\n`);
   });
 
   it('says why the time from the click was not measured', () => {

@@ -1,6 +1,8 @@
 import type { ClickToReady } from './click-share.ts';
 import { restOfClick, shareOfClick } from './click-share.ts';
 import type { FirstTokens } from './first-token.ts';
+import { renderLoad } from './load/render.ts';
+import type { Load } from './load.ts';
 import { formatSummary, summarize, summarizeRatio } from './statistics.ts';
 import type { Summary } from './statistics.ts';
 
@@ -12,6 +14,7 @@ export interface Measurements {
   click_to_ready?: ClickToReady[] | { because: string };
   engine?: EngineTimes;
   throughput?: { at_once: number; lean: number[]; stock: number[] }[];
+  load?: Load;
   first_token?: FirstTokens;
   cold_start?: Record<string, number[]>;
 }
@@ -64,6 +67,7 @@ export function renderReport(measured: Measurements): string {
     click_to_ready: clicks,
     engine,
     throughput,
+    load,
     first_token: tokens,
     cold_start: starts,
   } = measured;
@@ -72,6 +76,7 @@ export function renderReport(measured: Measurements): string {
     clicks && renderClicks(clicks),
     engine && renderEngine(engine),
     throughput && renderThroughput(throughput),
+    load && renderLoad(load),
     tokens && renderTokens(tokens),
     starts && renderStarts(starts),
   ];

@@ -8,6 +8,8 @@ import { openEngineBench } from '../bench/engine.ts';
 import type { EngineBench } from '../bench/engine.ts';
 import { measureFirstTokens } from '../bench/first-token.ts';
 import type { FirstTokens } from '../bench/first-token.ts';
+import { measureLoad } from '../bench/load.ts';
+import type { Load } from '../bench/load.ts';
 import { listFailures, renderReport } from '../bench/report.ts';
 import type { EngineTimes, Measurements } from '../bench/report.ts';
 import { createTestDatabase } from '../test/harness/database.ts';
@@ -24,7 +26,7 @@ import type { ToolContext } from './run-tool.ts';
 import { startTemporaryRun } from './temporary-run.ts';
 import { ToolError } from './terminal.ts';
 
-const PARTS = ['click-to-ready', 'engine', 'first-token', 'cold-start'] as const;
+const PARTS = ['click-to-ready', 'engine', 'load', 'first-token', 'cold-start'] as const;
 type Part = (typeof PARTS)[number];
 
 const HELP = `Usage: npm run bench [-- --rounds N] [--out docs/performance.md] [--only PART,…]
@@ -57,6 +59,7 @@ await runTool(async (context) => {
     machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${process.platform}-${process.arch}`,
     ...(engine && wants('click-to-ready') && { click_to_ready: await measureBoxes(context, prepared, engine, rounds) }),
     ...(engine && wants('engine') && (await measureEngine(context, engine, rounds))),
+    ...(wants('load') && { load: await measureLoads(context, prepared, rounds) }),
     ...(wants('first-token') && { first_token: await measureTokens(context, prepared, rounds * 4) }),
     ...(wants('cold-start') && { cold_start: await measureStarts(context, prepared, dir, rounds * 3) }),
   };
@@ -153,6 +156,20 @@ async function timeTogether(bench: EngineBench, way: 'lean' | 'stock', count: nu
   const began = performance.now();
   await Promise.all(Array.from({ length: count }, () => bench[way]()));
   return performance.now() - began;
+}
+
+/** A control plane behind a proxy on this machine, which tells whom it was called by: everybody counts as an address of their own. */
+async function measureLoads(context: ToolContext, prepared: Prepared, rounds: number): Promise<Load> {
+  const { root, env, terminal, signal, onEnd } = context;
+  const variables = { TRUSTED_PROXIES: '127.0.0.1' };
+  const run = await startTemporaryRun({ root, env, prepared, terminal, signal, variables, durable: true });
+  onEnd(run.stop);
+  return terminal.step('Load', (update) =>
+    untilAborted(signal, measureLoad({ run, rounds, signal, onEnd, update })).catch((cause: unknown) => {
+      if (cause instanceof ToolError) throw cause;
+      throw new ToolError(`The load has failed. ${(cause as Error).message}`, { cause });
+    }),
+  );
 }
 
 /** A box is made and a device signed in as in the journey; then it is asked. */

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { findLastAuditHash, insertAuditRow, listAuditRows, type AuditDetail, type AuditRow } from '../db/audit-log.ts';
+import { insertAuditRow, listAuditRows, lockAuditLog, type AuditDetail, type AuditRow } from '../db/audit-log.ts';
 import type { Db } from '../db/connect.ts';
-import { lockInTransaction } from '../db/locks.ts';
 
 /** What the first row hashes instead of one before it. */
 const GENESIS = '0'.repeat(64);
@@ -24,7 +23,7 @@ export interface AuditEntry {
  * in one line is held until the commit.
  */
 export async function recordAudit(tx: Db, entry: AuditEntry): Promise<void> {
-  await lockInTransaction(tx, 'audit_log');
+  const previous = await lockAuditLog(tx);
   const row = {
     at: entry.at,
     actor: entry.actor,
@@ -32,7 +31,7 @@ export async function recordAudit(tx: Db, entry: AuditEntry): Promise<void> {
     action: entry.action,
     detail: entry.detail ?? {},
     ip: entry.ip ?? null,
-    previous_hash: (await findLastAuditHash(tx)) ?? GENESIS,
+    previous_hash: previous ?? GENESIS,
   };
   await insertAuditRow(tx, { ...row, hash: hashRow(row) });
 }

@@ -67,7 +67,7 @@ export async function createTokenResponse(
   box: UserVpsRow,
   { familyId, refreshToken }: { familyId: string; refreshToken: string },
 ): Promise<TokenResponse> {
-  const notice = await findNotice(deps, user);
+  const notice = await findNotice(deps, user, box);
   const access = await issueAccessToken(deps, user, box, familyId);
   return {
     access_token: access.token,

@@ -16,9 +16,15 @@ export interface AuditRow {
   hash: string;
 }
 
-export async function findLastAuditHash(db: Db): Promise<string | undefined> {
-  const row = await db<AuditRow>('audit_log').orderBy('id', 'desc').first('hash');
-  return row?.hash;
+/**
+ * Waits until no other transaction appends, keeps others from it until this one ends, and answers the last row's hash. Everybody waits
+ * for everybody here: so both statements go in one trip, and the second sees what was committed while the first waited.
+ */
+export async function lockAuditLog(tx: Db): Promise<string | undefined> {
+  const results: { rows: { hash?: string }[] }[] = await tx.raw(
+    `SELECT pg_advisory_xact_lock(hashtextextended('audit_log', 0)); SELECT hash FROM audit_log ORDER BY id DESC LIMIT 1`,
+  );
+  return results[1]?.rows[0]?.hash;
 }
 
 export async function insertAuditRow(db: Db, row: Omit<AuditRow, 'id'>): Promise<void> {
