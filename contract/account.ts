@@ -1,5 +1,10 @@
 import { z } from 'zod';
 
+/** POST /account/delete: said twice over. */
+export const DeleteAccountRequest = z.strictObject({
+  login: z.string().max(100).describe("The person's login at GitHub, typed by hand"),
+});
+
 /** POST /account/devices: what is to be signed out. */
 export const SignOutRequest = z.discriminatedUnion('what', [
   z.object({ what: z.literal('session'), id: z.uuid() }).describe('One browser'),

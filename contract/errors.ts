@@ -32,6 +32,12 @@ export const ERRORS = {
     exit: 1,
     next: 'Reload and look at the present state.',
   },
+  account_leaving: {
+    status: 409,
+    title: 'This account is being deleted',
+    exit: 1,
+    next: 'Wait for the mail that says it is done. Then you can sign up anew.',
+  },
   no_subscription: {
     status: 402,
     title: 'There is no active subscription',

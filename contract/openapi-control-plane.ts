@@ -28,7 +28,7 @@ import {
 } from './billing.ts';
 import { Problem } from './problem.ts';
 import { ReleaseManifest } from './release.ts';
-import { SignOutRequest } from './account.ts';
+import { DeleteAccountRequest, SignOutRequest } from './account.ts';
 import { OperateRequest, ProvisionRequest, SetPasswordRequest, VpsEvent, VpsResource } from './vps.ts';
 
 const input = (schema: NamedSchema['schema']): NamedSchema => ({ schema, io: 'input' });
@@ -77,6 +77,7 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
       OpenApiDocument: output(OpenApiDocument),
       OperateRequest: input(OperateRequest),
       SignOutRequest: input(SignOutRequest),
+      DeleteAccountRequest: input(DeleteAccountRequest),
       Problem: output(Problem),
       ProvisionRequest: input(ProvisionRequest),
       Readiness: output(Readiness),

@@ -9,6 +9,7 @@ import { createRequestMiddleware } from './middleware/request.ts';
 import { createSameOriginGuard } from './middleware/same-origin.ts';
 import { createSessionMiddleware } from './middleware/session.ts';
 import { createWriteLimit } from './middleware/write-limit.ts';
+import { createAccountDeleteRoutes } from './routes/account-delete.ts';
 import { createAccountDevicesRoutes } from './routes/account-devices.ts';
 import { createAccountPasswordRoutes } from './routes/account-password.ts';
 import { createAccountRoutes } from './routes/account.ts';
@@ -59,6 +60,7 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
       createBillingRoutes(deps),
       ...(deps.config.BOX_CONVERGE === 'ssh' ? [createAccountPasswordRoutes(deps)] : []),
       createAccountDevicesRoutes(deps),
+      createAccountDeleteRoutes(deps),
       createAccountRoutes(deps),
     ],
   };

@@ -19,9 +19,12 @@ export const FATES: Record<SubscriptionStatus, { means: string; first: Fate; lat
   expired: { means: 'The grace period is over.', first: 'delete', later: 'delete' },
 };
 
-/** Which state can follow which. A subscription that Stripe has ended never comes back: its owner subscribes anew. */
+/**
+ * Which state can follow which. A subscription that Stripe has ended never comes back: its owner subscribes anew. From `active` straight
+ * to `expired` leads one way alone: its owner deletes the account.
+ */
 export const EDGES: Record<SubscriptionStatus, readonly SubscriptionStatus[]> = {
-  active: ['past_due', 'cancelled'],
+  active: ['past_due', 'cancelled', 'expired'],
   past_due: ['active', 'cancelled', 'expired'],
   cancelled: ['active', 'expired'],
   expired: ['active'],

@@ -67,7 +67,11 @@ export async function revokeDevice(
  * Signs every device of a person out, those that were let in and have not fetched their tokens too. Answers how many were
  * signed in.
  */
-export async function revokeAllDevices(deps: Pick<Deps, 'db' | 'now'>, user: Person, ip: string): Promise<number> {
+export async function revokeAllDevices(
+  deps: Pick<Deps, 'db' | 'now'>,
+  user: Person,
+  ip: string | null,
+): Promise<number> {
   return deps.db.transaction(async (tx) => {
     // Before the lock, since who exchanges one of these holds its row and then waits for the lock.
     await denyApprovedGrants(tx, user.id);

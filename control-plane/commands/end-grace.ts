@@ -1,4 +1,4 @@
-import { expireLife, WARNING_DAYS, addDays, daysLeft } from '../billing/life.ts';
+import { WARNING_DAYS, addDays, daysLeft } from '../billing/life.ts';
 import { foldSubscription } from '../billing/fold-subscription.ts';
 import type { Db } from '../db/connect.ts';
 import { lockInTransaction } from '../db/locks.ts';
@@ -8,11 +8,10 @@ import { findBoxOfUser } from '../db/user-vps.ts';
 import type { Deps } from '../deps.ts';
 import { findAtStripe } from '../integrations/stripe-errors.ts';
 import { deletionAhead } from '../mail/messages.ts';
-import { recordAudit } from './audit.ts';
 import { queueMail } from './queue-mail.ts';
 import { decideSettlement } from './settle.ts';
 import { syncSubscription } from './sync-subscription.ts';
-import { sendSteerJob } from './write-life.ts';
+import { expireSubscription } from './write-life.ts';
 
 type GraceDeps = Pick<Deps, 'db' | 'stripe' | 'boss' | 'now' | 'log' | 'config'>;
 
@@ -75,15 +74,7 @@ async function endGrace(deps: GraceDeps, userId: string): Promise<void> {
     if (id !== null && status === 'active') return syncSubscription(deps, tx, id);
     if (id !== null && status === 'past_due')
       await decideSettlement(deps, tx, { subscriptionId: id, userId, reason: 'grace_over' });
-    await updateSubscription(tx, userId, expireLife(), deps.now());
-    await sendSteerJob(deps, tx, userId);
-    await recordAudit(tx, {
-      at: deps.now(),
-      actor: 'system',
-      user_id: userId,
-      action: 'subscription.expired',
-      detail: { subscription_id: id, from: row.status, plan: row.plan },
-    });
+    await expireSubscription(deps, tx, row);
   });
 }
 

@@ -13,9 +13,10 @@ import { QUEUES, sendBoxJob } from '../jobs/queues.ts';
 import { createJwtSecret } from '../jwt-secret.ts';
 import { findRegion } from '../regions/regions.ts';
 import { recordAudit } from './audit.ts';
+import { requireStaying } from './leaving.ts';
 
 /** A name that somebody else had isn't given away for so long: links, cookies and known_hosts still mean the old box. */
-const HOSTNAME_REST_DAYS = 30;
+export const HOSTNAME_REST_DAYS = 30;
 
 type ProvisionDeps = Pick<Deps, 'config' | 'db' | 'boss' | 'cipher' | 'now'>;
 
@@ -23,7 +24,7 @@ type ProvisionDeps = Pick<Deps, 'config' | 'db' | 'boss' | 'cipher' | 'now'>;
  * Asks for a person's box: row, first event and job in one transaction. Asking again, from however many tabs, answers the box
  * that is there. A box that failed is only tried again when `retry` says so; the row, its id and its name stay.
  * @param request.region one of the provider's regions
- * @throws SpoqError `no_subscription`, `no_password`, or `invalid_request` for a region that there isn't
+ * @throws SpoqError `no_subscription`, `no_password`, `account_leaving`, or `invalid_request` for a region that there isn't
  */
 export async function provisionBox(
   deps: ProvisionDeps,
@@ -32,6 +33,7 @@ export async function provisionBox(
 ): Promise<UserVpsRow> {
   return deps.db.transaction(async (tx) => {
     await lockInTransaction(tx, `box-of:${user.id}`);
+    await requireStaying(tx, user.id);
     const present = await findBoxOfUser(tx, user.id);
     if (present !== undefined && !(present.status === 'failed' && request.retry)) return present;
     const { subscription, password } = await requireMeans(tx, user.id);

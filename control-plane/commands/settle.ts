@@ -14,6 +14,7 @@ import { askStripe, findAtStripe } from '../integrations/stripe-errors.ts';
 import { QUEUES, type SettleJob } from '../jobs/queues.ts';
 import { moneyReturned } from '../mail/messages.ts';
 import { recordAudit } from './audit.ts';
+import { sendIfLeaving } from './leaving.ts';
 import { queueMail } from './queue-mail.ts';
 
 type AskDeps = Pick<Deps, 'boss' | 'now'>;
@@ -24,6 +25,8 @@ export interface Settlement {
   userId: string | null;
   checkoutId?: string;
   reason: SettlementReason;
+  /** What is paid after this goes back; when left out, what is paid from now on. */
+  since?: Date;
 }
 
 /** For these everything that was paid goes back; for the others what is paid after we have decided, and nobody gets anything for. */
@@ -36,14 +39,14 @@ const NOT_REFUNDED: readonly SettlementReason[] = ['disputed'];
  * what was decided is never forgotten. Deciding it again changes nothing.
  */
 export async function decideSettlement(deps: AskDeps, tx: Db, settlement: Settlement): Promise<boolean> {
-  const { subscriptionId, userId, checkoutId, reason } = settlement;
+  const { subscriptionId, userId, checkoutId, reason, since = deps.now() } = settlement;
   const row = await insertSettlement(tx, {
     stripe_subscription_id: subscriptionId,
     user_id: userId,
     checkout_id: checkoutId ?? null,
     reason,
     refund: !NOT_REFUNDED.includes(reason),
-    refund_since: REFUNDED.includes(reason) ? null : deps.now(),
+    refund_since: REFUNDED.includes(reason) ? null : since,
     created_at: deps.now(),
   });
   if (row !== undefined) await sendSettleJob(deps, tx, row.id);
@@ -75,6 +78,7 @@ export async function settle(
     await onEnded(tx, row.stripe_subscription_id);
     await updateSettlement(tx, id, { done_at: deps.now(), refunded_amount: amount, currency });
     if (currency !== null && amount > 0) await tellRefund(deps, tx, row, amount, currency);
+    if (row.user_id !== null) await sendIfLeaving(deps, tx, row.user_id);
     await recordAudit(tx, {
       at: deps.now(),
       actor: 'system',

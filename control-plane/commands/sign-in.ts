@@ -2,14 +2,18 @@ import { timingSafeEqual } from 'node:crypto';
 import { SpoqError } from '../../contract/errors.ts';
 import { takePendingSignIn } from '../db/sessions.ts';
 import { upsertUser, type UserRow } from '../db/users.ts';
+import { noteBrowser } from '../db/known-browsers.ts';
 import type { Deps } from '../deps.ts';
 import type { Github, GithubPerson } from '../integrations/github.ts';
 import type { PendingSignIn, Session } from '../middleware/session.ts';
+import { newBrowser } from '../mail/messages.ts';
 import { recordAudit } from './audit.ts';
 import { bindCheckouts } from './bind-checkouts.ts';
+import { queueMail } from './queue-mail.ts';
 
 /** GitHub's codes live for ten minutes; a little longer to choose an account. */
 const SIGN_IN_MINUTES = 15;
+const LEAVING = 'This account is being deleted, as was asked for. Nobody can sign in to it any more.';
 /** So many tabs may be signing in at once. */
 const MAX_PENDING = 5;
 
@@ -61,23 +65,37 @@ async function onSignedIn(
   }
 }
 
-/** Stores who it is, signs the browser in under a new session id and tells those who wait for it. */
+/**
+ * Stores who it is, signs the browser in under a new session id and tells those who wait for it. Of a browser that a person has not used
+ * before they are told by mail.
+ * @throws SpoqError `account_leaving`
+ */
 export async function signIn(
   deps: Pick<Deps, 'db' | 'log' | 'now' | 'stripe' | 'boss' | 'config'>,
   session: Session,
   person: GithubPerson,
-  ip: string,
+  from: { ip: string; browser: string },
 ): Promise<UserRow> {
   const now = deps.now();
   const user = await deps.db.transaction(async (tx) => {
     const row = await upsertUser(tx, person, now);
+    if (row.deletion_asked_at !== null) throw new SpoqError('account_leaving', { detail: LEAVING });
+    const browserHash = session.ensureBrowser();
+    const { isKnown, isFirst } = await noteBrowser(tx, row.id, browserHash, now);
+    if (!isKnown && !isFirst)
+      await queueMail(deps, tx, {
+        to: { userId: row.id },
+        kind: 'new_browser',
+        key: `new_browser:${row.id}:${browserHash}`,
+        message: newBrowser({ baseUrl: deps.config.BASE_URL, browser: `${from.browser} at ${from.ip}`, at: now }),
+      });
     await recordAudit(tx, {
       at: now,
       actor: `user:${row.id}`,
       user_id: row.id,
       action: 'user.signed_in',
       detail: { github_id: row.github_id, username: row.username },
-      ip,
+      ip: from.ip,
     });
     return row;
   });

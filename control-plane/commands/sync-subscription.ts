@@ -11,12 +11,13 @@ import {
 } from '../db/checkouts.ts';
 import type { Db } from '../db/connect.ts';
 import { lockInTransaction } from '../db/locks.ts';
-import { findSubscription } from '../db/subscriptions.ts';
-import { findBoxOfUser } from '../db/user-vps.ts';
+import { findSubscription, type SubscriptionRow } from '../db/subscriptions.ts';
+import { findBoxOfUser, hasHadBox } from '../db/user-vps.ts';
+import { findDeletionAsked } from '../db/users.ts';
 import { findAtStripe } from '../integrations/stripe-errors.ts';
 import { QUEUES, sendBoxJob } from '../jobs/queues.ts';
 import { decideSettlement } from './settle.ts';
-import { writeLife } from './write-life.ts';
+import { expireSubscription, writeLife } from './write-life.ts';
 
 export type SyncDeps = Pick<Deps, 'stripe' | 'boss' | 'now' | 'log' | 'config'>;
 
@@ -73,6 +74,8 @@ async function takeIn(deps: SyncDeps, tx: Db, checkout: CheckoutRow, subscriptio
   const facts = foldSubscription(subscription);
   await lockInTransaction(tx, `user-subscription:${userId}`);
   const present = await findSubscription(tx, userId);
+  const leavingSince = await findDeletionAsked(tx, userId);
+  if (leavingSince !== undefined) return letGo(deps, tx, { userId, checkout, present, facts, since: leavingSince });
   const former = present?.stripe_subscription_id ?? undefined;
   if (present === undefined || former === undefined || former === subscription.id) {
     // Somebody who had paid twice goes on with the other subscription when one ends.
@@ -91,6 +94,34 @@ async function takeIn(deps: SyncDeps, tx: Db, checkout: CheckoutRow, subscriptio
     await decideSettlement(deps, tx, { ...about, reason: 'replaced' });
     await writeLife(deps, tx, userId, present, facts);
   }
+}
+
+/**
+ * Its owner deletes the account: nothing more is collected, and the box goes. What was paid for a box that was had is kept, all else
+ * goes back.
+ */
+async function letGo(
+  deps: SyncDeps,
+  tx: Db,
+  about: {
+    userId: string;
+    checkout: CheckoutRow;
+    present: SubscriptionRow | undefined;
+    facts: SubscriptionFacts;
+    since: Date;
+  },
+): Promise<void> {
+  const { userId, checkout, present, facts, since } = about;
+  const counts = present?.stripe_subscription_id === facts.stripe_subscription_id;
+  const hadBox = counts ? await hasHadBox(tx, userId, facts.started_at) : facts.status !== 'active';
+  await decideSettlement(deps, tx, {
+    subscriptionId: facts.stripe_subscription_id,
+    userId,
+    checkoutId: checkout.id,
+    reason: hadBox ? 'deleted' : 'no_box',
+    since,
+  });
+  if (present !== undefined && present.status !== 'expired') await expireSubscription(deps, tx, present);
 }
 
 /** Another subscription of the same person that is paid. */

@@ -1,9 +1,14 @@
 import { fromKnex } from 'pg-boss';
 import type { SubscriptionFacts } from '../billing/fold-subscription.ts';
-import { nextLife } from '../billing/life.ts';
+import { expireLife, nextLife } from '../billing/life.ts';
 import type { Db } from '../db/connect.ts';
 import { hasSettlement } from '../db/settlements.ts';
-import { upsertSubscription, type SubscriptionChange, type SubscriptionRow } from '../db/subscriptions.ts';
+import {
+  updateSubscription,
+  upsertSubscription,
+  type SubscriptionChange,
+  type SubscriptionRow,
+} from '../db/subscriptions.ts';
 import { hasHadBox } from '../db/user-vps.ts';
 import type { Deps } from '../deps.ts';
 import { QUEUES, type SteerJob } from '../jobs/queues.ts';
@@ -58,6 +63,24 @@ export async function writeLife(
     user_id: userId,
     action: `subscription.${life.status}`,
     detail: { subscription_id: facts.stripe_subscription_id, from: present?.status ?? null, plan: facts.plan },
+  });
+}
+
+/** A subscription counts no more, and the box goes: its grace period is over, or its owner deletes the account. */
+export async function expireSubscription(
+  deps: Pick<Deps, 'boss' | 'now'>,
+  tx: Db,
+  row: SubscriptionRow,
+): Promise<void> {
+  const { user_id: userId, stripe_subscription_id: id, status: from, plan } = row;
+  await updateSubscription(tx, userId, expireLife(), deps.now());
+  await sendSteerJob(deps, tx, userId);
+  await recordAudit(tx, {
+    at: deps.now(),
+    actor: 'system',
+    user_id: userId,
+    action: 'subscription.expired',
+    detail: { subscription_id: id, from, plan },
   });
 }
 

@@ -58,6 +58,13 @@ export async function hasSettlement(db: Db, subscriptionId: string, reason: Sett
   return row !== undefined;
 }
 
+/** Whether something of a person's is still to be undone. */
+export async function hasOpenSettlements(db: Db, userId: string): Promise<boolean> {
+  return (
+    (await db<SettlementRow>('settlements').where('user_id', userId).whereNull('done_at').first('id')) !== undefined
+  );
+}
+
 export async function updateSettlement(tx: Db, id: string, change: Partial<SettlementRow>): Promise<void> {
   await tx<SettlementRow>('settlements').where('id', id).update(change);
 }

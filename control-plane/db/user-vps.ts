@@ -17,8 +17,8 @@ export interface UserVpsRow {
   status: VpsStatus;
   ssh_username: string;
   ssh_password_hash: string;
-  /** Sealed; see password/hash.ts. */
-  ssh_password_crypt: string;
+  /** Sealed; see password/hash.ts. Null once its owner's account is deleted. */
+  ssh_password_crypt: string | null;
   ssh_host_key_fingerprint: string | null;
   /** Sealed; see jwt-secret.ts. */
   jwt_secret: string;

@@ -9,6 +9,10 @@ export interface UserRow {
   avatar_url: string | null;
   /** When all of the person's devices were signed out at once; null when that never was. */
   devices_signed_out_at: Date | null;
+  /** When the person asked for the account to be deleted. */
+  deletion_asked_at: Date | null;
+  /** When that was done: nothing here is about a person any more. */
+  deleted_at: Date | null;
   created_at: Date;
   updated_at: Date;
 }
@@ -30,6 +34,34 @@ export async function upsertUser(
     .returning('*');
   if (row === undefined) throw new Error('upsert of a user returned no row');
   return row;
+}
+
+/** A person, locked until the transaction ends. */
+export async function lockUser(tx: Db, id: string): Promise<UserRow | undefined> {
+  return tx<UserRow>('users').where('id', id).forUpdate().first();
+}
+
+/** Notes that a person wants to leave; false when that is noted already. */
+export async function markLeaving(tx: Db, id: string, now: Date): Promise<boolean> {
+  const noted = await tx<UserRow>('users')
+    .where('id', id)
+    .whereNull('deletion_asked_at')
+    .update({ deletion_asked_at: now });
+  return noted === 1;
+}
+
+/**
+ * When a person asked for their account to be deleted. Until the transaction ends nobody can ask for that any more: what it makes is
+ * there before, and found.
+ */
+export async function findDeletionAsked(tx: Db, id: string): Promise<Date | undefined> {
+  const row = await tx<UserRow>('users').where('id', id).forShare().first('deletion_asked_at');
+  return row?.deletion_asked_at ?? undefined;
+}
+
+/** People whose account is being deleted. */
+export async function listLeaving(db: Db): Promise<Pick<UserRow, 'id'>[]> {
+  return db<UserRow>('users').whereNotNull('deletion_asked_at').whereNull('deleted_at').select('id');
 }
 
 /** From then on boxes refuse access tokens that were issued before. */

@@ -1,4 +1,5 @@
 import { recordAudit } from '../commands/audit.ts';
+import { sendIfLeaving } from '../commands/leaving.ts';
 import { queueMail } from '../commands/queue-mail.ts';
 import { isMachineOf } from '../engine/engine.ts';
 import { boxDeleted } from '../mail/messages.ts';
@@ -31,7 +32,9 @@ export async function runDestroyJob(deps: WorkerDeps, attempt: Attempt): Promise
     await releaseMachines(tx, box, given, now);
     await deleteBootToken(tx, box.id);
     await notifyBox(tx, box.id);
-    if (box.ready_at !== null)
+    const isLeaving = await sendIfLeaving(deps, tx, box.user_id);
+    // Of the end of an account one mail tells, when all of it is done.
+    if (box.ready_at !== null && !isLeaving)
       await queueMail(deps, tx, {
         to: { userId: box.user_id },
         kind: 'box_deleted',

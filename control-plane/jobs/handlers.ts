@@ -1,5 +1,6 @@
 import { fromKnex, type JobWithMetadata } from 'pg-boss';
 import { compareStripe } from '../commands/compare-stripe.ts';
+import { deleteAccount } from '../commands/delete-account.ts';
 import { settle } from '../commands/settle.ts';
 import { settleCollection } from '../commands/settle-collection.ts';
 import { steerBox } from '../commands/steer-box.ts';
@@ -10,7 +11,7 @@ import { expireRecords } from './expire.ts';
 import { runMailJob } from './mail-job.ts';
 import { runOperateDeadJob, runOperateJob } from './operate-job.ts';
 import { runProvisionDeadJob, runProvisionJob } from './provision-job.ts';
-import { QUEUES, type BoxJob, type MailJob, type SettleJob, type SteerJob } from './queues.ts';
+import { QUEUES, type BoxJob, type DeletionJob, type MailJob, type SettleJob, type SteerJob } from './queues.ts';
 import { reconcileMachines } from './reconcile-machines.ts';
 import { rescueBoxes } from './rescue-boxes.ts';
 import { rescueRollout } from './rescue-rollout.ts';
@@ -47,6 +48,7 @@ export function createHandlers(deps: WorkerDeps): Record<(typeof QUEUES)[keyof t
     [QUEUES.steer]: async (job) => void (await steerBox(deps, (job.data as SteerJob).user_id)),
     [QUEUES.settle]: (job) =>
       settle(deps, (job.data as SettleJob).settlement_id, toAttempt(job), (tx, id) => syncSubscription(deps, tx, id)),
+    [QUEUES.deletion]: (job) => deleteAccount(deps, (job.data as DeletionJob).user_id),
     [QUEUES.mail]: (job) => runMailJob(deps, (job.data as MailJob).mail_id),
     [QUEUES.subscriptions]: (_job, signal) => watchSubscriptions(deps, signal),
     [QUEUES.compare]: async (_job, signal) => void (await compareStripe(deps, signal)),

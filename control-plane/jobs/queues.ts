@@ -12,6 +12,11 @@ export interface SteerJob {
   user_id: string;
 }
 
+/** A person whose account is being deleted. */
+export interface DeletionJob {
+  user_id: string;
+}
+
 /** Something that is to be undone at Stripe. */
 export interface SettleJob {
   settlement_id: string;
@@ -36,6 +41,7 @@ export const QUEUES = {
   destroy: 'destroy',
   bill: 'bill',
   settle: 'settle',
+  deletion: 'delete-account',
   steer: 'steer',
   mail: 'mail',
   subscriptions: 'subscriptions',
@@ -104,6 +110,7 @@ export async function installQueues(databaseUrl: string): Promise<void> {
     await ensureQueue(boss, QUEUES.bill, { ...patience, ...lease }, 'standard');
     await ensureQueue(boss, QUEUES.steer, { ...retries, ...lease }, 'standard');
     await ensureQueue(boss, QUEUES.settle, { ...patience, ...lease });
+    await ensureQueue(boss, QUEUES.deletion, { ...retries, ...lease }, 'standard');
     await ensureQueue(boss, QUEUES.mail, patience);
     await ensureQueue(boss, QUEUES.subscriptions, { ...lease, retryLimit: 0 });
     await ensureQueue(boss, QUEUES.compare, { ...lease, retryLimit: 2, retryDelay: 60 });

@@ -1,3 +1,4 @@
+import { deleteAccount } from '../commands/delete-account.ts';
 import { watchUnclaimed } from '../commands/claim-payments.ts';
 import { watchGrace } from '../commands/end-grace.ts';
 import { sendSettleJob } from '../commands/settle.ts';
@@ -5,6 +6,7 @@ import { steerBox } from '../commands/steer-box.ts';
 import { listUnsentMails } from '../db/mails.ts';
 import { listOpenSettlements } from '../db/settlements.ts';
 import { listInGrace, listUnsteered } from '../db/subscriptions.ts';
+import { listLeaving } from '../db/users.ts';
 import type { Deps } from '../deps.ts';
 import { sendMailJob } from '../commands/queue-mail.ts';
 
@@ -27,6 +29,8 @@ export async function watchSubscriptions(deps: Deps, signal: AbortSignal): Promi
   await each('a grace period could not be watched', inGrace, byUser, (userId) => watchGrace(deps, userId));
   const unsteered = await listUnsteered(deps.db, deps.now());
   await each('a box could not be steered', unsteered, byUser, (userId) => steerBox(deps, userId));
+  const leaving = (await listLeaving(deps.db)).map(({ id }) => id);
+  await each('an account could not be deleted', leaving, byUser, (userId) => deleteAccount(deps, userId));
   await watchUnclaimed(deps);
   const before = new Date(deps.now().getTime() - LEFT_MINUTES * 60_000);
   for (const { id } of await listOpenSettlements(deps.db, before)) await sendSettleJob(deps, deps.db, id);

@@ -233,6 +233,40 @@ export function planTakenBack({
   };
 }
 
+export function deletionAsked({ baseUrl, username }: { baseUrl: string; username: string }): Message {
+  return {
+    subject: 'Your Spoq account is being deleted',
+    paragraphs: [
+      `The account of ${username} is being deleted, as was asked for on its page. Everything is signed out already; the subscription, the box with all that is on it, and what we know of you follow within minutes. That can't be stopped.`,
+      'If it was not you who asked, somebody else can sign in with your GitHub account: see to that first.',
+    ],
+    action: { label: 'How far it is', url: `${baseUrl}/account/delete` },
+  };
+}
+
+export function accountDeleted({ baseUrl, username }: { baseUrl: string; username: string }): Message {
+  return {
+    subject: 'Your Spoq account is deleted',
+    paragraphs: [
+      `The account of ${username} is gone. The subscription has ended, and nothing more is charged. If there was a box, its disk has been wiped, its name leads nowhere any more and the machine is given up. We keep no copy.`,
+      'What remains are records that we have to keep: payments and invoices at Stripe, and a log of what was done that nobody can change.',
+      'You are welcome back at any time, as somebody new. This is our last mail.',
+    ],
+    action: { label: 'Spoq', url: baseUrl },
+  };
+}
+
+export function newBrowser({ baseUrl, browser, at }: { baseUrl: string; browser: string; at: Date }): Message {
+  return {
+    subject: 'A new browser is signed in to your Spoq account',
+    paragraphs: [
+      `${browser} was signed in with your GitHub account on ${formatDay(at)} at ${at.toISOString().slice(11, 16)} UTC. It can change your box and what you pay.`,
+      'If that was you, there is nothing to do. If not, sign it out, and look at your account at GitHub: whoever can sign in there can sign in here.',
+    ],
+    action: { label: 'Where you are signed in', url: `${baseUrl}/account/devices` },
+  };
+}
+
 export function newDevice({ baseUrl, device, at }: { baseUrl: string; device: string; at: Date }): Message {
   return {
     subject: 'A new device is signed in to your Spoq account',

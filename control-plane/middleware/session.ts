@@ -14,6 +14,9 @@ import {
 import { findUser, type UserRow } from '../db/users.ts';
 
 const SESSION_DAYS = 30;
+const BROWSER_DAYS = 365;
+/** What randomToken makes. */
+const BROWSER_ID = /^[\w-]{43}$/;
 const TOUCH_EVERY_MS = 60_000;
 
 export const SIGNED_OUT_FROM_AFAR = 'This browser was signed out on the page of your devices.';
@@ -35,6 +38,8 @@ export interface SessionData {
   time_zone?: string;
   /** It was signed out from another browser; said until somebody signs in. */
   revoked?: boolean;
+  /** The account that was signed in here is deleted; likewise. */
+  account_deleted?: boolean;
   [key: string]: unknown;
 }
 
@@ -44,9 +49,15 @@ export interface Session {
   /** Its name on pages. */
   readonly id: string | undefined;
   readonly user: UserRow | undefined;
+  /** Who asked in this browser for their account to be deleted: signed in to nothing any more, and may watch. */
+  readonly leaving: UserRow | undefined;
+  /** When the person signed in with this browser. */
+  readonly signedInAt: Date | undefined;
   readonly data: SessionData;
   /** Makes sure there is a session (and cookie) and returns the hash of its id. */
   ensure(): Promise<string>;
+  /** The hash of what this browser is known by, whoever is signed in: a cookie of its own, which opens nothing. */
+  ensureBrowser(): string;
   save(data: SessionData): Promise<void>;
   /** Signs `user` in under a new id, so that an id that was planted before gives nothing; returns {from, to} hashes. */
   signIn(user: UserRow): Promise<{ from: string | undefined; to: string }>;
@@ -56,23 +67,27 @@ export interface Session {
 /** Reads the session once per request. `__Host-` needs https; on plain http (a laptop) the cookie goes without the prefix. */
 export function createSessionMiddleware(deps: Pick<Deps, 'config' | 'db' | 'now'>): Middleware {
   const secure = deps.config.BASE_URL.startsWith('https://');
-  const cookieName = secure ? '__Host-spoq_session' : 'spoq_session';
+  const prefix = secure ? '__Host-' : '';
+  const cookieName = `${prefix}spoq_session`;
+  const browserName = `${prefix}spoq_browser`;
   return async (ctx, next) => {
     // TLS ends before us, so Koa takes the connection for an open one and would refuse to send a secure cookie on it.
     ctx.cookies.secure = secure;
     const cookie = ctx.cookies.get(cookieName);
     let row = cookie === undefined ? undefined : await findSession(deps.db, hashToken(cookie), deps.now());
-    let user = row?.user_id == null ? undefined : await findUser(deps.db, row.user_id);
+    const found = row?.user_id == null ? undefined : await findUser(deps.db, row.user_id);
+    const leaving = found?.deletion_asked_at == null ? undefined : found;
+    let user = leaving === undefined ? found : undefined;
     if (row !== undefined && deps.now().getTime() - row.last_seen_at.getTime() > TOUCH_EVERY_MS)
       await touchSession(deps.db, row.id_hash, deps.now());
-    const setCookie = (value: string | undefined) =>
-      ctx.cookies.set(cookieName, value ?? '', {
+    const setCookie = (value: string | undefined, name = cookieName, days = SESSION_DAYS) =>
+      ctx.cookies.set(name, value ?? '', {
         httpOnly: true,
         secure,
         sameSite: 'lax',
         path: '/',
         overwrite: true,
-        maxAge: value === undefined ? 0 : SESSION_DAYS * 86_400_000,
+        maxAge: value === undefined ? 0 : days * 86_400_000,
       });
     const start = async (userId: string | null, data: SessionData): Promise<SessionRow> => {
       const id = randomToken();
@@ -100,12 +115,24 @@ export function createSessionMiddleware(deps: Pick<Deps, 'config' | 'db' | 'now'
       get user() {
         return user;
       },
+      get leaving() {
+        return leaving;
+      },
+      get signedInAt() {
+        return user === undefined ? undefined : row?.created_at;
+      },
       get data() {
         return row?.data ?? {};
       },
       async ensure() {
         row ??= await start(null, {});
         return row.id_hash;
+      },
+      ensureBrowser() {
+        const given = ctx.cookies.get(browserName);
+        const id = given !== undefined && BROWSER_ID.test(given) ? given : randomToken();
+        setCookie(id, browserName, BROWSER_DAYS);
+        return hashToken(id);
       },
       async save(data) {
         row ??= await start(null, {});
@@ -115,7 +142,7 @@ export function createSessionMiddleware(deps: Pick<Deps, 'config' | 'db' | 'now'
       async signIn(who) {
         const from = row?.id_hash;
         const isAnother = row?.user_id != null && row.user_id !== who.id;
-        const { sign_ins: _signIns, revoked: _revoked, ...kept } = row?.data ?? {};
+        const { sign_ins: _signIns, revoked: _revoked, account_deleted: _deleted, ...kept } = row?.data ?? {};
         row = await start(who.id, isAnother ? {} : kept);
         user = who;
         if (from !== undefined) await moveSession(deps.db, from, row.id_hash);

@@ -28,7 +28,11 @@ export function sealPasswordCrypt(cipher: Cipher, userId: string, crypt: string)
   return cipher.encrypt(crypt, contextOf(userId));
 }
 
-/** The crypt hash of a box's owner, out of `user_vps.ssh_password_crypt`. @throws Error when it is another user's */
-export function unsealPasswordCrypt(cipher: Cipher, row: { user_id: string; ssh_password_crypt: string }): string {
+/** The crypt hash of a box's owner, out of `user_vps.ssh_password_crypt`. @throws Error when it is another user's, or erased */
+export function unsealPasswordCrypt(
+  cipher: Cipher,
+  row: { user_id: string; ssh_password_crypt: string | null },
+): string {
+  if (row.ssh_password_crypt === null) throw new Error('the password of this box is erased');
   return cipher.decrypt(row.ssh_password_crypt, contextOf(row.user_id));
 }

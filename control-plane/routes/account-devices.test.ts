@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { createTestDatabase, type TestDatabase } from '../../test/harness/database.ts';
-import type { Browser } from '../testing/browser.ts';
+import { Browser } from '../testing/browser.ts';
 import { createTestControlPlane, type TestControlPlane } from '../testing/control-plane.ts';
 import { createGithubServer, type GithubServer } from '../testing/github-server.ts';
 
@@ -65,6 +65,25 @@ describe('where a person is signed in', () => {
       .filter(({ action }) => action !== 'user.signed_in')
       .map(({ action, actor, detail }) => ({ action, actor, detail }));
   const isIn = async (browser: Browser) => (await browser.get(PAGE)).status === 200;
+
+  it('are written to when a browser comes that they have not used before', async () => {
+    const { userId, browsers } = await signIn(1);
+    const mails = () => database.db('mails').where({ user_id: userId, kind: 'new_browser' });
+    expect(await mails(), 'of the first, who is there to tell').to.deep.equal([]);
+    const signInAgain = async (browser?: Browser): Promise<void> => {
+      const begun = await browser?.get('/auth/github');
+      await browser?.get(github.decide(begun?.location ?? ''));
+    };
+    await browsers[0]?.post('/auth/sign-out', {});
+    await signInAgain(browsers[0]);
+    expect(await mails(), 'it is known').to.deep.equal([]);
+    await signInAgain(new Browser(plane.url));
+    const [told, ...more] = await mails();
+    expect([told?.subject, more]).to.deep.equal(['A new browser is signed in to your Spoq account', []]);
+    expect(told?.text.replaceAll(/\s+/g, ' ')).to.match(
+      /A browser we do not know at 127\.0\.0\.1 was signed in with your GitHub account on/,
+    );
+  });
 
   it('lists browsers and devices without a box, and nothing that opens anything', async () => {
     const { userId, browsers } = await signIn(2);

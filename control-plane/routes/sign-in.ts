@@ -5,6 +5,7 @@ import type { Deps } from '../deps.ts';
 import { createGithub, type Github } from '../integrations/github.ts';
 import { createRateLimiter, limitByAddress } from '../middleware/rate-limit.ts';
 import { getSession } from '../middleware/session.ts';
+import { describeBrowser } from '../presenters/browsers.ts';
 import { parseReturnTo } from '../return-to.ts';
 
 /** Where a person goes after signing in who wasn't on the way to somewhere else. */
@@ -29,7 +30,7 @@ export function createSignInRoutes(deps: Deps, github: Github = createGithub(dep
     const again = `/auth/github?return_to=${encodeURIComponent(pending.return_to)}`;
     ctx.state['wayOut'] = { href: again, label: 'Sign in again' };
     const person = await github.finish(new URLSearchParams(ctx.querystring), pending);
-    await signIn(deps, session, person, ctx.ip);
+    await signIn(deps, session, person, { ip: ctx.ip, browser: describeBrowser(ctx.get('User-Agent')) });
     ctx.redirect(pending.return_to);
   });
 

@@ -30,6 +30,26 @@ export const ACCOUNT_CALLS: Calls = {
     await exhaust(database, `operation:${userId}`);
     await send({ browser, headers, body });
   },
+  async showDeletion(send, { browser }) {
+    await send({ browser });
+    await send();
+  },
+  async deleteAccount(send, { browser, database, userId }) {
+    const headers = OWN_PAGE;
+    const { username } = await database.db('users').where('id', userId).first('username');
+    const body = form({ login: String(username) });
+    await send({ browser, headers, body: form({ login: 'another' }) });
+    await send({ browser, headers, body: form({ login: 'x'.repeat(100_000) }) });
+    await send({ headers, body });
+    await send({ browser, headers: { 'sec-fetch-site': 'same-site' }, body });
+    await send({ browser, headers: { ...headers, 'content-type': 'text/plain' }, body: 'x' });
+    await exhaust(database, `operation:${userId}`);
+    await send({ browser, headers, body });
+    await database.db('rate_limits').delete();
+    await send({ browser, headers, body });
+    // The others go on with the same person.
+    await database.db('users').update({ deletion_asked_at: null });
+  },
   async previewOperation(send, { browser, database }) {
     await send({ browser, path: '/account/rebuild' });
     await send({ browser, path: '/account/dance' });

@@ -126,6 +126,11 @@ export const ROLE_TABLE: RoleRow[] = [
   row('GET /account/devices', '             303       200      200   303        200      200       303'),
   row('POST /account/devices', '            401       400      400   401        400      400       401'),
 
+  row('GET /account/delete', '              303       200      200   303        200      200       303'),
+  row('POST /account/delete', '             401       400      400   401        400      400       401', {
+    form: () => ({ login: 'not-mine' }),
+  }),
+
   row('GET /account', '                     303       303      200   303        200      200       303'),
   row('GET /account/progress', '            303       303      303   303        303      303       303'),
   row('GET /account/password', '            303       303      200   303        200      200       303'),

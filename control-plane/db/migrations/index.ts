@@ -10,6 +10,7 @@ import * as money from './008-money.ts';
 import * as mails from './009-mails.ts';
 import * as oauth from './010-oauth.ts';
 import * as account from './011-account.ts';
+import * as leaving from './012-leaving.ts';
 
 /** Every migration by name, in order. They only go forward and are never edited once released. */
 const MIGRATIONS: Record<string, { up(knex: Knex): Promise<void> }> = {
@@ -24,6 +25,7 @@ const MIGRATIONS: Record<string, { up(knex: Knex): Promise<void> }> = {
   '009-mails': mails,
   '010-oauth': oauth,
   '011-account': account,
+  '012-leaving': leaving,
 };
 
 /** Knex's migration source: an explicit list, so that a compiled or bundled server needs no folder to read. */

@@ -25,7 +25,7 @@ export type Happening =
   /** A card stops to pay, and the day of the renewal comes. */
   | { what: 'fall_behind'; who: number; is_working: boolean }
   | { what: 'subscribe' | 'pay' | 'come_back' | 'other_browser' | 'sign_in' | 'sign_out'; who: number; plan: PlanName }
-  | { what: 'ask_for_box' | 'end' | 'keep' | 'claim'; who: number }
+  | { what: 'ask_for_box' | 'end' | 'keep' | 'claim' | 'leave'; who: number }
   | { what: 'change_plan'; who: number; plan: PlanName }
   | { what: 'card_fails' | 'card_works' | 'pay_due' | 'ended_at_stripe' | 'dispute' | 'refund'; who: number }
   | { what: 'webhooks'; order: number; dropped: number; repeated: boolean }
@@ -56,7 +56,7 @@ export function anyHappening(people: number): Arbitrary<Happening> {
     'sign_in',
     'sign_out',
   ] as const;
-  const later = ['ask_for_box', 'ask_for_box', 'end', 'keep', 'claim'] as const;
+  const later = ['ask_for_box', 'ask_for_box', 'ask_for_box', 'end', 'keep', 'claim', 'leave'] as const;
   const atStripe = [
     'card_fails',
     'card_fails',
@@ -177,6 +177,11 @@ export async function happen(world: HistoryWorld, happening: Happening): Promise
       return;
     case 'end':
       await actor.browser.post('/account/billing/cancel', {});
+      return;
+    case 'leave':
+      // Whoever wants to has signed in just before.
+      await world.signIn(actor);
+      await actor.browser.post('/account/delete', { login: actor.login });
       return;
     case 'keep':
       await actor.browser.post('/account/billing/keep', {});

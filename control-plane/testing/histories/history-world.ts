@@ -34,6 +34,7 @@ export const DAY_SECONDS = 86_400;
 const WORKED = [
   QUEUES.steer,
   QUEUES.settle,
+  QUEUES.deletion,
   QUEUES.bill,
   QUEUES.provision,
   QUEUES.provisionDead,

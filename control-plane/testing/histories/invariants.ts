@@ -23,6 +23,7 @@ export async function checkAlways(world: HistoryWorld, witness: Witness): Promis
   const { db, now } = world.box.cp.deps;
   const boxes: UserVpsRow[] = await db('user_vps');
   const subscriptions: SubscriptionRow[] = await db('subscriptions');
+  const leaving = new Set((await db('users').whereNotNull('deletion_asked_at')).map(({ id }) => String(id)));
   const byUser = new Map(subscriptions.map((row) => [row.user_id, row]));
   for (const machine of world.box.engine.machines) {
     const owners = boxes.filter((box) => isMachineOf(`box-${box.id}`, machine.name));
@@ -40,6 +41,8 @@ export async function checkAlways(world: HistoryWorld, witness: Witness): Promis
     );
     if (box.status !== 'terminated' || witness.terminated.has(box.id)) continue;
     witness.terminated.add(box.id);
+    // By its owner's wish, said twice over.
+    if (leaving.has(box.user_id)) continue;
     const ends = witness.graceEnds.get(box.user_id);
     expect(ends, `box ${box.id} was deleted without a grace period`).not.to.equal(undefined);
     expect(now().getTime(), 'nothing is deleted inside the grace period').to.be.at.least(ends?.getTime() ?? Infinity);
@@ -93,6 +96,10 @@ export async function checkAtRest(world: HistoryWorld): Promise<void> {
   expect(await verifyAudit(db)).to.include({ ok: true });
   const events = await db('stripe_events').count({ n: '*' }).countDistinct({ ids: 'id' }).first();
   expect(events?.['n'], 'each event once').to.equal(events?.['ids']);
+  expect(
+    await db('users').whereNotNull('deletion_asked_at').whereNull('deleted_at'),
+    'who wants to leave has left',
+  ).to.deep.equal([]);
   for (const { userId } of world.actors) {
     if (userId === undefined) continue;
     const row: SubscriptionRow | undefined = await db('subscriptions').where('user_id', userId).first();
