@@ -7,7 +7,9 @@ import { createNoticeMiddleware } from './middleware/notice.ts';
 import { createProblemMiddleware } from './middleware/problem.ts';
 import { createRequestMiddleware } from './middleware/request.ts';
 import { createSessionMiddleware } from './middleware/session.ts';
+import { createAccountActivityRoutes } from './routes/account-activity.ts';
 import { createAccountDevicesRoutes } from './routes/account-devices.ts';
+import { createAccountExportRoutes } from './routes/account-export.ts';
 import { createAccountPasswordRoutes } from './routes/account-password.ts';
 import { createAccountRoutes } from './routes/account.ts';
 import { createAssetRoutes } from './routes/assets.ts';
@@ -57,6 +59,8 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
       createBillingRoutes(deps),
       ...(deps.config.BOX_CONVERGE === 'ssh' ? [createAccountPasswordRoutes(deps)] : []),
       createAccountDevicesRoutes(deps),
+      createAccountActivityRoutes(deps),
+      createAccountExportRoutes(deps),
       createAccountRoutes(deps),
     ],
   };
