@@ -1,5 +1,4 @@
 import { PLANS } from '../../contract/billing.ts';
-import { OPERATIONS } from '../../contract/vps.ts';
 import type { AuditDetail, AuditRow } from '../db/audit-log.ts';
 import { formatMoney } from './money.ts';
 import { OPERATION_NOUNS } from './operations.ts';
@@ -18,7 +17,7 @@ export interface Activity {
   ip: string | null;
 }
 
-const WORDS_OF_OPERATIONS = [...OPERATIONS.map((name) => [name, OPERATION_NOUNS[name]]), ['operation', 'operation']];
+const OPERATION_WORDS = Object.entries({ ...OPERATION_NOUNS, operation: 'operation' });
 
 /** One plain sentence for every action that the audit log has of people. A test looks for those that are missing. */
 export const ACTIVITY_SENTENCES: Readonly<Record<string, Sentence>> = {
@@ -41,13 +40,9 @@ export const ACTIVITY_SENTENCES: Readonly<Record<string, Sentence>> = {
 
   'box.requested': (detail) => `You asked for a box: ${nameBox(detail)}.`,
   'box.retried': (detail) => `You had the set-up of ${nameBox(detail)} begun again.`,
-  ...Object.fromEntries(
-    WORDS_OF_OPERATIONS.flatMap(([name, noun]): [string, Sentence][] => [
-      [`box.${name}_requested`, (detail) => `The ${noun} of ${nameBox(detail)} was asked for.`],
-      [`box.${name}_done`, (detail) => `The ${noun} of ${nameBox(detail)} was done.`],
-      [`box.${name}_failed`, (detail) => `The ${noun} of ${nameBox(detail)} did not succeed.`],
-    ]),
-  ),
+  ...sentencesOf(Object.entries(OPERATION_NOUNS), 'requested', 'was asked for'),
+  ...sentencesOf(OPERATION_WORDS, 'done', 'was done'),
+  ...sentencesOf(OPERATION_WORDS, 'failed', 'did not succeed'),
   'box.upgraded': 'Your box got a new release of our service.',
   'box.upgrade_failed': 'Your box was to get a new release of our service, and went back to the one it had.',
   'box.deleted': (detail) => `Machine and data of ${nameBox(detail)} were deleted.`,
@@ -66,6 +61,19 @@ export const ACTIVITY_SENTENCES: Readonly<Record<string, Sentence>> = {
   'payment.dispute_closed': 'The dispute about a payment of yours was closed.',
   'payment.refunded': ({ amount, currency }) => `You were given back ${money(amount, currency)}.`,
 };
+
+function sentencesOf(
+  operations: [name: string, noun: string][],
+  outcome: string,
+  words: string,
+): typeof ACTIVITY_SENTENCES {
+  return Object.fromEntries(
+    operations.map(([name, noun]): [string, Sentence] => [
+      `box.${name}_${outcome}`,
+      (detail) => `The ${noun} of ${nameBox(detail)} ${words}.`,
+    ]),
+  );
+}
 
 /** A row of the audit log as the person whom it is about reads it. */
 export function presentActivity(row: AuditRow, userId: string): Activity {
