@@ -12,3 +12,14 @@ export const SignOutRequest = z.discriminatedUnion('what', [
   z.object({ what: z.literal('others') }).describe('Everything but this browser'),
   z.object({ what: z.literal('all') }).describe('Everything, this browser too'),
 ]);
+
+/** GET /account/activity. 18 digits: what is no number of Postgres' BIGINT is told so here. */
+export const ActivityQuery = z.strictObject({
+  before: z
+    .string()
+    .regex(/^[1-9]\d{0,17}$/, 'is not the number of a line')
+    .optional(),
+});
+
+/** Where nothing is to be said besides that it is wanted: POST /account/export, and downloads without a query. */
+export const NothingSaid = z.strictObject({});

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LIMITED, OTHERWISE, page, problem, redirect, TOO_LARGE } from './openapi-answers.ts';
+import { LIMITED, OTHERWISE, page, problem, query, redirect, TEXT, TOO_LARGE } from './openapi-answers.ts';
 import type { Operation, Parameter } from './openapi.ts';
 import { ASKED_OPERATIONS } from './vps.ts';
 
@@ -9,6 +9,7 @@ const OPERATION: Parameter = {
   description: 'What is to be done',
   schema: z.enum(ASKED_OPERATIONS),
 };
+const ATTACHMENT = { 'Content-Disposition': 'An attachment, and its name' };
 const ELSEWHERE = redirect('To where the sign-up stands, or to the operation that is going on');
 
 /** The page of a box that is there, and what can be done to it. */
@@ -113,6 +114,64 @@ export const ACCOUNT_OPERATIONS: Operation[] = [
       400: problem('What was sent is not valid, or is not the login'),
       401: problem('Not signed in'),
       403: problem('Sent by another site, or signed in too long ago'),
+      413: TOO_LARGE,
+      415: problem('Neither a form nor JSON'),
+      429: LIMITED,
+      default: OTHERWISE,
+    },
+  },
+  {
+    method: 'get',
+    path: '/account/activity',
+    id: 'showActivity',
+    tag: 'pages',
+    summary: 'What was done in the account, the newest first',
+    security: ['session'],
+    parameters: [query('before', 'Go on after this line: the number of the last one that was shown')],
+    responses: {
+      200: page('The page'),
+      303: redirect('To GitHub, when nobody is signed in'),
+      400: problem('The query is not valid'),
+      default: OTHERWISE,
+    },
+  },
+  {
+    method: 'get',
+    path: '/account/activity.jsonl',
+    id: 'downloadActivity',
+    tag: 'identity',
+    summary: 'The same as JSON, a line for each row with its hash and that of the row before, the oldest first',
+    security: ['session'],
+    responses: {
+      200: { description: 'All lines', content: { 'application/jsonl': TEXT }, headers: ATTACHMENT },
+      400: problem('The query is not valid'),
+      401: problem('Not signed in'),
+      429: LIMITED,
+      default: OTHERWISE,
+    },
+  },
+  {
+    method: 'get',
+    path: '/account/export',
+    id: 'showExport',
+    tag: 'pages',
+    summary: 'What is known of a person, and where to get it',
+    security: ['session'],
+    responses: { 200: page('The page'), 303: redirect('To GitHub, when nobody is signed in'), default: OTHERWISE },
+  },
+  {
+    method: 'post',
+    path: '/account/export',
+    id: 'exportAccount',
+    tag: 'identity',
+    summary: 'Download all that is known of a person, without what would let anybody in',
+    security: ['session'],
+    body: { 'application/x-www-form-urlencoded': 'NothingSaid', 'application/json': 'NothingSaid' },
+    responses: {
+      200: { description: 'A zip archive', content: { 'application/zip': TEXT }, headers: ATTACHMENT },
+      400: problem('What was sent is not valid'),
+      401: problem('Not signed in'),
+      403: problem('Sent by another site'),
       413: TOO_LARGE,
       415: problem('Neither a form nor JSON'),
       429: LIMITED,

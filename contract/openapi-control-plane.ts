@@ -28,7 +28,7 @@ import {
 } from './billing.ts';
 import { Problem } from './problem.ts';
 import { ReleaseManifest } from './release.ts';
-import { DeleteAccountRequest, SignOutRequest } from './account.ts';
+import { DeleteAccountRequest, NothingSaid, SignOutRequest } from './account.ts';
 import { OperateRequest, ProvisionRequest, SetPasswordRequest, VpsEvent, VpsResource } from './vps.ts';
 
 const input = (schema: NamedSchema['schema']): NamedSchema => ({ schema, io: 'input' });
@@ -73,6 +73,7 @@ export function buildControlPlaneDocument(baseUrl: string, version: string): Jso
       Health: output(Health),
       Jwks: output(Jwks),
       Nothing: output(Nothing),
+      NothingSaid: input(NothingSaid),
       OAuthError: output(OAuthError),
       OpenApiDocument: output(OpenApiDocument),
       OperateRequest: input(OperateRequest),

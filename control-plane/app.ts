@@ -10,7 +10,9 @@ import { createSameOriginGuard } from './middleware/same-origin.ts';
 import { createSessionMiddleware } from './middleware/session.ts';
 import { createWriteLimit } from './middleware/write-limit.ts';
 import { createAccountDeleteRoutes } from './routes/account-delete.ts';
+import { createAccountActivityRoutes } from './routes/account-activity.ts';
 import { createAccountDevicesRoutes } from './routes/account-devices.ts';
+import { createAccountExportRoutes } from './routes/account-export.ts';
 import { createAccountPasswordRoutes } from './routes/account-password.ts';
 import { createAccountRoutes } from './routes/account.ts';
 import { createAssetRoutes } from './routes/assets.ts';
@@ -61,6 +63,8 @@ export function createRouters(deps: Deps): { open: Router[]; withSession: Router
       ...(deps.config.BOX_CONVERGE === 'ssh' ? [createAccountPasswordRoutes(deps)] : []),
       createAccountDevicesRoutes(deps),
       createAccountDeleteRoutes(deps),
+      createAccountActivityRoutes(deps),
+      createAccountExportRoutes(deps),
       createAccountRoutes(deps),
     ],
   };

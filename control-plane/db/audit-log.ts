@@ -36,6 +36,16 @@ export async function listAuditRowsOf(db: Db, userId: string): Promise<AuditRow[
   return db<AuditRow>('audit_log').where('user_id', userId).orderBy('id');
 }
 
+/** Up to `limit` rows about a person before the id `before`, the newest first. */
+export async function listNewestAuditRowsOf(
+  db: Db,
+  userId: string,
+  { before, limit }: { before: string | undefined; limit: number },
+): Promise<AuditRow[]> {
+  const rows = db<AuditRow>('audit_log').where('user_id', userId).orderBy('id', 'desc').limit(limit);
+  return before === undefined ? rows : rows.andWhere('id', '<', before);
+}
+
 /** Up to `limit` rows after the id `after`, oldest first. */
 export async function listAuditRows(db: Db, after: string, limit: number): Promise<AuditRow[]> {
   return db<AuditRow>('audit_log').where('id', '>', after).orderBy('id').limit(limit);

@@ -25,6 +25,7 @@ export const RATE_LIMITS = {
   operation: { points: 30, seconds: 600 },
   billing: { points: 60, seconds: 600 },
   claim: { points: 60, seconds: 600 },
+  export: { points: 10, seconds: 3600 },
   'wrong-code-user': { points: 10, seconds: 3600 },
   'wrong-code-address': { points: 30, seconds: 3600 },
 } as const;

@@ -50,6 +50,34 @@ export const ACCOUNT_CALLS: Calls = {
     // The others go on with the same person.
     await database.db('users').update({ deletion_asked_at: null });
   },
+  async showActivity(send, { browser }) {
+    await send({ browser });
+    await send({ browser, path: '/account/activity?before=x' });
+    await send();
+  },
+  async downloadActivity(send, { browser, database, userId }) {
+    await send({ browser });
+    await send({ browser, path: '/account/activity.jsonl?before=1' });
+    await send();
+    await exhaust(database, `export:${userId}`);
+    await send({ browser });
+  },
+  async showExport(send, { browser }) {
+    await send({ browser });
+    await send();
+  },
+  async exportAccount(send, { browser, database, userId }) {
+    const headers = OWN_PAGE;
+    const body = form({});
+    await send({ browser, headers, body });
+    await send({ browser, headers, body: form({ what: 'all' }) });
+    await send({ browser, headers, body: form({ what: 'x'.repeat(100_000) }) });
+    await send({ headers, body });
+    await send({ browser, headers: { 'sec-fetch-site': 'same-site' }, body });
+    await send({ browser, headers: { ...headers, 'content-type': 'text/plain' }, body: 'x' });
+    await exhaust(database, `export:${userId}`);
+    await send({ browser, headers, body });
+  },
   async previewOperation(send, { browser, database }) {
     await send({ browser, path: '/account/rebuild' });
     await send({ browser, path: '/account/dance' });

@@ -130,6 +130,10 @@ export const ROLE_TABLE: RoleRow[] = [
   row('POST /account/delete', '             401       400      400   401        400      400       401', {
     form: () => ({ login: 'not-mine' }),
   }),
+  row('GET /account/activity', '            303       200      200   303        200      200       303'),
+  row('GET /account/activity.jsonl', '      401       200      200   401        200      200       401'),
+  row('GET /account/export', '              303       200      200   303        200      200       303'),
+  row('POST /account/export', '             401       200      200   401        200      200       401'),
 
   row('GET /account', '                     303       303      200   303        200      200       303'),
   row('GET /account/progress', '            303       303      303   303        303      303       303'),
