@@ -1,6 +1,5 @@
 import type Stripe from 'stripe';
 import { foldSubscription } from '../billing/fold-subscription.ts';
-import { addDays } from '../billing/life.ts';
 import { listOpenCheckouts } from '../db/checkouts.ts';
 import { listOpenSubscriptions, type SubscriptionRow } from '../db/subscriptions.ts';
 import type { Deps } from '../deps.ts';
@@ -13,8 +12,6 @@ import { syncSubscription } from './sync-subscription.ts';
 type CompareDeps = Pick<Deps, 'db' | 'stripe' | 'boss' | 'now' | 'log' | 'config' | 'metrics'>;
 
 const PAGE = 100;
-/** Payments are looked for as far back as Stripe goes on sending webhooks, and a little more. */
-const CHECKOUT_DAYS = 4;
 
 /**
  * Compares what we know with what Stripe says, one by one: whatever a webhook should have told and didn't is found here. Also tells
@@ -23,7 +20,7 @@ const CHECKOUT_DAYS = 4;
  */
 export async function compareStripe(deps: CompareDeps, signal: AbortSignal): Promise<number> {
   let found = 0;
-  for (const checkout of await listOpenCheckouts(deps.db, addDays(deps.now(), -CHECKOUT_DAYS))) {
+  for (const checkout of await listOpenCheckouts(deps.db)) {
     signal.throwIfAborted();
     const before = checkout.status;
     const after = await deps.db.transaction((tx) => syncCheckout(deps, tx, checkout.stripe_session_id ?? ''));

@@ -100,13 +100,9 @@ export async function findCheckoutByClaim(db: Db, claimHash: string): Promise<Ch
   return db<CheckoutRow>('checkouts').where('claim_hash', claimHash).first();
 }
 
-/** Checkouts that were begun after `since` and that nobody is known to have paid. */
-export async function listOpenCheckouts(db: Db, since: Date): Promise<CheckoutRow[]> {
-  return db<CheckoutRow>('checkouts')
-    .whereIn('status', ['open', 'expired'])
-    .whereNotNull('stripe_session_id')
-    .andWhere('created_at', '>', since)
-    .orderBy('created_at');
+/** Checkouts of which Stripe has said neither that they are paid nor that they never will be, however old: money may wait in them. */
+export async function listOpenCheckouts(db: Db): Promise<CheckoutRow[]> {
+  return db<CheckoutRow>('checkouts').where('status', 'open').whereNotNull('stripe_session_id').orderBy('created_at');
 }
 
 /** Whose payment a customer of Stripe's is. */
@@ -127,10 +123,11 @@ export async function listBoundSubscriptions(db: Db, userId: string): Promise<st
   return rows.flatMap((row) => row.stripe_subscription_id ?? []);
 }
 
-/** Stripe lets a checkout lapse after 24 hours; ours follow. */
+/** Forgets checkouts that came to nothing at Stripe; of all others Stripe says when they have lapsed. */
 export async function expireOldCheckouts(db: Db, begunBefore: Date): Promise<number> {
   return db<CheckoutRow>('checkouts')
     .where('status', 'open')
+    .whereNull('stripe_session_id')
     .andWhere('created_at', '<', begunBefore)
     .update({ status: 'expired' });
 }

@@ -11,7 +11,7 @@ import { deleteExpiredSessions } from '../db/sessions.ts';
 import type { Deps } from '../deps.ts';
 import { deleteExpiredRateLimits } from '../middleware/rate-limit.ts';
 
-/** Stripe's Checkout sessions lapse after 24 hours; a payment on the last minute may take its time to be told. */
+/** So long a checkout may wait for Stripe to answer that there is one. */
 const CHECKOUT_HOURS = 48;
 /** Who asks what we have written to them asks within a year. */
 const MAIL_DAYS = 365;

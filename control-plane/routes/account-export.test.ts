@@ -145,7 +145,9 @@ describe('what a person is given of their data', function () {
     expect(all).not.to.include(ada.cookie.split('=')[1]);
     for (const { table, file } of EXPORTED_TABLES)
       expect(
-        files[file]?.includes(table === 'users' ? ada.userId : 'canary-of-ada') || table === 'ssh_passwords',
+        files[file]?.includes(table === 'users' ? ada.userId : 'canary-of-ada') ||
+          table === 'ssh_passwords' ||
+          table === 'known_browsers',
         file,
       ).to.equal(true);
     expect(read(files, 'ssh-password.json').map((row) => Object.keys(row))).to.deep.equal([['user_id', 'updated_at']]);

@@ -9,6 +9,12 @@ export const KEPT_HISTORIES: Record<string, Happening[]> = {
     { what: 'fall_behind', who: 1, is_working: false },
     { what: 'days', days: 31, is_working: true },
   ],
+  // Payments were once looked for four days back.
+  'nothing is heard of a payment for eight days': [
+    { what: 'subscribe', who: 1, plan: 'basic' },
+    { what: 'pay', who: 1, plan: 'basic' },
+    { what: 'days', days: 8, is_working: true },
+  ],
   'somebody pays, signs in, and has a box': [
     { what: 'subscribe', who: 0, plan: 'basic' },
     { what: 'pay', who: 0, plan: 'basic' },
