@@ -108,6 +108,8 @@ describe(`whatever the API allows (SPOQ_TEST_SEED=${SEED})`, function () {
           '/metrics': ['ignored_auth'], // who has no token sees nothing: 404
           // POST /account/{operation} is there too, and answers that there is no such operation.
           '/account/billing': METHODS,
+          '/account/activity': METHODS,
+          '/account/activity.jsonl': METHODS,
           '/account/progress': METHODS,
         },
       });
