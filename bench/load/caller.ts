@@ -12,6 +12,8 @@ export interface Call {
 export interface Answer {
   /** Of the header, the first where there are several; empty without one. */
   header(name: string): string;
+  /** All cookies that it sets, as `name=value`. */
+  cookies: string[];
   text: string;
 }
 
@@ -34,7 +36,8 @@ export function createCaller(origin: string, connections: number): Caller {
         throw new Error(
           `${method} ${path.replace(/\?.*/, '')} answered ${answer.statusCode} and not ${expects}: ${text.replaceAll(/\s+/g, ' ').slice(0, 150)}`,
         );
-      return { header: (name) => [answer.headers[name] ?? ''].flat()[0] ?? '', text };
+      const cookies = [answer.headers['set-cookie'] ?? []].flat().map((line) => line.split(';')[0] ?? '');
+      return { cookies, header: (name) => [answer.headers[name] ?? ''].flat()[0] ?? '', text };
     },
     close: () => pool.close(),
   };

@@ -51,8 +51,7 @@ export async function signUp(
   const visit = async (call: Call): Promise<URL> => {
     const headers = browserHeaders(plane.baseUrl, customer);
     const answer = await plane.caller.call({ ...call, headers }, times);
-    const [cookie = ''] = answer.header('set-cookie').split(';');
-    if (cookie !== '') customer.cookie = cookie;
+    customer.cookie = answer.cookies.find((cookie) => cookie.includes('_session=')) ?? customer.cookie;
     return new URL(answer.header('location'), plane.baseUrl);
   };
   await visit({ path: '/', expects: 200 });
