@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { connect } from 'node:tls';
 import { issueAccessToken } from '../../control-plane/commands/issue-access-token.ts';
+import { sendSteerJob } from '../../control-plane/commands/write-life.ts';
+import { updateSubscription } from '../../control-plane/db/subscriptions.ts';
 import { findBox, type UserVpsRow } from '../../control-plane/db/user-vps.ts';
 import type { Preview } from '../../control-plane/engine/engine.ts';
 import { runOperator } from '../../control-plane/operator/run-operator.ts';
@@ -212,6 +214,25 @@ describe('a box that moves', function () {
     expect(await inside(LIST_THINGS)).to.equal(things);
     await serves();
     expect(await listLive('hostinger')).to.deep.equal([]);
+    expect(await listLive('contabo')).to.deep.equal([`box-${box.id}-${box.machine}`]);
+  });
+
+  it('is brought to the size of another plan when its owner changes that', async () => {
+    const things = await inside(LIST_THINGS);
+    const { deps } = side;
+    // As if Stripe had said so.
+    await deps.db.transaction(async (tx) => {
+      await updateSubscription(tx, box.user_id, { plan: 'plus' }, deps.now());
+      await sendSteerJob(deps, tx, box.user_id);
+    });
+    const isBigger = async (): Promise<boolean> => {
+      await reload();
+      return box.operation_failure !== null || (box.plan === 'plus' && box.operation === null);
+    };
+    await waitFor('the bigger machine', isBigger, MOVE_MS);
+    expect(box).to.deep.include({ region: 'UK', plan: 'plus', operation_failure: null, move: null });
+    expect(await inside(LIST_THINGS)).to.equal(things);
+    await serves();
     expect(await listLive('contabo')).to.deep.equal([`box-${box.id}-${box.machine}`]);
   });
 
