@@ -131,13 +131,16 @@ async function listPaidInvoices(deps: SettleDeps, row: SettlementRow): Promise<S
 async function refundIntent(deps: SettleDeps, row: SettlementRow, intent: string): Promise<number> {
   const { stripe } = deps;
   const [payment, refunds] = await askStripe('read a payment', () =>
-    Promise.all([stripe.paymentIntents.retrieve(intent), stripe.refunds.list({ payment_intent: intent, limit: 100 })]),
+    Promise.all([
+      stripe.paymentIntents.retrieve(intent, { expand: ['latest_charge'] }),
+      stripe.refunds.list({ payment_intent: intent, limit: 100 }),
+    ]),
   );
   const counted = refunds.data.filter(({ status }) => status !== 'failed' && status !== 'canceled');
   const sum = (list: Stripe.Refund[]) => list.reduce((total, one) => total + one.amount, 0);
   const remaining = payment.amount_received - sum(counted);
   const ours = sum(counted.filter(({ metadata }) => metadata?.['settlement_id'] === row.id));
-  if (remaining <= 0) return ours;
+  if (remaining <= 0 || isDisputed(payment)) return ours;
   await askStripe('give money back', () =>
     stripe.refunds.create(
       { payment_intent: intent, amount: remaining, metadata: { settlement_id: row.id } },
@@ -145,6 +148,11 @@ async function refundIntent(deps: SettleDeps, row: SettlementRow, intent: string
     ),
   );
   return ours + remaining;
+}
+
+/** Its bank has the money already, or will say whose it is: Stripe refuses to give it back a second time. */
+function isDisputed({ latest_charge: charge }: Stripe.PaymentIntent): boolean {
+  return typeof charge === 'object' && charge !== null && charge.disputed;
 }
 
 async function tellRefund(

@@ -15,6 +15,12 @@ export const KEPT_HISTORIES: Record<string, Happening[]> = {
     { what: 'pay', who: 1, plan: 'basic' },
     { what: 'days', days: 8, is_working: true },
   ],
+  // What the bank has taken back was once to be given back again, which Stripe refuses.
+  'a bank takes the money back from somebody who leaves': [
+    { what: 'join', who: 0, plan: 'basic' },
+    { what: 'dispute', who: 0 },
+    { what: 'leave', who: 0 },
+  ],
   'somebody pays, signs in, and has a box': [
     { what: 'subscribe', who: 0, plan: 'basic' },
     { what: 'pay', who: 0, plan: 'basic' },
