@@ -3,6 +3,7 @@ import type { Db } from '../db/connect.ts';
 import { eraseUser } from '../db/erase-user.ts';
 import { lockInTransaction } from '../db/locks.ts';
 import { hasOpenSettlements } from '../db/settlements.ts';
+import { findSubscription } from '../db/subscriptions.ts';
 import { findBoxOfUser } from '../db/user-vps.ts';
 import { findUser, lockUser, markLeaving, type UserRow } from '../db/users.ts';
 import type { Deps } from '../deps.ts';
@@ -14,6 +15,7 @@ import { sendDeletionJob } from './leaving.ts';
 import { queueMail } from './queue-mail.ts';
 import { revokeOtherSessions } from './sessions.ts';
 import { syncSubscription } from './sync-subscription.ts';
+import { expireSubscription } from './write-life.ts';
 
 type DeleteDeps = Pick<Deps, 'db' | 'stripe' | 'boss' | 'now' | 'log' | 'config'>;
 
@@ -54,6 +56,12 @@ export async function deleteAccount(deps: DeleteDeps, userId: string): Promise<v
   if ((await listDevices(deps, userId)).length > 0) await revokeAllDevices(deps, user, null);
   for (const id of await listBoundSubscriptions(deps.db, userId))
     await deps.db.transaction((tx) => syncSubscription(deps, tx, id));
+  // Stripe knows nothing of it, or there never was one: nobody else would end it.
+  await deps.db.transaction(async (tx) => {
+    await lockInTransaction(tx, `user-subscription:${userId}`);
+    const row = await findSubscription(tx, userId);
+    if (row !== undefined && row.status !== 'expired') await expireSubscription(deps, tx, row);
+  });
   const box = await findBoxOfUser(deps.db, userId);
   if (box !== undefined) await deps.db.transaction((tx) => sendBoxJob(deps.boss, tx, QUEUES.destroy, box));
   else await deps.db.transaction((tx) => erase(deps, tx, userId));
@@ -80,7 +88,9 @@ export type Left = 'subscription' | 'box';
 /** What a deletion still waits for, in the order in which it goes. */
 export async function listWhatIsLeft(db: Db, userId: string): Promise<Left[]> {
   const left: Left[] = [];
-  if (await hasOpenSettlements(db, userId)) left.push('subscription');
+  const subscription = await findSubscription(db, userId);
+  const counts = subscription !== undefined && subscription.status !== 'expired';
+  if (counts || (await hasOpenSettlements(db, userId))) left.push('subscription');
   if ((await findBoxOfUser(db, userId)) !== undefined) left.push('box');
   return left;
 }

@@ -150,6 +150,8 @@ describe('the deletion of an account', function () {
     await browser.post(HERE, { login: 'dan' });
     const page = await browser.get(HERE);
     expect(page.text).to.include('Your account is being deleted').and.to.include('We write to dan@example.com');
+    // No worker has done anything yet, and the page claims nothing.
+    expect(page.text.replaceAll(/<[^>]+>|\s+/g, ' ')).to.match(/The subscription is ended\s*, running/);
     expect((await browser.post(HERE, { login: 'dan' })).status).to.equal(401);
     expect((await browser.post('/account/rebuild', { hostname: 'x' })).status).to.equal(401);
     const refused = await signIn(new Browser(world.cp.url));
