@@ -4,8 +4,9 @@ import { deleteAccount } from '../commands/delete-account.ts';
 import { provisionBox } from '../commands/provision-box.ts';
 import { addDays } from '../billing/life.ts';
 import { forgetRemains } from '../db/erase-user.ts';
-import { findUser, type UserRow } from '../db/users.ts';
+import { findUser, markLeaving, type UserRow } from '../db/users.ts';
 import { runDestroyJob } from '../jobs/destroy-job.ts';
+import { watchSubscriptions } from '../jobs/watch-subscriptions.ts';
 import { createBoxWorld, stripeControl, type BoxWorld } from '../testing/box-world.ts';
 import { Browser } from '../testing/browser.ts';
 import { Device } from '../testing/device.ts';
@@ -185,6 +186,17 @@ describe('the deletion of an account', function () {
     await untilDeleted(userId);
     expect((await subscription()).status).to.equal('canceled');
     expect((await actions(userId)).filter((action) => action === 'user.deleted')).to.have.length(1);
+  });
+
+  it('signs out and goes on though the process died right after it was noted', async () => {
+    await world.work();
+    const { browser, userId } = await subscribe('ivy');
+    const tokens = await new Device(world.cp.url).signIn(browser, 'ivy-laptop');
+    await markLeaving(db(), userId, world.cp.deps.now());
+    expect((await browser.get('/account')).location, 'whatever is in its session').to.include('/auth/github');
+    await watchSubscriptions(world.cp.deps, new AbortController().signal);
+    expect((await new Device(world.cp.url).refresh(tokens.refresh_token)).body.error).to.equal('invalid_grant');
+    await untilDeleted(userId);
   });
 
   it('gives back what is paid while it goes on, and after it', async () => {
