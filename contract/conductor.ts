@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Folder, RequestId } from './conversation.ts';
 
 /** Bounds of one question, enforced by the conductor and kept by the CLI. */
 export const ASK_LIMITS = { body_bytes: 4 * 1024 * 1024, files: 500, question_chars: 100_000 } as const;
@@ -11,29 +12,11 @@ export const AskRequest = z.object({
     .max(ASK_LIMITS.files)
     .default([]),
   stdin: z.string().optional(),
+  request: RequestId.optional().describe('Chosen by who asks: sent again, it attaches to the answer that has begun'),
+  conversation: z.uuid().optional().describe('To go on with; a new one when left out'),
+  folder: Folder.optional(),
 });
 export type AskRequest = z.input<typeof AskRequest>;
-
-/** The events of an answer's stream. On the wire: `id: <n>`, `event: <type>`, `data: <this object>`. */
-export const AskEvent = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('start'), id: z.string(), model: z.string() }),
-  z.object({ type: z.literal('text'), text: z.string() }),
-  z.object({
-    type: z.literal('done'),
-    stop_reason: z.string(),
-    input_tokens: z.number().int().nullable(),
-    output_tokens: z.number().int().nullable(),
-  }),
-  z.object({
-    type: z.literal('error'),
-    code: z.string(),
-    title: z.string(),
-    detail: z.string().optional(),
-    next_step: z.string(),
-    retry_after_seconds: z.number().optional(),
-  }),
-]);
-export type AskEvent = z.infer<typeof AskEvent>;
 
 /** GET /api/status. */
 export const BoxStatus = z.object({

@@ -1,15 +1,15 @@
 import { expect } from 'chai';
-import type { AskEvent } from '../../contract/conductor.ts';
+import type { ConversationEvent } from '../../contract/conversation.ts';
 import type { HttpResponse } from '../http/client.ts';
 import { ConnectionFailure } from '../http/failure.ts';
+import { TEST_START as START } from '../testing/fake-server.ts';
 import { readAnswer } from './answer.ts';
 
-const START: AskEvent = { type: 'start', id: 'r1', model: 'm' };
-const DONE: AskEvent = { type: 'done', stop_reason: 'stop', input_tokens: null, output_tokens: 3 };
-const text = (words: string): AskEvent => ({ type: 'text', text: words });
+const DONE: ConversationEvent = { type: 'done', stop_reason: 'stop', input_tokens: null, output_tokens: 3 };
+const text = (words: string): ConversationEvent => ({ type: 'text', text: words });
 const line = (event: unknown): string => `data: ${JSON.stringify(event)}\n\n`;
 
-async function read(pieces: (string | Buffer | Error)[]): Promise<{ events: AskEvent[]; error: unknown }> {
+async function read(pieces: (string | Buffer | Error)[]): Promise<{ events: ConversationEvent[]; error: unknown }> {
   const chunks = async function* (): AsyncGenerator<Uint8Array> {
     for (const piece of pieces) {
       if (piece instanceof Error) throw piece;
@@ -17,7 +17,7 @@ async function read(pieces: (string | Buffer | Error)[]): Promise<{ events: AskE
     }
   };
   const response: HttpResponse = { status: 200, header: () => undefined, chunks, text: () => Promise.resolve('') };
-  const events: AskEvent[] = [];
+  const events: ConversationEvent[] = [];
   try {
     for await (const event of readAnswer(response, 'alice.spoq.dev')) events.push(event);
     return { events, error: undefined };

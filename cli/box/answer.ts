@@ -1,7 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import type { EventSourceMessage } from 'eventsource-parser';
 import { SpoqError } from '../../contract/errors.ts';
-import { AskEvent } from '../../contract/conductor.ts';
+import { ConversationEvent } from '../../contract/conversation.ts';
 import type { HttpResponse } from '../http/client.ts';
 import { ConnectionFailure } from '../http/failure.ts';
 import { parseJson } from '../http/problem.ts';
@@ -13,7 +13,7 @@ const MAX_EVENT_CHARS = 1024 * 1024;
  * The events of an answer as they arrive. Ends after `done` or `error`; throws `answer_incomplete` when the stream stops
  * before either. Events of kinds that this program doesn't know are left out.
  */
-export async function* readAnswer(response: HttpResponse, host: string): AsyncGenerator<AskEvent> {
+export async function* readAnswer(response: HttpResponse, host: string): AsyncGenerator<ConversationEvent> {
   const messages: EventSourceMessage[] = [];
   let broken = false;
   const parser = createParser({
@@ -45,9 +45,9 @@ export async function* readAnswer(response: HttpResponse, host: string): AsyncGe
   throw new SpoqError('answer_incomplete', { detail: `${host} ended the stream before the answer was complete.` });
 }
 
-function parseEvent(data: string): AskEvent | undefined {
+function parseEvent(data: string): ConversationEvent | undefined {
   const value = parseJson(data);
   if (value === undefined)
     throw new SpoqError('answer_incomplete', { detail: 'The box sent an event that cannot be read.' });
-  return AskEvent.safeParse(value).data;
+  return ConversationEvent.safeParse(value).data;
 }

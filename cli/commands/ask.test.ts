@@ -4,7 +4,7 @@ import { loadCredentials } from '../auth/credentials.ts';
 import { runCli } from '../program.ts';
 import { createTestDeps } from '../testing/create-test-deps.ts';
 import type { TestDepsOptions } from '../testing/create-test-deps.ts';
-import { answerWith, beginStream, sendJson, startFakeServer } from '../testing/fake-server.ts';
+import { answerWith, TEST_START, beginStream, sendJson, startFakeServer } from '../testing/fake-server.ts';
 import type { FakeServer, Handler } from '../testing/fake-server.ts';
 import { createCredentials, createTokens, writeCredentials } from '../testing/sign-in.ts';
 import { createRepository } from '../testing/temporary-folder.ts';
@@ -131,7 +131,7 @@ Would stay here:
           .split('\n')
           .map((line) => JSON.parse(line) as unknown),
       ).to.deep.equal([
-        { type: 'start', id: 'r1', model: 'test-model' },
+        TEST_START,
         { type: 'text', text: 'hi' },
         { type: 'done', stop_reason: 'stop', input_tokens: 1, output_tokens: 1 },
       ]);

@@ -1,4 +1,4 @@
-import type { AskEvent } from '../../contract/conductor.ts';
+import type { ConversationEvent } from '../../contract/conversation.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { readAnswer } from '../box/answer.ts';
 import { callBox, findBox } from '../box/connection.ts';
@@ -79,7 +79,12 @@ async function streamAnswer(deps: CliDeps, box: BoxAccess, prepared: Prepared, o
 }
 
 /** What the end of an answer means for the person and for the exit code. */
-async function settle(deps: CliDeps, event: AskEvent, printer: AnswerPrinter, options: AskOptions): Promise<void> {
+async function settle(
+  deps: CliDeps,
+  event: ConversationEvent,
+  printer: AnswerPrinter,
+  options: AskOptions,
+): Promise<void> {
   if (event.type === 'done' && event.stop_reason === 'length' && !options.json) {
     await printer.end();
     await deps.stderr.write(

@@ -1,13 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { streamText } from 'ai';
-import type { TextStreamPart, ToolSet } from 'ai';
-import type { AskEvent } from '../../contract/conductor.ts';
+import type { ModelMessage, TextStreamPart, ToolSet } from 'ai';
 import { SpoqError } from '../../contract/errors.ts';
 import type { Reachability } from '../reachability.ts';
 import type { Model } from './create-model.ts';
 import { describeFailure } from './failures.ts';
-import { formatQuestion, INSTRUCTIONS } from './question-text.ts';
-import type { Question } from './question-text.ts';
+import { INSTRUCTIONS } from './question-text.ts';
 
 export interface RetryPolicy {
   /** How often a call is repeated that failed before its first word. */
@@ -25,7 +23,9 @@ export interface AnswerDeps {
   policy?: RetryPolicy | undefined;
 }
 
-export type AnswerEvent = Extract<AskEvent, { type: 'text' | 'done' }>;
+export type AnswerEvent =
+  | { type: 'text'; text: string }
+  | { type: 'done'; stop_reason: string; input_tokens: number | null; output_tokens: number | null };
 
 /**
  * Asks the model and yields its words as they come, then `done`. Throws a SpoqError with a `model_*` code, or the reason
@@ -33,7 +33,7 @@ export type AnswerEvent = Extract<AskEvent, { type: 'text' | 'done' }>;
  */
 export async function* answerQuestion(
   model: Model,
-  question: Question,
+  messages: ModelMessage[],
   signal: AbortSignal,
   { reachability, policy = RETRY_POLICY }: AnswerDeps,
 ): AsyncGenerator<AnswerEvent> {
@@ -41,7 +41,7 @@ export async function* answerQuestion(
   for (let attempt = 0; ; attempt += 1) {
     let spoke = false;
     try {
-      for await (const event of callModel(model, question, signal)) {
+      for await (const event of callModel(model, messages, signal)) {
         if (!spoke) reachability.worked('model');
         spoke = true;
         yield event;
@@ -62,12 +62,12 @@ export async function* answerQuestion(
   }
 }
 
-async function* callModel(model: Model, question: Question, signal: AbortSignal): AsyncGenerator<AnswerEvent> {
+async function* callModel(model: Model, messages: ModelMessage[], signal: AbortSignal): AsyncGenerator<AnswerEvent> {
   const stall = new AbortController();
   const result = streamText({
     model: model.model,
     instructions: INSTRUCTIONS,
-    messages: [{ role: 'user', content: formatQuestion(question) }],
+    messages,
     maxOutputTokens: model.maxOutputTokens,
     maxRetries: 0,
     abortSignal: AbortSignal.any([signal, stall.signal]),
