@@ -55,9 +55,9 @@ describe('conversations', () => {
   }
 
   const messages = (call: number): unknown =>
-    (model.calls[call]?.body as { messages: { role: string; content: { text: string }[] }[] } | undefined)?.messages.map(
-      ({ role, content }) => [role, content.map(({ text }) => text).join('')],
-    );
+    (
+      model.calls[call]?.body as { messages: { role: string; content: { text: string }[] }[] } | undefined
+    )?.messages.map(({ role, content }) => [role, content.map(({ text }) => text).join('')]);
 
   it('goes on with what was said, also after a restart', async () => {
     const { conversation } = await ask({ question: 'Why?' });

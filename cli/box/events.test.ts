@@ -3,13 +3,14 @@ import type { ConversationEvent } from '../../contract/conversation.ts';
 import type { HttpResponse } from '../http/client.ts';
 import { ConnectionFailure } from '../http/failure.ts';
 import { TEST_START as START } from '../testing/fake-server.ts';
-import { readAnswer } from './answer.ts';
+import { readEvents } from './events.ts';
+import type { NumberedEvent } from './events.ts';
 
 const DONE: ConversationEvent = { type: 'done', stop_reason: 'stop', input_tokens: null, output_tokens: 3 };
 const text = (words: string): ConversationEvent => ({ type: 'text', text: words });
-const line = (event: unknown): string => `data: ${JSON.stringify(event)}\n\n`;
+const line = (event: unknown, id = 1): string => `id: ${id}\ndata: ${JSON.stringify(event)}\n\n`;
 
-async function read(pieces: (string | Buffer | Error)[]): Promise<{ events: ConversationEvent[]; error: unknown }> {
+async function read(pieces: (string | Buffer | Error)[]): Promise<{ events: NumberedEvent[]; error: unknown }> {
   const chunks = async function* (): AsyncGenerator<Uint8Array> {
     for (const piece of pieces) {
       if (piece instanceof Error) throw piece;
@@ -17,49 +18,51 @@ async function read(pieces: (string | Buffer | Error)[]): Promise<{ events: Conv
     }
   };
   const response: HttpResponse = { status: 200, header: () => undefined, chunks, text: () => Promise.resolve('') };
-  const events: ConversationEvent[] = [];
+  const events: NumberedEvent[] = [];
   try {
-    for await (const event of readAnswer(response, 'alice.spoq.dev')) events.push(event);
+    for await (const event of readEvents(response, 'alice.spoq.dev')) events.push(event);
     return { events, error: undefined };
   } catch (error) {
     return { events, error };
   }
 }
 
-describe('readAnswer', () => {
-  it('reads events, wherever the bytes were cut, and ends with done', async () => {
+describe('readEvents', () => {
+  it('reads events and their numbers, wherever the bytes were cut', async () => {
     const events = [START, text('grüße 👋'), DONE];
-    const bytes = Buffer.from(`: still here\n\n${events.map(line).join('')}${line(text('too late'))}`);
+    const bytes = Buffer.from(`: still here\n\n${events.map((event, index) => line(event, index + 1)).join('')}`);
     const single = [...bytes].map((byte) => Buffer.from([byte]));
-    expect(await read(single)).to.deep.equal({ events, error: undefined });
-    expect(await read([bytes])).to.deep.equal({ events, error: undefined });
+    const expected = { events: events.map((event, index) => ({ number: index + 1, event })), error: undefined };
+    expect(await read(single)).to.deep.equal(expected);
+    expect(await read([bytes])).to.deep.equal(expected);
   });
 
-  it('leaves out events of kinds that it does not know', async () => {
-    expect(await read([line({ type: 'thinking' }), line(DONE)])).to.deep.equal({ events: [DONE], error: undefined });
+  it('numbers also events of kinds that it does not know, and knows which have none', async () => {
+    const bytes = [line({ type: 'thinking' }, 7), `data: ${JSON.stringify(DONE)}\n\n`];
+    expect(await read(bytes)).to.deep.equal({
+      events: [
+        { number: 7, event: undefined },
+        { number: null, event: DONE },
+      ],
+      error: undefined,
+    });
   });
 
-  const INCOMPLETE: [string, (string | Error)[], string][] = [
-    [
-      'ends too early',
-      [line(START), line(text('half'))],
-      'alice.spoq.dev ended the stream before the answer was complete.',
-    ],
-    [
-      'breaks off',
-      [line(START), new ConnectionFailure('alice.spoq.dev', 'closed the connection')],
-      'alice.spoq.dev closed the connection before the answer was complete.',
-    ],
+  it('throws when the line is lost', async () => {
+    const lost = new ConnectionFailure('alice.spoq.dev', 'closed the connection');
+    expect(await read([line(START), lost])).to.deep.equal({ events: [{ number: 1, event: START }], error: lost });
+  });
+
+  for (const [name, pieces, detail] of [
     ['holds no JSON', ['data: {oops\n\n'], 'The box sent an event that cannot be read.'],
     [
       'has no end of an event',
-      ['data: ', 'x'.repeat(1_100_000)],
+      ['data: ', 'x'.repeat(4_300_000)],
       'alice.spoq.dev sent something that is not an answer.',
     ],
-  ];
-  for (const [name, pieces, detail] of INCOMPLETE) {
-    it(`says that the answer is incomplete when the stream ${name}`, async () => {
-      expect((await read(pieces)).error).to.include({ code: 'answer_incomplete', exit: 69, detail });
+  ] as const) {
+    it(`says that it is no answer when the stream ${name}`, async () => {
+      expect((await read([...pieces])).error).to.include({ code: 'answer_incomplete', exit: 69, detail });
     });
   }
 });

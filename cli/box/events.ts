@@ -1,19 +1,25 @@
 import { createParser } from 'eventsource-parser';
 import type { EventSourceMessage } from 'eventsource-parser';
-import { SpoqError } from '../../contract/errors.ts';
 import { ConversationEvent } from '../../contract/conversation.ts';
+import { SpoqError } from '../../contract/errors.ts';
 import type { HttpResponse } from '../http/client.ts';
-import { ConnectionFailure } from '../http/failure.ts';
 import { parseJson } from '../http/problem.ts';
 
-/** One event holds a few words. Something that never ends an event isn't a conductor. */
-const MAX_EVENT_CHARS = 1024 * 1024;
+/** An event with its number in its conversation; null where the box could not write it down. */
+export interface NumberedEvent {
+  number: number | null;
+  /** Undefined for a kind that this program doesn't know. */
+  event: ConversationEvent | undefined;
+}
+
+/** One event holds a few words, or what a program printed. Something that never ends an event isn't a conductor. */
+const MAX_EVENT_CHARS = 4 * 1024 * 1024;
 
 /**
- * The events of an answer as they arrive. Ends after `done` or `error`; throws `answer_incomplete` when the stream stops
- * before either. Events of kinds that this program doesn't know are left out.
+ * The events of a stream as they arrive; ends with it. Throws `ConnectionFailure` when the line is lost, and `answer_incomplete` when
+ * what comes is not a stream of events.
  */
-export async function* readAnswer(response: HttpResponse, host: string): AsyncGenerator<ConversationEvent> {
+export async function* readEvents(response: HttpResponse, host: string): AsyncGenerator<NumberedEvent> {
   const messages: EventSourceMessage[] = [];
   let broken = false;
   const parser = createParser({
@@ -24,30 +30,22 @@ export async function* readAnswer(response: HttpResponse, host: string): AsyncGe
     },
   });
   const decoder = new TextDecoder();
-  try {
-    for await (const chunk of response.chunks()) {
-      parser.feed(decoder.decode(chunk, { stream: true }));
-      for (const message of messages.splice(0)) {
-        const event = parseEvent(message.data);
-        if (event === undefined) continue;
-        yield event;
-        if (event.type === 'done' || event.type === 'error') return;
-      }
-      if (broken) throw new SpoqError('answer_incomplete', { detail: `${host} sent something that is not an answer.` });
-    }
-  } catch (error) {
-    if (!(error instanceof ConnectionFailure)) throw error;
-    throw new SpoqError('answer_incomplete', {
-      detail: `${host} ${error.reason} before the answer was complete.`,
-      cause: error,
-    });
+  for await (const chunk of response.chunks()) {
+    parser.feed(decoder.decode(chunk, { stream: true }));
+    for (const message of messages.splice(0)) yield parseEvent(message);
+    if (broken) throw new SpoqError('answer_incomplete', { detail: `${host} sent something that is not an answer.` });
   }
-  throw new SpoqError('answer_incomplete', { detail: `${host} ended the stream before the answer was complete.` });
 }
 
-function parseEvent(data: string): ConversationEvent | undefined {
+function parseEvent({ id, data }: EventSourceMessage): NumberedEvent {
   const value = parseJson(data);
   if (value === undefined)
     throw new SpoqError('answer_incomplete', { detail: 'The box sent an event that cannot be read.' });
-  return ConversationEvent.safeParse(value).data;
+  const number = id !== undefined && /^\d+$/.test(id) ? Number(id) : null;
+  return { number, event: ConversationEvent.safeParse(value).data };
+}
+
+/** Whether a turn is over with this event. */
+export function isLast(event: ConversationEvent): boolean {
+  return event.type === 'done' || event.type === 'error';
 }
