@@ -3,7 +3,7 @@ import { APICallError, generateText, streamText } from 'ai';
 import { expect } from 'chai';
 import { parseEvents } from '../../test/harness/events.ts';
 import { waitFor } from '../../test/harness/wait.ts';
-import type { AnswerRecord } from '../model/script.ts';
+import type { AnswerRecord } from '../model/state.ts';
 import { runVendor, type RunningVendor } from '../run-vendor.ts';
 import { createAnthropicVendor } from './vendor.ts';
 
@@ -200,8 +200,15 @@ describe('the Anthropic vendor', () => {
       'anthropic-version': '2023-06-01',
       'content-type': 'application/json',
     };
-    const models = (await (await fetch(`${running.url}/v1/models`, { headers })).json()) as { data: { id: string }[] };
-    expect(models.data.map(({ id }) => id)).to.deep.equal(['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-5-5']);
+    const list = async (query: string): Promise<{ data: { id: string }[]; has_more: boolean }> =>
+      (await (await fetch(`${running.url}/v1/models${query}`, { headers })).json()) as never;
+    const ids = (await list('')).data.map(({ id }) => id);
+    expect(ids).to.include.members(['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-5-5']);
+    const page = await list(`?limit=2&after_id=${ids[0]}`);
+    expect([page.data.map(({ id }) => id), page.has_more]).to.deep.equal([ids.slice(1, 3), true]);
+    const before = await list(`?limit=2&before_id=${ids[3]}`);
+    expect([before.data.map(({ id }) => id), before.has_more]).to.deep.equal([ids.slice(1, 3), true]);
+    expect((await fetch(`${running.url}/v1/models?limit=0`, { headers })).status).to.equal(400);
     expect((await fetch(`${running.url}/v1/models/claude-nope`, { headers })).status).to.equal(404);
     expect((await fetch(`${running.url}/v1/nothing`, { headers })).status).to.equal(404);
     const counted = await fetch(`${running.url}/v1/messages/count_tokens`, {

@@ -3,7 +3,7 @@ import { generateText, streamText, type LanguageModel } from 'ai';
 import { expect } from 'chai';
 import { parseEvents } from '../../test/harness/events.ts';
 import { waitFor } from '../../test/harness/wait.ts';
-import type { AnswerRecord } from '../model/script.ts';
+import type { AnswerRecord } from '../model/state.ts';
 import { runVendor, type RunningVendor } from '../run-vendor.ts';
 import { createOpenAIVendor } from './vendor.ts';
 
