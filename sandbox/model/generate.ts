@@ -59,23 +59,19 @@ function generate(schema: unknown, root: Schema, depth: number): unknown {
   const options = [...listOf(schema, 'anyOf'), ...listOf(schema, 'oneOf')];
   if (options.length > 0) {
     const { anyOf: _any, oneOf: _one, ...rest } = schema;
-    return generateAny(
-      options.map((option) => merge(rest, option, root)),
-      root,
-      depth,
-    );
+    return generateAny(rest, options, root, depth);
   }
   return generateType(schema, root, depth);
 }
 
 /** The first alternative that can be made; `null` first once it is deep, to come to an end. */
-function generateAny(options: Schema[], root: Schema, depth: number): unknown {
-  const ordered =
-    depth > DEPTH ? options.toSorted((a, b) => Number(b['type'] === 'null') - Number(a['type'] === 'null')) : options;
+function generateAny(rest: Schema, options: unknown[], root: Schema, depth: number): unknown {
+  const isNull = (option: unknown): boolean => isSchema(option) && option['type'] === 'null';
+  const ordered = depth > DEPTH ? options.toSorted((a, b) => Number(isNull(b)) - Number(isNull(a))) : options;
   let failure: unknown;
   for (const option of ordered) {
     try {
-      return generate(option, root, depth + 1);
+      return generate(merge(rest, option, root), root, depth + 1);
     } catch (error) {
       if (!(error instanceof UnsatisfiableSchema)) throw error;
       failure = error;
@@ -84,7 +80,24 @@ function generateAny(options: Schema[], root: Schema, depth: number): unknown {
   throw failure;
 }
 
-function generateType(schema: Schema, root: Schema, depth: number): unknown {
+/**
+ * Bounds that stand in the description, as `min length: 3; maximum: 9.`: SDKs move there what a vendor's grammar can't hold,
+ * and real models heed them.
+ */
+function readDescribed(schema: Schema): Schema {
+  const text = typeof schema['description'] === 'string' ? schema['description'] : '';
+  const found = text.matchAll(
+    /\b((?:exclusive )?(?:min|max)imum|(?:min|max) (?:length|items)|multiple of): (-?[\d.]*\d)/g,
+  );
+  const described = [...found].map(([, words = '', value = '']): [string, number] => [
+    words.replace(/ ([a-z])/g, (_space, letter: string) => letter.toUpperCase()),
+    Number(value),
+  ]);
+  return { ...Object.fromEntries(described), ...schema };
+}
+
+function generateType(given: Schema, root: Schema, depth: number): unknown {
+  const schema = readDescribed(given);
   const types = [schema['type']].flat();
   const type = depth > DEPTH && types.includes('null') ? 'null' : (types[0] ?? guessType(schema));
   switch (type) {
