@@ -54,16 +54,20 @@ function describeFiles(files: SentFile[]): string {
 
 /** Images, content that can't be read, and tools: a paragraph each, where there are any. */
 function describeRest({ messages, tools }: ModelInput): string[] {
-  const images = messages.flatMap((message) => message.images);
   const passedOver = [...new Set(messages.flatMap((message) => message.passed_over))];
   const names = tools.map(({ name }) => `\`${name}\``).join(', ');
   return [
-    ...(images.length === 0 ? [] : [`${plural(images.length, 'image')}:\n\n${images.map(describeImage).join('\n')}`]),
+    ...describeImages(messages.flatMap((message) => message.images)),
     ...(passedOver.length === 0 ? [] : [`What I can't read and passed over: ${passedOver.join(', ')}.`]),
     ...(tools.length === 0
       ? []
       : [`${plural(tools.length, 'tool')} offered: ${names}. A script calls them only when it is told to.`]),
   ];
+}
+
+/** A paragraph with what is certain of each image; none without images. */
+export function describeImages(images: readonly SentImage[]): string[] {
+  return images.length === 0 ? [] : [`${plural(images.length, 'image')}:\n\n${images.map(describeImage).join('\n')}`];
 }
 
 function describeImage(image: SentImage): string {

@@ -1,4 +1,4 @@
-import { composeAnswer } from './answer.ts';
+import { composeAnswer, describeImages } from './answer.ts';
 import type { ModelInput, OfferedTool } from './conversation.ts';
 import { findLatest } from './conversation.ts';
 import { generateValue } from './generate.ts';
@@ -28,11 +28,12 @@ export function decideAnswer(
 }
 
 function improvise(input: ModelInput, vendor: { name: string; keyVariable: string }): Answer {
-  const results = findLatest(input.messages).flatMap((message) => message.results);
+  const latest = findLatest(input.messages);
+  const results = latest.flatMap((message) => message.results);
   if (results.length > 0) {
     const told = results.map(({ text, is_error }) => `${is_error ? 'It failed' : 'It answered'}:\n\n${indent(text)}`);
-    const words = 'I called a tool, as a script does: without understanding. ' + told.join('\n\n');
-    return { text: words, calls: [] };
+    const report = [...told, ...describeImages(latest.flatMap((message) => message.images))].join('\n\n');
+    return { text: `I called a tool, as a script does: without understanding. ${report}`, calls: [] };
   }
   const shell = input.tools.find(isShell);
   if (shell !== undefined && input.choice.type !== 'none' && isAskedToRun(input)) {

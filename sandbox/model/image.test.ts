@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { readImage } from './image.ts';
 import { PNG } from './testing.ts';
 
-const bytes = (...parts: (string | number[])[]): Buffer =>
+const bytes = (...parts: (string | readonly number[])[]): Buffer =>
   Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.from(part))));
 
 const WEBP = ['RIFF', [0, 0, 0, 0], 'WEBP'] as const;

@@ -60,6 +60,7 @@ export function createOpenAIVendor(context: VendorContext): Vendor {
     const request = parseResponseRequest(ctx.state);
     const { model, tool_choice: choice, max_output_tokens } = request;
     if (!isKnownModel(model)) throw refuseModel(400, `The requested model '${model}' does not exist.`);
+    if (typeof request.previous_response_id === 'string') throw refusePrevious(request.previous_response_id);
     const tools = readResponseTools(request);
     const { system, messages } = readInput(request, items.find);
     const input = createModelInput(messages, {
@@ -150,6 +151,12 @@ function flattenFormat(format: CreateCompletion['response_format']): unknown {
 
 function refuseModel(status: number, message: string): OpenAIError {
   return new OpenAIError(status, { message, param: 'model', code: 'model_not_found' });
+}
+
+/** The sandbox stores items, not whole responses: to it, each is one that has expired. */
+function refusePrevious(id: string): OpenAIError {
+  const message = `Previous response with id '${id}' not found.`;
+  return new OpenAIError(400, { message, param: 'previous_response_id', code: 'previous_response_not_found' });
 }
 
 /** Gives each answer its headers, and every refusal OpenAI's shape. */
