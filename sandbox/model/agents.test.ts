@@ -1,3 +1,4 @@
+import { createAnthropic } from '@ai-sdk/anthropic';
 import { APICallError, generateText, isStepCount, Output, streamText, tool } from 'ai';
 import type { ModelMessage as SdkMessage } from 'ai';
 import { expect } from 'chai';
@@ -243,6 +244,12 @@ for (const way of WAYS) {
       expect(JSON.stringify(at.calls()[0])).to.include('json_schema');
     });
 
+    it("gives a script's own JSON as it is", async () => {
+      await at.control('POST', '/scripts', { match: 'find bugs', steps: [{ text: '{"bugs":3}' }] });
+      const output = Output.object({ schema: z.object({ bugs: z.number() }) });
+      expect((await generateText({ model: at.model, prompt: 'find bugs', output })).output).to.deep.equal({ bugs: 3 });
+    });
+
     it('must call a tool where one is demanded, and none where that is told', async () => {
       const demanded = await generateText({ ...task('Hello?'), toolChoice: 'required', stopWhen: isStepCount(1) });
       expect(demanded.toolCalls.map(({ toolName }) => toolName)).to.deep.equal(['read']);
@@ -274,6 +281,31 @@ for (const way of WAYS) {
     });
   });
 }
+
+describe('JSON by way of a tool, for schemas that Anthropic does not take', () => {
+  let at: RunningModel;
+  beforeEach(async () => {
+    at = await runModel('anthropic');
+  });
+  afterEach(() => at.running.close());
+
+  // The first demands the call, the second can't and leaves it to the model.
+  for (const [id, choice] of [
+    ['claude-haiku-5-5', { type: 'any', disable_parallel_tool_use: true }],
+    ['claude-sonnet-5-5', { type: 'auto', disable_parallel_tool_use: true }],
+  ] as const) {
+    it(`is answered by ${id}`, async () => {
+      const [apiKey = ''] = Object.values(at.running.vendor.credentials);
+      const model = createAnthropic({ baseURL: `${at.running.url}/v1`, apiKey })(id);
+      const output = Output.object({
+        schema: z.object({ counts: z.record(z.string(), z.number()), name: z.string() }),
+      });
+      const answer = await generateText({ model, prompt: 'Count.', output });
+      expect(answer.output).to.deep.equal({ counts: {}, name: 'sandbox' });
+      expect(at.calls()[0]).to.deep.include({ tool_choice: choice });
+    });
+  }
+});
 
 /** Sends addresses as they are, instead of fetching what is there. */
 const leaveUrls = (files: { url: URL }[]): Promise<null[]> => Promise.resolve(files.map(() => null));

@@ -11,6 +11,7 @@ import type { Answer, Script } from './script.ts';
 const HARMLESS_COMMAND = 'ls';
 const SHELL_NAME = /^(?:bash|shell|sh|exec|terminal|(?:run_|execute_)?(?:command|shell|bash))$/i;
 const ASKED_TO_RUN = /\b(?:run|execute|test|tests|try)\b/i;
+const JSON_TOOL = 'json';
 const REPORTED_CHARACTERS = 2000;
 
 /**
@@ -43,17 +44,25 @@ function improvise(input: ModelInput, vendor: { name: string; keyVariable: strin
   return { text: composeAnswer(input, vendor), calls: [] };
 }
 
-/** What vendors guarantee whatever the model would like: a call where one is demanded, else JSON where a schema is given. */
+/**
+ * What vendors guarantee whatever the model would like: a call where one is demanded, else JSON where a schema is given. SDKs
+ * that can't send a schema ask for JSON by way of a tool named `json`, which real models then call at the end.
+ */
 function keepPromises(input: ModelInput, answer: Answer): Answer {
   const { choice, tools, schema } = input;
   const isMeant = (name: string): boolean => choice.type !== 'tool' || choice.name === name;
-  if (choice.type === 'required' || choice.type === 'tool') {
-    if (answer.calls.length > 0 && answer.calls.every(({ name }) => isMeant(name))) return answer;
-    // SDKs that ask for JSON by way of a tool name it so, and offer it beside the others.
-    const tool = tools.find(({ name }) => isMeant(name) && name === 'json') ?? tools.find(({ name }) => isMeant(name));
-    if (tool !== undefined) return { text: '', calls: [{ name: tool.name, input: generateInput(tool.schema) }] };
+  const isDemanded = choice.type === 'required' || choice.type === 'tool';
+  if (answer.calls.length > 0 && (!isDemanded || answer.calls.every(({ name }) => isMeant(name)))) return answer;
+  const json = choice.type === 'none' ? undefined : tools.find(({ name }) => name === JSON_TOOL && isMeant(name));
+  if (json !== undefined) {
+    const said = parseObject(answer.text);
+    return { text: '', calls: [{ name: JSON_TOOL, input: said ?? generateInput(json.schema) }] };
   }
-  if (schema === null || answer.calls.length > 0 || isJson(answer.text)) return answer;
+  const demanded = isDemanded ? tools.find(({ name }) => isMeant(name)) : undefined;
+  if (demanded !== undefined) {
+    return { text: '', calls: [{ name: demanded.name, input: generateInput(demanded.schema) }] };
+  }
+  if (schema === null || parseObject(answer.text) !== undefined) return answer;
   return { text: JSON.stringify(generateValue(schema)), calls: [] };
 }
 
@@ -91,11 +100,13 @@ function generateInput(schema: Schema): Record<string, unknown> {
   return generateValue({ type: 'object', ...schema }) as Record<string, unknown>;
 }
 
-function isJson(text: string): boolean {
+/** The object or list that a text is as JSON; undefined for any other text. */
+function parseObject(text: string): Record<string, unknown> | undefined {
   try {
-    return typeof JSON.parse(text) === 'object';
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
