@@ -9,6 +9,13 @@ import { createAnthropicVendor } from './vendor.ts';
 
 const PROMPT = '<file path="src/add.ts">\nexport const add = 1;\n// two\n</file>\n\nWhat does this do?';
 
+interface SentEvent {
+  type: string;
+  index?: number;
+  content_block?: { type: string };
+  delta?: { type?: string; partial_json?: string; stop_reason?: string };
+}
+
 describe('the Anthropic vendor', () => {
   let running: RunningVendor;
   let key: string;
@@ -77,6 +84,32 @@ describe('the Anthropic vendor', () => {
       'message_delta',
       'message_stop',
     ]);
+  });
+
+  it('says each call as a block of its own, which begins without its input', async () => {
+    const calls = [{ name: 'read', input: { path: 'a' } }, { name: 'read' }];
+    const script = { match: 'Hello', steps: [{ text: 'Two.', calls }] };
+    await control('/scripts', { method: 'POST', body: JSON.stringify(script) });
+    const body = { ...ask, stream: true, tools: [{ name: 'read', input_schema: { type: 'object' } }] };
+    const events = parseEvents(await (await call(body)).text()).map(({ data }) => JSON.parse(data) as SentEvent);
+    expect(events.map((one) => [one.type, one.index, one.content_block?.type ?? one.delta?.type])).to.deep.equal([
+      ['message_start', undefined, undefined],
+      ['content_block_start', 0, 'text'],
+      ['ping', undefined, undefined],
+      ['content_block_delta', 0, 'text_delta'],
+      ['content_block_stop', 0, undefined],
+      ['content_block_start', 1, 'tool_use'],
+      ['content_block_delta', 1, 'input_json_delta'],
+      ['content_block_stop', 1, undefined],
+      ['content_block_start', 2, 'tool_use'],
+      ['content_block_delta', 2, 'input_json_delta'],
+      ['content_block_stop', 2, undefined],
+      ['message_delta', undefined, undefined],
+      ['message_stop', undefined, undefined],
+    ]);
+    expect(events[5]?.content_block).to.deep.include({ name: 'read', input: {} });
+    expect(events[6]?.delta?.partial_json).to.equal('{"path":"a"}');
+    expect(events[11]?.delta?.stop_reason).to.equal('tool_use');
   });
 
   it('takes the key as x-api-key or bearer token, with the old and the new version', async () => {
