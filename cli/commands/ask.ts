@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AskRequest } from '../../contract/conductor.ts';
+import { RequestId } from '../../contract/conversation.ts';
 import type { Folder } from '../../contract/conversation.ts';
 import { findBox } from '../box/connection.ts';
 import type { BoxAccess } from '../box/connection.ts';
@@ -13,17 +14,22 @@ import { describeDryRun, describeSending, describeWarnings } from '../terminal/m
 import { describeNotice } from '../terminal/notice.ts';
 import { canStyle, createStyle } from '../terminal/style.ts';
 import { createOnWait, showTurn } from './show-turn.ts';
+import type { ShowOptions } from './show-turn.ts';
 
 export interface AskOptions {
   json: boolean;
   noColor: boolean;
   dryRun: boolean;
+  /** By name; the box's default when left out. */
+  model?: string;
   budget: number;
   allow: string[];
   stdin: boolean;
   repo: boolean;
   /** True: go on with the last conversation of this folder. The beginning of an id: with that one. */
   continue: boolean | string;
+  /** Told of each event of the answer. */
+  onEvent?: ShowOptions['onEvent'];
 }
 
 /** `spoq ask`: asks the box, with files from here, and prints the answer while it is being written. */
@@ -47,6 +53,7 @@ export async function runAsk(deps: CliDeps, words: string[], options: AskOptions
     ...prepared.request,
     request: randomUUID(),
     folder,
+    ...(options.model === undefined ? {} : { model: options.model }),
     ...(conversation === undefined ? {} : { conversation }),
   };
   return showTurn(deps, box, { path: '/api/ask', body: JSON.stringify(request) }, { ...options, questions: false });
@@ -59,6 +66,7 @@ async function findConversation(
   options: AskOptions,
 ): Promise<string | undefined> {
   if (options.continue === false) return undefined;
+  if (RequestId.safeParse(options.continue).success) return String(options.continue);
   const onWait = createOnWait(deps, options);
   const found =
     options.continue === true

@@ -16,6 +16,8 @@ export interface ShowOptions {
   noColor: boolean;
   /** Print also what was asked. */
   questions: boolean;
+  /** Told of each event after it was printed. */
+  onEvent?: (event: ConversationEvent) => void | Promise<void>;
   /** Ctrl-C leaves it at work. */
   detach?: boolean;
 }
@@ -46,6 +48,7 @@ export async function showTurn(
       if (event.type === 'start') ({ conversation } = event);
       if (event.type !== 'start' || options.questions) await spinner.stop();
       await printer.print(event);
+      await options.onEvent?.(event);
       await settle(deps, event, printer, options);
     }
   } catch (error) {

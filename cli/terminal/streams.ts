@@ -1,6 +1,6 @@
 import { fstatSync } from 'node:fs';
 import { SpoqError } from '../../contract/errors.ts';
-import type { Input, Output } from '../deps.ts';
+import type { CliDeps, Input, Output } from '../deps.ts';
 
 /** An output over a stream of the process. `onGone` is called when its reader has gone away (EPIPE). */
 export function createOutput(stream: NodeJS.WriteStream, onGone: () => void): Output {
@@ -32,6 +32,11 @@ function isPiped(): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether a person can be asked and answered here. */
+export function isConversational(deps: Pick<CliDeps, 'stdin' | 'stdout' | 'stderr'>): boolean {
+  return deps.stdin.isTTY && deps.stdout.isTTY && deps.stderr.isTTY;
 }
 
 /** Asks yes or no on the terminal, on stderr. Throws `cancelled` when the person presses Ctrl-C or Escape. */
