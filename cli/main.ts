@@ -23,6 +23,7 @@ async function run(): Promise<number> {
     streams,
     { openBrowser },
     { createKeyboard },
+    { askConfirmation },
     { homedir, hostname },
     { setTimeout: sleep },
   ] = await Promise.all([
@@ -32,6 +33,7 @@ async function run(): Promise<number> {
     import('./terminal/streams.ts'),
     import('./terminal/browser.ts'),
     import('./terminal/keyboard.ts'),
+    import('./terminal/confirm.ts'),
     import('node:os'),
     import('node:timers/promises'),
   ]);
@@ -73,7 +75,7 @@ async function run(): Promise<number> {
       homeFolder: homedir(),
       http: createHttpClient(VERSION),
       openUrl: (url) => openBrowser(process.platform, url),
-      confirm: (question) => streams.askConfirmation(process.stdin, process.stderr, question),
+      confirm: (question) => askConfirmation({ stderr, env: process.env, keyboard, signal: stopper.signal }, question),
       keyboard,
       now: Date.now,
       sleep: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted()),

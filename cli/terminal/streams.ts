@@ -1,5 +1,4 @@
 import { fstatSync } from 'node:fs';
-import { SpoqError } from '../../contract/errors.ts';
 import type { CliDeps, Input, Output } from '../deps.ts';
 
 /** An output over a stream of the process. `onGone` is called when its reader has gone away (EPIPE). */
@@ -37,23 +36,4 @@ function isPiped(): boolean {
 /** Whether a person can be asked and answered here. */
 export function isConversational(deps: Pick<CliDeps, 'stdin' | 'stdout' | 'stderr'>): boolean {
   return deps.stdin.isTTY && deps.stdout.isTTY && deps.stderr.isTTY;
-}
-
-/** Asks yes or no on the terminal, on stderr. Throws `cancelled` when the person presses Ctrl-C or Escape. */
-export async function askConfirmation(
-  stdin: NodeJS.ReadStream,
-  stderr: NodeJS.WriteStream,
-  question: string,
-): Promise<boolean> {
-  const { default: enquirer } = await import('enquirer');
-  // Its types don't know the streams that its prompts take.
-  const prompt = { type: 'confirm', name: 'yes', message: question, initial: false, stdin, stdout: stderr } as never;
-  try {
-    const answer = await enquirer.prompt<{ yes: boolean }>(prompt);
-    return answer.yes;
-  } catch (error) {
-    // Enquirer rejects with an empty string then.
-    if (error === '') throw new SpoqError('cancelled');
-    throw error;
-  }
 }
