@@ -6,12 +6,13 @@ import { runSpoq } from '../cli/testing/run-spoq.ts';
 import { createTemporaryFolder } from '../cli/testing/temporary-folder.ts';
 import type { TemporaryFolder } from '../cli/testing/temporary-folder.ts';
 import { measureWidth } from '../cli/terminal/width.ts';
-import { sayAnthropic } from '../conductor/testing/model-server.ts';
+import { beginAnthropic, endAnthropic, sayAnthropic, speakAnthropic } from '../conductor/testing/model-server.ts';
 import { COMPILE_FLAGS } from '../tools/build-release.ts';
 import { startTerminalWorld } from './harness/terminal-world.ts';
 import type { TerminalWorld } from './harness/terminal-world.ts';
 import { missingForTmux, startTmux } from './harness/tmux.ts';
 import type { Tmux, Window } from './harness/tmux.ts';
+import { waitFor } from './harness/wait.ts';
 
 const ROOT = path.dirname(import.meta.dirname);
 const ANSWER =
@@ -201,6 +202,153 @@ describe('spoq in terminals', function () {
       }
     });
   }
+
+  describe('a conversation', () => {
+    /** An answer that goes on until its reader goes. */
+    function speakEndlessly(): void {
+      world.model.speak = (response) => {
+        beginAnthropic(response);
+        const timer = setInterval(() => speakAnthropic(response, 'word '), 20);
+        response.once('close', () => clearInterval(timer));
+      };
+    }
+    const speakBriefly = (): void => {
+      world.model.speak = (response) => sayAnthropic(response, ['Brief', '.']);
+    };
+    const start = async (args: string[] = []): Promise<Window> => {
+      const window = await open(args, 40, { TERM: 'xterm-256color' });
+      if (args.length === 0) await window.see('Ctrl-D leaves.');
+      return window;
+    };
+    const leave = async (window: Window): Promise<void> => {
+      await window.press('C-d');
+      expect(await window.ended()).to.equal(0);
+    };
+
+    afterEach(speakBriefly);
+
+    it('wraps what is typed, keeps its place in wide characters, and follows the window', async () => {
+      speakBriefly();
+      const window = await start();
+      await window.type('日本語 and a line that is longer than this window has columns');
+      await window.press('Home', 'Right');
+      await window.type('x');
+      await window.show('> 日x本語 and a line that is longer than');
+      expect(
+        (await window.lines()).filter((line) => line.includes('longer') || line.includes('columns')),
+      ).to.deep.equal(['> 日x本語 and a line that is longer tha', '  n this window has columns']);
+      expect(await window.cursor()).to.equal(5);
+      await window.resize(24);
+      await window.type('y');
+      await window.show('> 日xy本語 and a line tha');
+      await window.resize(80);
+      await window.type('z');
+      await window.show('> 日xyz本語 and a line that is longer than this window has columns');
+      await window.press('C-e', 'C-u');
+      await window.paste('one\ntwo 👨‍👩‍👧');
+      await window.show('> one two');
+      await window.press('Up', 'End');
+      await window.type('!');
+      await window.press('Enter');
+      await window.see('Brief.');
+      expect(JSON.stringify(world.model.calls.at(-1)?.body)).to.contain(String.raw`one!\ntwo`);
+      await leave(window);
+    });
+
+    it('is stopped by Escape, on the box as well, and goes on with what was typed meanwhile', async () => {
+      speakEndlessly();
+      const window = await start();
+      await window.type('go');
+      await window.press('Enter');
+      await window.see('word word word');
+      const call = world.model.calls.at(-1);
+      await window.type('next');
+      await window.press('Escape');
+      await window.see('Interrupted.');
+      await window.show('> next');
+      await waitFor('the call to the model to end', () => call?.dropped === true);
+      speakBriefly();
+      await window.press('Enter');
+      await window.see('Brief.');
+      expect(JSON.stringify(world.model.calls.at(-1)?.body['messages'])).to.match(/go.*word.*next/);
+      await leave(window);
+    });
+
+    it('remembers across conversations what was typed, and tells where to go on', async () => {
+      speakBriefly();
+      const first = await start();
+      await first.type('what was it?');
+      await first.press('Enter');
+      await first.see('Brief.');
+      await leave(first);
+      await first.show('Go on with: spoq resume');
+      const second = await start();
+      await second.press('Up');
+      await second.show('> what was it?');
+      await second.press('C-c', 'C-c', 'C-c');
+      expect(await second.ended()).to.equal(0);
+    });
+
+    it('reads on where the line is lost, and says so', async () => {
+      let finish = (): void => undefined;
+      world.model.speak = (response) => {
+        beginAnthropic(response);
+        speakAnthropic(response, 'before the tunnel, ');
+        finish = () => {
+          speakAnthropic(response, 'and after it');
+          endAnthropic(response);
+        };
+      };
+      const window = await start();
+      await window.type('go');
+      await window.press('Enter');
+      await window.see('before the tunnel,');
+      world.cutLines();
+      await window.see('trying to read on…');
+      finish();
+      await window.see('and after it');
+      await leave(window);
+    });
+
+    it('is left at work by Ctrl-C of who only reads along, and stopped by Ctrl-C of who asks', async () => {
+      speakEndlessly();
+      const asking = await start(['ask', 'for long?']);
+      await asking.see('word word');
+      for (const command of ['resume', 'attach']) {
+        const reading = await start([command]);
+        await reading.see('word word');
+        await reading.press('C-c');
+        expect(await reading.ended()).to.equal(130);
+        await reading.show('It goes on without you: spoq attach');
+      }
+      const call = world.model.calls.at(-1);
+      expect(call?.dropped).to.equal(false);
+      await asking.press('C-c');
+      expect(await asking.ended()).to.equal(130);
+      await waitFor('the call to the model to end', () => call?.dropped === true);
+      await asking.show('Stopped.');
+    });
+
+    it('has what a terminal that only prints can do', async () => {
+      speakEndlessly();
+      const window = await open([], 40, { TERM: 'dumb' });
+      await window.see('Ctrl-D leaves.');
+      await window.type('first\\');
+      await window.press('Enter');
+      await window.type('second');
+      await window.press('Enter');
+      await window.see('word word');
+      await window.press('C-c');
+      await window.see('Interrupted.');
+      expect(JSON.stringify(world.model.calls.at(-1)?.body)).to.contain(String.raw`first\nsecond`);
+      await window.press('C-c');
+      await window.see('once more leaves');
+      await window.press('C-c');
+      expect(await window.ended()).to.equal(0);
+      // oxlint-disable-next-line no-control-regex -- whatever isn't text
+      expect(await window.sent()).to.not.match(/\u001b/);
+    });
+  });
 });
 
 /** Lines wider than the window. A word that has no room at all, like an address, may be. */

@@ -24,6 +24,8 @@ export interface Window {
   see(text: string): Promise<void>;
   /** Waits until it is on the screen. */
   show(text: string): Promise<void>;
+  /** The column of the cursor, from 0. */
+  cursor(): Promise<number>;
   /** All that the program has sent. */
   sent(): Promise<string>;
   /** The exit code, once it has ended. */
@@ -92,6 +94,7 @@ function createWindow(call: (...args: string[]) => Promise<string>, name: string
       await call('paste-buffer', '-p', '-d', '-b', name, '-t', name);
     },
     resize: async (columns) => void (await call('resize-window', '-t', name, '-x', String(columns))),
+    cursor: async () => Number(await call('display-message', '-p', '-t', name, '#{cursor_x}')),
     async see(text) {
       await waitFor(
         `"${text}" to be written`,
