@@ -2,14 +2,19 @@ import Koa from 'koa';
 import type { Logger } from 'pino';
 import { createLocalGuard } from './guards/local-guard.ts';
 import { createTokenGuard } from './guards/token-guard.ts';
-import type { RetryPolicy } from './model/answer.ts';
-import type { Model } from './model/create-model.ts';
+import type { Budget } from './budget/budget.ts';
+import type { KeyRing } from './keys/key-ring.ts';
+import type { RetryPolicy } from './model/call-model.ts';
+import type { Models } from './model/models.ts';
 import { createProblemWriter, describeBug } from './problems.ts';
 import type { Reachability } from './reachability.ts';
 import { createRequestLog } from './request-log.ts';
 import { streamAnswer } from './routes/ask.ts';
+import { createBudgetRoutes } from './routes/budget.ts';
 import { createConversationRoutes } from './routes/conversations.ts';
 import { showHealth } from './routes/health.ts';
+import { createKeyRoutes } from './routes/keys.ts';
+import { createModelRoutes } from './routes/models.ts';
 import { createRoutes } from './routes/routes.ts';
 import type { RouteTable } from './routes/routes.ts';
 import { showStatus } from './routes/status.ts';
@@ -23,8 +28,9 @@ export interface ConductorDeps {
   hostname: string;
   version: string;
   verifyToken: VerifyToken;
-  /** Undefined when the box has no model key. */
-  model: Model | undefined;
+  models: Models;
+  budget: Budget;
+  keys: KeyRing;
   log: Logger;
   reachability: Reachability;
   conversations: Conversations;
@@ -46,7 +52,7 @@ export interface Conductor {
 
 /** Puts a conductor together; it listens to nothing yet. */
 export function createConductor(deps: ConductorDeps): Conductor {
-  const { log, model, hostname, version, reachability, conversations } = deps;
+  const { log, models, budget, keys, hostname, version, reachability, conversations } = deps;
   const stream = { heartbeatMs: deps.limits?.heartbeatMs, readerMs: deps.limits?.readerMs };
   let stopping = false;
   // After the guards: who has no token is told so, now as ever.
@@ -60,20 +66,25 @@ export function createConductor(deps: ConductorDeps): Conductor {
     'GET /api/status': showStatus({
       hostname,
       version,
-      model: model?.id ?? null,
+      findModel: () => models.standard,
       countRunning: () => conversations.size,
       reachability,
     }),
     'POST /api/ask': streamAnswer({
       ...stream,
       conversations,
-      model,
+      models,
+      budget,
+      keys,
       reachability,
       reportBug: (error, requestId) => log.error({ request_id: requestId, ...describeBug(error) }, 'bug'),
       report: (requestId, notes) => log.info({ request_id: requestId, ...notes }, 'answer'),
       retryPolicy: deps.limits?.retryPolicy,
     }),
     ...createConversationRoutes({ conversations, ...stream }),
+    ...createBudgetRoutes({ budget, conversations }),
+    ...createModelRoutes({ models }),
+    ...createKeyRoutes({ keys }),
   };
   const routes = createRoutes(table);
   return {

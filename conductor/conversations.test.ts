@@ -55,9 +55,9 @@ describe('conversations', () => {
   }
 
   const messages = (call: number): unknown =>
-    (model.calls[call]?.body as { messages: { role: string; content: { text: string }[] }[] } | undefined)?.messages.map(
-      ({ role, content }) => [role, content.map(({ text }) => text).join('')],
-    );
+    (
+      model.calls[call]?.body as { messages: { role: string; content: { text: string }[] }[] } | undefined
+    )?.messages.map(({ role, content }) => [role, content.map(({ text }) => text).join('')]);
 
   it('goes on with what was said, also after a restart', async () => {
     const { conversation } = await ask({ question: 'Why?' });
@@ -84,7 +84,7 @@ describe('conversations', () => {
       last_event: 8,
       input_tokens: 24,
       output_tokens: 14,
-      cost_usd: 0,
+      cost_usd: 2 * 0.000094,
     });
   });
 

@@ -7,14 +7,20 @@ import { SpoqError } from '../contract/errors.ts';
 import { createConductor } from './app.ts';
 import { HELP, parseArguments } from './arguments.ts';
 import type { Arguments } from './arguments.ts';
+import { createBudget, keepUnsettled } from './budget/create-budget.ts';
 import { checkConductor } from './check.ts';
 import { loadConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { createConversations, endInterrupted } from './conversations/create-conversations.ts';
 import { createKeyCache } from './key-cache.ts';
 import { createKeyStore } from './key-file.ts';
+import { createKeyCheck } from './keys/check-key.ts';
+import { createCredentialKeeper } from './keys/credential-keeper.ts';
+import { createFileKeeper } from './keys/file-keeper.ts';
+import { createKeyRing } from './keys/key-ring.ts';
+import type { KeyRing } from './keys/key-ring.ts';
 import { openListeners } from './listeners.ts';
-import { createModel } from './model/create-model.ts';
+import { createModels } from './model/models.ts';
 import { awaitName, findAddresses, listAddresses } from './name.ts';
 import { describeBug } from './problems.ts';
 import { fetchDirect } from './reach.ts';
@@ -30,6 +36,8 @@ import { VERSION } from './version.ts';
 /** What an answer needs to say that it was cut, and a connection to end; then it ends whatever still hangs. */
 const LAST_WORDS_MS = 1_500;
 const LAST_CONNECTIONS_MS = 500;
+/** Of conductor-keys.socket. */
+const KEYS_SOCKET = '/run/conductor-keys.sock';
 
 async function main(): Promise<void> {
   const args = parseArguments(process.argv.slice(2));
@@ -81,7 +89,8 @@ async function readConfig(args: Arguments): Promise<Config> {
 async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger): Promise<void> {
   const reachability = createReachability(Date.now);
   const keys = await openKeys(config, resolve(stateDir), log, reachability);
-  const model = createModel(config.model, fetchDirect);
+  const modelKeys = await openModelKeys(config, resolve(stateDir), log);
+  const models = createModels({ config: config.ai, findKey: modelKeys.find, fetch: fetchDirect });
   const revocations = createRevocations({
     ...config,
     url: config.revocationsUrl,
@@ -101,13 +110,15 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
     hostname: config.hostname,
     version: VERSION,
     verifyToken,
-    model,
+    models,
+    keys: modelKeys,
+    budget: createBudget({ store, now: Date.now, defaults: config.budget }),
     log,
     reachability,
     conversations: createConversations({ store, now: Date.now }),
   });
   const listeners = await openListeners(conductor, config);
-  log.info({ version: VERSION, port: listeners.port, socket: listeners.socket, model: model?.id ?? null }, 'listening');
+  log.info({ version: VERSION, port: listeners.port, socket: listeners.socket, model: models.standard }, 'listening');
   closeWithGrace({ delay: graceMs + LAST_WORDS_MS, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) log.fatal(describeBug(err), 'stopping after a bug');
     else log.info({ signal }, 'stopping');
@@ -122,9 +133,28 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
   process.stdout.write(`${JSON.stringify({ msg: 'listening', port: listeners.port, socket: listeners.socket })}\n`);
 }
 
+/** A systemd that hands them over, where there is one; a file of this account where there isn't. */
+function openModelKeys({ ai }: Config, stateDir: string, log: Logger): Promise<KeyRing> {
+  const otherwise = createFileKeeper(stateDir);
+  const folder = process.env['CREDENTIALS_DIRECTORY'];
+  return createKeyRing({
+    providers: ai.providers,
+    keeper: createCredentialKeeper({ folder, socket: KEYS_SOCKET, otherwise }),
+    checkKey: createKeyCheck(fetchDirect),
+    now: Date.now,
+    onFailure: (error) => log.error(describeBug(error), 'the keys of the models'),
+  });
+}
+
 /** What a crash has left at work gets its end. With a full disk that waits for the next start: the box serves all the same. */
 async function recover(store: Store, log: Logger): Promise<void> {
   try {
+    const calls = keepUnsettled(store);
+    if (calls > 0)
+      log.warn(
+        { calls },
+        'calls of the model were cut off when the conductor ended: they are charged as they were reserved',
+      );
     const turns = await endInterrupted(store, Date.now);
     if (turns.length > 0) log.warn({ turns: turns.length }, 'work was cut off when the conductor ended');
   } catch (error) {

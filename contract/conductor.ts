@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Folder, RequestId } from './conversation.ts';
+import { MODEL_NAME_CHARS } from './models.ts';
 
 /** Bounds of one question, enforced by the conductor and kept by the CLI. */
 export const ASK_LIMITS = { body_bytes: 4 * 1024 * 1024, files: 500, question_chars: 100_000 } as const;
@@ -15,6 +16,13 @@ export const AskRequest = z.object({
   request: RequestId.optional().describe('Chosen by who asks: sent again, it attaches to the answer that has begun'),
   conversation: z.uuid().optional().describe('To go on with; a new one when left out'),
   folder: Folder.optional(),
+  model: z
+    .string()
+    .trim()
+    .min(1)
+    .max(MODEL_NAME_CHARS)
+    .optional()
+    .describe('provider/model, a model alone or an alias; the default of the box when left out'),
 });
 export type AskRequest = z.input<typeof AskRequest>;
 

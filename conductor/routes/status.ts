@@ -7,8 +7,8 @@ import type { Middleware } from '../web.ts';
 export interface StatusDeps {
   hostname: string;
   version: string;
-  /** The model that answers; null when the box has no model key. */
-  model: string | null;
+  /** The model that answers; null when the box has no key for it. */
+  findModel: () => string | null;
   countRunning: () => number;
   reachability: Reachability;
 }
@@ -21,7 +21,7 @@ export function showStatus(deps: StatusDeps): Middleware {
     ctx.body = {
       hostname: deps.hostname,
       version: deps.version,
-      model: deps.model,
+      model: deps.findModel(),
       uptime_seconds: Math.round(uptime()),
       load_average: load,
       memory: { total_bytes: totalmem(), free_bytes: freemem() },

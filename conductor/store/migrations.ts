@@ -51,4 +51,27 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (conversation, position)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Every call of a model: what was set aside for it before it began (reserved), then what it has cost (settled), or what was set aside where
+  -- nobody has said (kept). In micro-dollars. It outlives its conversation.
+  CREATE TABLE spend (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    conversation TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    state TEXT NOT NULL,
+    micros INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL DEFAULT 0,
+    cached_tokens INTEGER NOT NULL DEFAULT 0,
+    cache_write_tokens INTEGER NOT NULL DEFAULT 0,
+    output_tokens INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX spend_by_time ON spend (at, state, micros);
+  CREATE INDEX spend_by_conversation ON spend (conversation, state, micros);
+  CREATE INDEX spend_at_work ON spend (id) WHERE state = 'reserved';
+
+  -- Limits that were changed: day, month, conversation. NULL is no limit.
+  CREATE TABLE budgets (name TEXT PRIMARY KEY, micros INTEGER) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -60,6 +60,13 @@ export const ROLE_TABLE: RoleRow[] = [
   row('DELETE /api/conversations/:id', '         403 403 404 403 404 403 404 403'),
   row('GET /api/conversations/:id/events', '     403 403 404 403 404 403 404 403'),
   row('POST /api/conversations/:id/interrupt', ' 403 403 404 403 404 403 404 403'),
+  row('GET /api/budget', '403       403      200   403        200       403     200   403'),
+  row('PUT /api/budget', '403       403      200   403        200       403     200   403', { day_usd: 5 }),
+  row('GET /api/models', '403       403      200   403        200       403     200   403'),
+  row('GET /api/keys', '  403       403      200   403        200       403     200   403'),
+  // Of a provider that there is not: nothing is changed.
+  row('PUT /api/keys/:provider', '    403 403 404 403 404 403 404 403', { key: 'sk-of-the-role-table' }),
+  row('DELETE /api/keys/:provider', ' 403 403 404 403 404 403 404 403'),
   // What isn't there: who has no token doesn't learn that.
   row('GET /api/nothing', ' 403       403      404   403        404       403     404   403'),
 ];

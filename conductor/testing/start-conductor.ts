@@ -8,10 +8,17 @@ import { createConductor } from '../app.ts';
 import type { ConductorDeps } from '../app.ts';
 import { createConversations, endInterrupted } from '../conversations/create-conversations.ts';
 import { createKeyCache } from '../key-cache.ts';
+import { createKeyCheck } from '../keys/check-key.ts';
+import { createFileKeeper } from '../keys/file-keeper.ts';
+import { createKeyRing } from '../keys/key-ring.ts';
+import type { KeyKeeper } from '../keys/key-ring.ts';
+import { describeBug } from '../problems.ts';
 import { createKeyStore } from '../key-file.ts';
 import { LIMITS, openListeners } from '../listeners.ts';
-import { createModel } from '../model/create-model.ts';
-import type { ModelConfig } from '../config.ts';
+import { createBudget, keepUnsettled } from '../budget/create-budget.ts';
+import type { Limits } from '../budget/budget.ts';
+import { createModels } from '../model/models.ts';
+import type { AiConfig, ProviderConfig } from '../config.ts';
 import { fetchDirect } from '../reach.ts';
 import { createReachability } from '../reachability.ts';
 import { createRevocations, findRevocationsUrl } from '../revocations.ts';
@@ -27,7 +34,14 @@ export interface StartOptions {
   identity?: { issuer: string; hostname: string; ownerId: string };
   /** How often it looks for revocations. */
   intervals?: { refreshMs: number; retryMs: number };
-  model?: Partial<ModelConfig>;
+  /** One provider and its model. */
+  model?: Partial<TestModel>;
+  /** What the configuration says besides. */
+  ai?: Partial<AiConfig>;
+  /** Where the owner's model keys outlive it. */
+  keeper?: KeyKeeper;
+  /** In micro-dollars; far away when left out. */
+  budget?: Partial<Limits>;
   limits?: ConductorDeps['limits'] & { asks?: number };
   /** Where it keeps its state; a folder of its own that goes with it when left out. */
   stateDir?: string;
@@ -63,9 +77,20 @@ export function createTestLog(lines: Record<string, unknown>[]): Logger {
 export async function startConductor(options: StartOptions): Promise<TestConductor> {
   const dir = await mkdtemp(join(tmpdir(), 'conductor-'));
   const store = createStore(options.stateDir ?? join(dir, 'state'), () => undefined);
-  if (options.recover !== false) await endInterrupted(store, Date.now);
+  if (options.recover !== false) {
+    keepUnsettled(store);
+    await endInterrupted(store, Date.now);
+  }
   const logs: Record<string, unknown>[] = [];
   const log = createTestLog(logs);
+  const ai = createAiConfig(options.model, options.ai);
+  const modelKeys = await createKeyRing({
+    providers: ai.providers,
+    keeper: options.keeper ?? createFileKeeper(options.stateDir ?? join(dir, 'state')),
+    checkKey: createKeyCheck(fetchDirect, 300),
+    now: Date.now,
+    onFailure: (error) => log.error(describeBug(error), 'the keys of the models'),
+  });
   const reachability = createReachability(Date.now);
   const cache = createKeyCache({
     jwksUrl: options.plane.jwksUrl,
@@ -93,7 +118,9 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     hostname: identity.hostname,
     version: '0.0.0-test',
     verifyToken: createTokenVerifier({ ...identity, keys, revocations }),
-    model: createModel(createModelConfig(options.model), fetchDirect),
+    models: createModels({ config: ai, findKey: modelKeys.find, fetch: fetchDirect }),
+    keys: modelKeys,
+    budget: createBudget({ store, now: Date.now, defaults: { ...FAR_AWAY, ...options.budget } }),
     log,
     reachability,
     conversations: createConversations({ store, now: Date.now, limit: options.limits?.asks }),
@@ -120,14 +147,34 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
 
 export const TEST_API_KEY = 'sk-test-0123456789abcdef';
 
-function createModelConfig(changes: Partial<ModelConfig> = {}): ModelConfig {
+interface TestModel {
+  provider: 'anthropic' | 'openai';
+  model: string;
+  apiKey: string | undefined;
+  baseUrl: string;
+  maxOutputTokens: number;
+  stallMs: number;
+}
+
+const FAR_AWAY: Limits = { day: 1e9, month: 1e9, conversation: 1e9 };
+/** Models of the tests that no provider has. */
+const TEST_PRICES = { 'claude-other': { input: 1, output: 1 } };
+
+function createAiConfig(model: Partial<TestModel> = {}, changes: Partial<AiConfig> = {}): AiConfig {
+  const { provider = 'anthropic', baseUrl, maxOutputTokens = 8192, stallMs = 10_000 } = model;
+  const key = 'apiKey' in model ? model.apiKey : TEST_API_KEY;
+  const create = (name: 'anthropic' | 'openai'): ProviderConfig => {
+    return { name, kind: name, baseUrl, key: name === provider ? key : undefined, models: [] };
+  };
   return {
-    provider: 'anthropic',
-    model: undefined,
-    apiKey: TEST_API_KEY,
-    baseUrl: undefined,
-    maxOutputTokens: 8192,
-    stallMs: 10_000,
+    provider,
+    model: model.model,
+    providers: [create('anthropic'), create('openai')],
+    fallback: [],
+    aliases: {},
+    prices: TEST_PRICES,
+    maxOutputTokens,
+    stallMs,
     ...changes,
   };
 }
