@@ -10,7 +10,7 @@ export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C PATH=/usr/l
 
 state=/var/lib/spoq # password and boot-token until they have done their work; what services were started with; set-up: it has all been done once
 log=/var/log/spoq-setup.log
-packages=(ca-certificates caddy curl openssh-server sudo ufw unattended-upgrades)
+packages=(ca-certificates caddy curl git openssh-server sudo ufw unattended-upgrades)
 
 exec 8>/run/spoq-setup.lock
 flock 8

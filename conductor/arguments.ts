@@ -7,6 +7,8 @@ const DEFAULT_STATE_DIR = '/var/lib/conductor';
 /** Answers that run get this long to end by themselves; people and the sandbox expect an end within 10 s. */
 const DEFAULT_GRACE_SECONDS = 8;
 const DEFAULT_WAIT_SECONDS = 20;
+/** Where the programs of a run find their way out. */
+const PROXY_PORT = 3128;
 
 export const HELP = `conductor: answers questions on a Spoq box
 
@@ -15,6 +17,8 @@ export const HELP = `conductor: answers questions on a Spoq box
     asks the conductor that runs, on both ways in, and ends with 0 as soon as it answers
   conductor name [--config FILE] [--wait SECONDS]
     asks the name servers of this box's name, and ends with 0 as soon as it leads to this machine
+  conductor work --home DIR --workspace NAME --repository DIR [--proxy-port N]
+    works for one run, on standard input and output: started inside the confinement of the run, not by people
 
   --config FILE    configuration (default ${DEFAULT_CONFIG_PATH})
   --socket PATH    Unix socket for remote requests, each with a token; overrides server.socket
@@ -30,13 +34,15 @@ When both listeners answer, one JSON line {"msg":"listening","port":N,"socket":"
 `;
 
 export interface Arguments {
-  command: 'serve' | 'check' | 'name';
+  command: 'serve' | 'check' | 'name' | 'work';
   configPath: string;
   stateDir: string;
   socket: string | undefined;
   port: string | undefined;
   graceMs: number;
   waitMs: number;
+  /** What `work` needs, where it was given. */
+  work: { home: string | undefined; workspace: string | undefined; repository: string | undefined; proxyPort: number };
   version: boolean;
   help: boolean;
 }
@@ -54,6 +60,10 @@ export function parseArguments(argv: string[]): Arguments {
         port: { type: 'string' },
         grace: { type: 'string', default: String(DEFAULT_GRACE_SECONDS) },
         wait: { type: 'string', default: String(DEFAULT_WAIT_SECONDS) },
+        home: { type: 'string' },
+        workspace: { type: 'string' },
+        repository: { type: 'string' },
+        'proxy-port': { type: 'string', default: String(PROXY_PORT) },
         version: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -66,6 +76,12 @@ export function parseArguments(argv: string[]): Arguments {
       port: values.port,
       graceMs: readSeconds('--grace', values.grace),
       waitMs: readSeconds('--wait', values.wait),
+      work: {
+        home: values.home,
+        workspace: values.workspace,
+        repository: values.repository,
+        proxyPort: readPortNumber('--proxy-port', values['proxy-port']),
+      },
       version: values.version,
       help: values.help,
     };
@@ -83,7 +99,7 @@ export function parseArguments(argv: string[]): Arguments {
 function readCommand(positionals: string[]): Arguments['command'] {
   const [command, ...others] = positionals;
   if (command === undefined) return 'serve';
-  if ((command === 'check' || command === 'name') && others.length === 0) return command;
+  if ((command === 'check' || command === 'name' || command === 'work') && others.length === 0) return command;
   throw new Error(`There is no command '${positionals.join(' ')}'`);
 }
 
@@ -92,4 +108,10 @@ function readSeconds(flag: string, text: string): number {
   const seconds = Number(text);
   if (/^\d{1,4}$/.test(text) && seconds <= 3600) return seconds * 1000;
   throw new Error(`${flag} must be a number of seconds from 0 to 3600`);
+}
+
+/** 0 is any. */
+function readPortNumber(flag: string, text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) < 65_536) return Number(text);
+  throw new Error(`${flag} must be a port from 0 to 65535`);
 }

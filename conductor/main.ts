@@ -32,6 +32,8 @@ import type { Store } from './store/store.ts';
 import { createTokenVerifier } from './token-verifier.ts';
 import type { VerifierKeys } from './token-verifier.ts';
 import { VERSION } from './version.ts';
+import { choosePlace } from './work/place.ts';
+import { serveWork } from './work/serve-work.ts';
 
 /** What an answer needs to say that it was cut, and a connection to end; then it ends whatever still hangs. */
 const LAST_WORDS_MS = 1_500;
@@ -43,6 +45,7 @@ async function main(): Promise<void> {
   const args = parseArguments(process.argv.slice(2));
   if (args.help) return void process.stdout.write(HELP);
   if (args.version) return void process.stdout.write(`conductor ${VERSION}\n`);
+  if (args.command === 'work') return work(args);
   const config = await readConfig(args);
   if (args.command === 'check') return check(config, args.waitMs);
   if (args.command === 'name') return name(config, args.waitMs);
@@ -51,6 +54,13 @@ async function main(): Promise<void> {
   // The AI SDK would print warnings as plain text between the log lines.
   Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
   await run(config, args, log);
+}
+
+/** It ends with its line. Nothing of the environment but PATH comes to the programs that it runs. */
+async function work({ work: options }: Arguments): Promise<void> {
+  const place = choosePlace(options, process.env['PATH'] ?? '/usr/bin:/bin');
+  await serveWork({ input: process.stdin, output: process.stdout, place, proxyPort: options.proxyPort });
+  process.exit(0);
 }
 
 /** systemd gives MAINPID to the check that it runs after a start: there is nothing to wait for once that process has ended. */

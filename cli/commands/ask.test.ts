@@ -59,7 +59,12 @@ describe('spoq ask', () => {
         err: "2 files, 32 B, 2 withheld, to alice's box alice.spoq.localhost\n",
       });
       const [request] = server.requests;
-      expect(JSON.parse(request?.body ?? '')).to.deep.equal({
+      const body = JSON.parse(request?.body ?? '') as { request: string; folder: { key: string; name: string } };
+      expect(body.request).to.match(/^[\da-f-]{36}$/);
+      expect(body.folder.key).to.match(/^[\da-f]{32}$/);
+      expect({ ...body, request: '', folder: '' }).to.deep.equal({
+        request: '',
+        folder: '',
         question: 'what is it?',
         files: [
           { path: '.spoqignore', content: 'home/\n' },
@@ -248,10 +253,6 @@ Would stay here:
         });
         res.end();
       },
-      (_, res) => {
-        beginStream(res)({ type: 'text', text: 'half' });
-        res.socket?.destroy();
-      },
     ];
     for (const handler of handlers) {
       await withBox({ 'POST /api/ask': handler }, async ({ server, ask }) => {
@@ -278,18 +279,20 @@ Would stay here:
       },
     ));
 
-  it('keeps what arrived of an incomplete answer, and exits 69', () =>
+  it('keeps what arrived of an answer whose line is lost for good, and exits 69', () =>
     withBox(
       {
         'POST /api/ask': (_, response) => {
-          beginStream(response)({ type: 'text', text: 'half an ans' });
-          response.end();
+          beginStream(response)(TEST_START);
+          response.write('id: 2\ndata: {"type":"text","text":"half an ans"}\n\n', () => response.destroy());
         },
+        [`GET /api/conversations/${TEST_START.conversation}/events?turn=1`]: (_, response) => response.destroy(),
       },
       async ({ ask }) => {
-        const { code, out, err } = await ask(['?'], { tty: true });
+        const { code, out, err } = await ask(['?']);
         expect([code, out]).to.deep.equal([69, 'half an ans\n']);
-        expect(err).to.contain('The answer is incomplete');
+        expect(err).to.contain('alice.spoq.localhost closed the connection. It goes on by itself; trying to read on…');
+        expect(err).to.contain('The answer is incomplete').and.contain('`spoq resume 4dd3c3a4`');
       },
     ));
 

@@ -36,12 +36,15 @@ export interface Manifest {
 }
 
 export interface Prepared {
-  body: string;
+  /** Fits into what the box takes, with room for ids. */
+  request: AskRequest;
   manifest: Manifest;
 }
 
 /** How long an open pipe without a byte is waited for where nobody watches. */
 const STDIN_PATIENCE_MS = 3000;
+/** Of the body: which request it is, and where it belongs. */
+const BYTES_FOR_IDS = 2048;
 
 /** Reads the question, stdin and the files, and takes out what looks secret. Sends nothing. Throws `invalid_request`. */
 export async function prepareQuestion(deps: CliDeps, options: PrepareOptions): Promise<Prepared> {
@@ -71,8 +74,8 @@ export async function prepareQuestion(deps: CliDeps, options: PrepareOptions): P
     usedTokens: estimateTokens(Buffer.byteLength(question.text) + Buffer.byteLength(stdin?.text ?? '')),
     repository: options.repository,
   });
-  const body = createBody(question.text, stdin?.text, files, left_out);
-  return { body, manifest: createManifest(options, question.withheld, stdin, files, left_out) };
+  const request = createRequest(question.text, stdin?.text, files, left_out);
+  return { request, manifest: createManifest(options, question.withheld, stdin, files, left_out) };
 }
 
 interface FittedStdin {
@@ -110,16 +113,20 @@ function checkQuestion(question: string): void {
   }
 }
 
-/** The request's body. Files are dropped from the end while it is larger than the box takes. */
-function createBody(question: string, stdin: string | undefined, files: ContextFile[], leftOut: LeftOut[]): string {
+/** The request. Files are dropped from the end while it is larger than the box takes. */
+function createRequest(
+  question: string,
+  stdin: string | undefined,
+  files: ContextFile[],
+  leftOut: LeftOut[],
+): AskRequest {
   for (;;) {
     const request: AskRequest = {
       question,
       files: files.map(({ path, content }) => ({ path, content })),
       ...(stdin === undefined ? {} : { stdin }),
     };
-    const body = JSON.stringify(request);
-    if (Buffer.byteLength(body) <= ASK_LIMITS.body_bytes) return body;
+    if (Buffer.byteLength(JSON.stringify(request)) <= ASK_LIMITS.body_bytes - BYTES_FOR_IDS) return request;
     const dropped = files.pop();
     if (dropped === undefined) throw new SpoqError('body_too_large', { detail: 'A question may have 4 MiB.' });
     leftOut.push({

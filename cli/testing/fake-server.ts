@@ -75,7 +75,7 @@ export function beginStream(response: ServerResponse): (event: ConversationEvent
 }
 
 /** The first event of an answer. */
-export const TEST_START: ConversationEvent = {
+export const TEST_START = {
   type: 'start',
   id: 'r1',
   conversation: '4dd3c3a4-6f0f-4be5-8d1c-1b1f0f5b8a01',
@@ -84,7 +84,7 @@ export const TEST_START: ConversationEvent = {
   text: 'Why?',
   model: 'test-model',
   at: '2026-11-23T12:00:00.000Z',
-};
+} as const satisfies ConversationEvent;
 
 /** A handler that answers with these words. */
 export function answerWith(...words: string[]): Handler {

@@ -28,7 +28,7 @@ say 'packages'
 in_tree apt-get update -qq
 in_tree apt-get install -qq -y --no-install-recommends \
   systemd systemd-sysv dbus libpam-systemd cloud-init openssh-server sudo locales iproute2 iputils-ping netbase procps kmod cron less \
-  bash-completion rsync mosh ca-certificates curl openssl caddy ufw unattended-upgrades >"$folder/apt.log" 2>&1 || {
+  bash-completion rsync mosh ca-certificates curl git openssl caddy ufw unattended-upgrades >"$folder/apt.log" 2>&1 || {
   tail -n 5 "$folder/apt.log" >&2
   exit 1
 }
