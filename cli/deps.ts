@@ -44,6 +44,8 @@ export interface CliDeps {
   openUrl(url: string): void;
   /** Asks a yes or no question on the terminal. */
   confirm(question: string): Promise<boolean>;
+  /** Asks for a secret on the terminal, and shows nothing of it. */
+  askSecret(question: string): Promise<string>;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Settles after so many milliseconds, or rejects with `cancelled` when the signal fires. */

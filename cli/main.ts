@@ -70,6 +70,7 @@ async function run(): Promise<number> {
       http: createHttpClient(VERSION),
       openUrl: (url) => openBrowser(process.platform, url),
       confirm: (question) => streams.askConfirmation(process.stdin, process.stderr, question),
+      askSecret: (question) => streams.askSecret(process.stdin, process.stderr, question),
       now: Date.now,
       sleep: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted()),
       signal: stopper.signal,

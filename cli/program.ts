@@ -3,6 +3,8 @@ import { SpoqError } from '../contract/errors.ts';
 import type { Shell } from './commands/completion.ts';
 import type { CliDeps } from './deps.ts';
 import { ENVIRONMENT, EXAMPLES } from './help-texts.ts';
+import { addModelCommands, describeKeysUsage } from './program-models.ts';
+import type { Adding } from './program-models.ts';
 import { fitOutputs } from './terminal/fit.ts';
 import { reportError } from './terminal/report-error.ts';
 import { VERSION } from './version.ts';
@@ -22,14 +24,17 @@ export async function runCli(outside: CliDeps, args: string[]): Promise<number> 
     return 0;
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportError(deps, error, options);
-    return error.exitCode === 0 ? 0 : reportError(deps, describeUsage(error), options);
+    return error.exitCode === 0 ? 0 : reportError(deps, describeUsage(error, args), options);
   } finally {
     // Help and version: commander writes them before it throws.
     if (output !== '') await deps.stdout.write(output);
   }
 }
 
-function describeUsage(error: CommanderError): SpoqError {
+function describeUsage(error: CommanderError, args: string[]): SpoqError {
+  const isKeys = args.find((one) => !one.startsWith('-')) === 'keys';
+  const keys = isKeys ? describeKeysUsage(error.code) : undefined;
+  if (keys !== undefined) return new SpoqError('invalid_request', { detail: keys, next: 'See spoq keys --help.' });
   const [detail, ...more] = error.message.replace(/^error: /, '').split('\n');
   return new SpoqError('invalid_request', {
     detail: [detail, ...more].join(' '),
@@ -53,6 +58,8 @@ function createProgram(deps: CliDeps, outside: CliDeps, print: (text: string) =>
   addAsk({ ...deps, stdout: outside.stdout }, program);
   addSessions(deps, program);
   addResume({ ...deps, stdout: outside.stdout }, program);
+  const add: Adding['add'] = (name, description) => addCommand(program, name, description);
+  addModelCommands({ deps, add, hasNoColor: () => hasNoColor(program) });
   addStatus(deps, program);
   addLogout(deps, program);
   addUpgrade(deps, program);
@@ -75,6 +82,7 @@ function addInit(deps: CliDeps, program: Command): void {
 function addAsk(deps: CliDeps, program: Command): void {
   addCommand(program, 'ask', 'ask your box a question')
     .argument('[question...]', 'the question and @paths; without it, or as -, stdin')
+    .option('--model <name>', 'ask this one: see spoq models')
     .option('--dry-run', 'list what would be sent, and send nothing')
     .addOption(new Option('--budget <tokens>', 'most tokens of context').default(DEFAULT_BUDGET).argParser(parseBudget))
     .option('--allow <path>', 'send this file as it is, even if it looks secret', collect)
@@ -92,6 +100,7 @@ function addAsk(deps: CliDeps, program: Command): void {
 interface AskFlags {
   json?: boolean;
   dryRun?: boolean;
+  model?: string;
   budget: number;
   allow?: string[];
   stdin: boolean;

@@ -18,6 +18,8 @@ export interface AskOptions {
   json: boolean;
   noColor: boolean;
   dryRun: boolean;
+  /** By name; the box's default when left out. */
+  model?: string;
   budget: number;
   allow: string[];
   stdin: boolean;
@@ -47,6 +49,7 @@ export async function runAsk(deps: CliDeps, words: string[], options: AskOptions
     ...prepared.request,
     request: randomUUID(),
     folder,
+    ...(options.model === undefined ? {} : { model: options.model }),
     ...(conversation === undefined ? {} : { conversation }),
   };
   return showTurn(deps, box, { path: '/api/ask', body: JSON.stringify(request) }, { ...options, questions: false });

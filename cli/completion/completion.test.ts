@@ -6,7 +6,22 @@ import { createTestDeps } from '../testing/create-test-deps.ts';
 import { createTemporaryFolder } from '../testing/temporary-folder.ts';
 import type { TemporaryFolder } from '../testing/temporary-folder.ts';
 
-const COMMANDS = ['init', 'ask', 'status', 'logout', 'upgrade', 'uninstall', 'completion', 'help'];
+const COMMANDS = [
+  'init',
+  'ask',
+  'sessions',
+  'resume',
+  'attach',
+  'models',
+  'budget',
+  'keys',
+  'status',
+  'logout',
+  'upgrade',
+  'uninstall',
+  'completion',
+  'help',
+];
 
 async function printScript(...args: string[]): Promise<string> {
   const deps = createTestDeps();

@@ -35,17 +35,30 @@ function isPiped(): boolean {
 }
 
 /** Asks yes or no on the terminal, on stderr. Throws `cancelled` when the person presses Ctrl-C or Escape. */
-export async function askConfirmation(
+export function askConfirmation(
   stdin: NodeJS.ReadStream,
   stderr: NodeJS.WriteStream,
   question: string,
 ): Promise<boolean> {
+  return ask(stdin, stderr, { type: 'confirm', message: question, initial: false });
+}
+
+/** Asks for a secret, of which nothing is shown, not even how long it is. Throws `cancelled` as above. */
+export function askSecret(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, question: string): Promise<string> {
+  return ask(stdin, stderr, { type: 'invisible', message: question });
+}
+
+async function ask<T>(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, prompt: object): Promise<T> {
   const { default: enquirer } = await import('enquirer');
-  // Its types don't know the streams that its prompts take.
-  const prompt = { type: 'confirm', name: 'yes', message: question, initial: false, stdin, stdout: stderr } as never;
   try {
-    const answer = await enquirer.prompt<{ yes: boolean }>(prompt);
-    return answer.yes;
+    // Its types don't know the streams that its prompts take.
+    const { answer } = await enquirer.prompt<{ answer: T }>({
+      ...prompt,
+      name: 'answer',
+      stdin,
+      stdout: stderr,
+    } as never);
+    return answer;
   } catch (error) {
     // Enquirer rejects with an empty string then.
     if (error === '') throw new SpoqError('cancelled');

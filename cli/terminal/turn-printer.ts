@@ -1,6 +1,7 @@
 import type { ConversationEvent } from '../../contract/conversation.ts';
 import type { CliDeps } from '../deps.ts';
 import { createAnswerPrinter } from './answer-printer.ts';
+import { describeCost } from './money.ts';
 import { sanitizeLine, sanitizeText } from './sanitize.ts';
 import { canStyle, createStyle } from './style.ts';
 
@@ -46,6 +47,10 @@ export function createTurnPrinter(
         case 'tool_result': {
           const mark = event.outcome === 'ok' ? style.dim('└') : style.yellow('└');
           return say(`  ${mark} ${style.dim(sanitizeLine(event.summary))}`);
+        }
+        case 'done': {
+          const cost = describeCost(event);
+          return cost === undefined ? undefined : say(style.dim(sanitizeLine(cost)));
         }
         case 'notice':
           return say(style.yellow(sanitizeLine(event.message)));

@@ -1,3 +1,4 @@
+import { SpoqError } from '../../contract/errors.ts';
 import type { CliDeps } from '../deps.ts';
 import { createHttpClient } from '../http/client.ts';
 
@@ -21,6 +22,8 @@ export interface TestDepsOptions extends Partial<
   columns?: number;
   stdin?: string;
   answer?: boolean;
+  /** What is typed where a secret is asked for; Ctrl-C when left out. */
+  secret?: string;
 }
 
 /** Dependencies that record everything. Waiting moves the clock and settles at once. */
@@ -53,6 +56,11 @@ export function createTestDeps(options: TestDepsOptions = {}): TestDeps {
     confirm: (question) => {
       deps.asked.push(question);
       return Promise.resolve(options.answer ?? false);
+    },
+    askSecret: async (question) => {
+      deps.asked.push(question);
+      if (options.secret === undefined) throw new SpoqError('cancelled');
+      return options.secret;
     },
     now: options.now ?? (() => clock),
     sleep:

@@ -38,6 +38,8 @@ export interface StartOptions {
   model?: Partial<TestModel>;
   /** What the configuration says besides. */
   ai?: Partial<AiConfig>;
+  /** The clock of its money. */
+  now?: () => number;
   /** Where the owner's model keys outlive it. */
   keeper?: KeyKeeper;
   /** In micro-dollars; far away when left out. */
@@ -88,7 +90,7 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     providers: ai.providers,
     keeper: options.keeper ?? createFileKeeper(options.stateDir ?? join(dir, 'state')),
     checkKey: createKeyCheck(fetchDirect, 300),
-    now: Date.now,
+    now: options.now ?? Date.now,
     onFailure: (error) => log.error(describeBug(error), 'the keys of the models'),
   });
   const reachability = createReachability(Date.now);
@@ -120,7 +122,7 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     verifyToken: createTokenVerifier({ ...identity, keys, revocations }),
     models: createModels({ config: ai, findKey: modelKeys.find, fetch: fetchDirect }),
     keys: modelKeys,
-    budget: createBudget({ store, now: Date.now, defaults: { ...FAR_AWAY, ...options.budget } }),
+    budget: createBudget({ store, now: options.now ?? Date.now, defaults: { ...FAR_AWAY, ...options.budget } }),
     log,
     reachability,
     conversations: createConversations({ store, now: Date.now, limit: options.limits?.asks }),
