@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { streamText } from 'ai';
+import { jsonSchema, Output, streamText } from 'ai';
 import type { ModelMessage, TextStreamPart, ToolSet } from 'ai';
 import { SpoqError } from '../../contract/errors.ts';
 import type { Reachability } from '../reachability.ts';
@@ -21,7 +21,12 @@ const RETRY_POLICY: RetryPolicy = { retries: 2, backoffMs: 500, waitBudgetMs: 8_
 export interface AnswerDeps {
   reachability: Reachability;
   policy?: RetryPolicy | undefined;
+  /** The answer is to be JSON of this schema. */
+  schema?: JsonSchema | undefined;
 }
+
+/** A JSON schema of an object. */
+export type JsonSchema = Record<string, unknown>;
 
 export type AnswerEvent =
   | { type: 'text'; text: string }
@@ -35,13 +40,13 @@ export async function* answerQuestion(
   model: Model,
   messages: ModelMessage[],
   signal: AbortSignal,
-  { reachability, policy = RETRY_POLICY }: AnswerDeps,
+  { reachability, policy = RETRY_POLICY, schema }: AnswerDeps,
 ): AsyncGenerator<AnswerEvent> {
   let waitedMs = 0;
   for (let attempt = 0; ; attempt += 1) {
     let spoke = false;
     try {
-      for await (const event of callModel(model, messages, signal)) {
+      for await (const event of callModel(model, messages, signal, schema)) {
         if (!spoke) reachability.worked('model');
         spoke = true;
         yield event;
@@ -62,7 +67,12 @@ export async function* answerQuestion(
   }
 }
 
-async function* callModel(model: Model, messages: ModelMessage[], signal: AbortSignal): AsyncGenerator<AnswerEvent> {
+async function* callModel(
+  model: Model,
+  messages: ModelMessage[],
+  signal: AbortSignal,
+  schema: JsonSchema | undefined,
+): AsyncGenerator<AnswerEvent> {
   const stall = new AbortController();
   const result = streamText({
     model: model.model,
@@ -70,6 +80,7 @@ async function* callModel(model: Model, messages: ModelMessage[], signal: AbortS
     messages,
     maxOutputTokens: model.maxOutputTokens,
     maxRetries: 0,
+    ...(schema === undefined ? {} : { output: Output.object({ schema: jsonSchema(schema) }) }),
     abortSignal: AbortSignal.any([signal, stall.signal]),
     ...(model.options === undefined ? {} : { providerOptions: model.options }),
     onError: () => undefined, // Failures come as parts below; the default would print the question's request.

@@ -9,7 +9,9 @@ import type { Outcome } from '../conversations/outcome.ts';
 import { answerQuestion } from '../model/answer.ts';
 import type { RetryPolicy } from '../model/answer.ts';
 import type { Model } from '../model/create-model.ts';
-import { formatQuestion } from '../model/question-text.ts';
+import { createUserMessage } from '../model/question-text.ts';
+import type { Question } from '../model/question-text.ts';
+import { checkAnswer, checkSchema } from '../model/answer-schema.ts';
 import type { Reachability } from '../reachability.ts';
 import type { Middleware } from '../web.ts';
 import { readerSignal, readLastEventId, sendEvents } from './turn-stream.ts';
@@ -38,6 +40,7 @@ export function streamAnswer(deps: AskDeps): Middleware {
     const { model, conversations } = deps;
     const question = parseInput(AskRequest, await readJsonBody(ctx, ASK_LIMITS.body_bytes));
     const seen = readLastEventId(ctx);
+    checkSchema(question.schema);
     if (model === undefined) throw new SpoqError('model_not_configured');
     const reader = readerSignal(ctx);
     ctx.state.notes['files'] = question.files.length;
@@ -52,14 +55,14 @@ export function streamAnswer(deps: AskDeps): Middleware {
       model: model.id,
       requestId: ctx.state.requestId,
     });
-    if (begun.live !== undefined) void answer(deps, model, begun.live, formatQuestion(question), ctx.state.requestId);
+    if (begun.live !== undefined) void answer(deps, model, begun.live, question, ctx.state.requestId);
     const after = Math.max(begun.after, seen);
     sendEvents(ctx, conversations.follow(begun.conversation, after, reader, begun.number), deps);
   };
 }
 
 /** Answers one turn, whether somebody reads it or not. Never throws. */
-async function answer(deps: AskDeps, model: Model, turn: Turn, question: string, requestId: string): Promise<void> {
+async function answer(deps: AskDeps, model: Model, turn: Turn, question: Question, requestId: string): Promise<void> {
   const own = new AbortController();
   const tooLong = setTimeout(() => {
     own.abort(new SpoqError('model_timeout', { detail: 'The answer took longer than 15 minutes.' }));
@@ -87,11 +90,11 @@ async function speak(
   deps: AskDeps,
   model: Model,
   turn: Turn,
-  question: string,
+  question: Question,
   own: AbortController,
   onWord: () => void,
 ): Promise<Outcome> {
-  const user = { role: 'user', content: question } as const;
+  const user = createUserMessage(question);
   const messages = [...(deps.conversations.recall(turn.conversation) as ModelMessage[]), user];
   // What can't be written down isn't asked for any longer.
   const giveUp = (error: unknown): void => own.abort(error);
@@ -104,6 +107,7 @@ async function speak(
     for await (const event of answerQuestion(model, messages, signal, {
       reachability: deps.reachability,
       policy: deps.retryPolicy,
+      schema: question.schema,
     })) {
       onWord();
       if (event.type === 'text') {
@@ -113,6 +117,7 @@ async function speak(
         outcome = event;
       }
     }
+    if (!('failure' in outcome)) checkAnswer(said, question.schema);
   } catch (error) {
     if (!(error instanceof SpoqError)) deps.reportBug(error, '');
     outcome = { failure: error instanceof SpoqError ? error : new SpoqError('internal') };
