@@ -15,6 +15,8 @@ export const EXAMPLES = {
   ask: `Examples:
   $ spoq ask "explain this function" @src/parse.ts
   $ spoq ask "what is wrong in @src/ and @notes.md?"
+  $ spoq ask "what is wrong with this page?" @screen.png
+  $ spoq ask --schema todo.json "what is left to do in @notes.md?"
   $ npm test 2>&1 | spoq ask "why does this fail?"
   $ spoq ask --model claude-opus-5-5 "…"      ask another model: see spoq models
   $ spoq ask -c "and the tests?"              go on with the last conversation of this folder

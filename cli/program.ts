@@ -90,6 +90,7 @@ function addAsk(deps: CliDeps, program: Command): void {
     .option('--no-repo', 'leave the git repository out')
     .addOption(new Option('-c, --continue', 'go on with the last conversation of this folder').conflicts('in'))
     .option('--in <id>', 'go on with this conversation')
+    .option('--schema <file>', 'answer as JSON that fits this JSON schema')
     .action(async (words: string[], { json = false, dryRun = false, allow = [], ...rest }: AskFlags) => {
       const { runAsk } = await import('./commands/ask.ts');
       const goOn = rest.in ?? rest.continue ?? false;
@@ -107,6 +108,7 @@ interface AskFlags {
   repo: boolean;
   continue?: boolean;
   in?: string;
+  schema?: string;
 }
 
 interface JsonFlag {

@@ -112,6 +112,12 @@ export const ERRORS = {
   },
   model_timeout: { status: 504, title: 'The model did not answer in time', exit: 69, next: 'Ask again.' },
   model_failed: { status: 502, title: 'The model provider failed', exit: 69, next: 'Ask again.' },
+  answer_invalid: {
+    status: 502,
+    title: 'The answer does not fit the schema',
+    exit: 1,
+    next: 'Ask again, more exactly, or with a simpler schema. What was said is kept: see `spoq resume`.',
+  },
   model_not_configured: {
     status: 503,
     title: 'No model is configured on the box',

@@ -48,7 +48,7 @@ const OPERATIONS: Operation[] = [
       403: REFUSED,
       404: problemOnly('There is no such conversation'),
       409: problemOnly('The conversation is at work'),
-      413: problemOnly('More than 4 MiB'),
+      413: problemOnly('More than 12 MiB'),
       415: problemOnly('Not JSON'),
       422: problemOnly('There is no such model, or what it costs is not known'),
       507: problemOnly('The disk of the box is full or fails'),

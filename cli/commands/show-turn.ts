@@ -16,6 +16,8 @@ export interface ShowOptions {
   noColor: boolean;
   /** Print also what was asked. */
   questions: boolean;
+  /** Answer JSON only when it is whole, on one line. */
+  whole?: boolean;
   /** Ctrl-C leaves it at work. */
   detach?: boolean;
 }

@@ -17,6 +17,8 @@ export interface TurnPrinterOptions {
   noColor: boolean;
   /** Also what was asked, for who wasn't there. */
   questions: boolean;
+  /** Answer JSON only when it is whole, on one line. */
+  whole?: boolean;
 }
 
 /** With `--json` every event is a line on stdout. */
@@ -32,11 +34,20 @@ export function createTurnPrinter(
     answer = createAnswerPrinter(deps, options);
     await deps.stderr.write(`${line}\n`);
   };
+  let whole = '';
   return {
     async print(event) {
       switch (event.type) {
         case 'text':
-          return answer.print(event);
+          if (options.whole !== true) return answer.print(event);
+          whole += event.text;
+          return;
+        case 'done': {
+          // The box has checked it. JSON.stringify leaves nothing in it that a terminal obeys but what stands in strings.
+          if (options.whole === true) await deps.stdout.write(`${escapeJson(whole)}\n`);
+          const cost = describeCost(event);
+          return cost === undefined ? undefined : say(style.dim(sanitizeLine(cost)));
+        }
         case 'start': {
           if (!options.questions) return;
           const lines = sanitizeText(event.text).split('\n');
@@ -48,10 +59,6 @@ export function createTurnPrinter(
           const mark = event.outcome === 'ok' ? style.dim('└') : style.yellow('└');
           return say(`  ${mark} ${style.dim(sanitizeLine(event.summary))}`);
         }
-        case 'done': {
-          const cost = describeCost(event);
-          return cost === undefined ? undefined : say(style.dim(sanitizeLine(cost)));
-        }
         case 'notice':
           return say(style.yellow(sanitizeLine(event.message)));
         default:
@@ -60,4 +67,13 @@ export function createTurnPrinter(
     },
     end: () => answer.end(),
   };
+}
+
+/** JSON on one line, everything beyond printable ASCII of control escaped. */
+function escapeJson(text: string): string {
+  const line = JSON.stringify(JSON.parse(text));
+  return line.replaceAll(
+    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

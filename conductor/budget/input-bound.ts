@@ -9,12 +9,20 @@ const TOOLS_TOKENS = 1_024;
 /** An image costs by its size in pixels: 10,000 patches at most (OpenAI's finest detail), times 1.62 at its small models. */
 const IMAGE_TOKENS = 16_384;
 
+/** What goes into a call. */
+interface Input {
+  instructions: string;
+  messages: ModelMessage[];
+  tools?: ToolSet;
+  schema?: Record<string, unknown> | undefined;
+}
+
 /**
  * No more tokens than this can go in. The providers' tokenizers are byte-pair encodings: a token is at least one byte of UTF-8, so text has
  * at most as many tokens as bytes. Usually it has a quarter of that, and the rest is given back when the call has ended. Throws
  * `invalid_request` on attachments whose tokens nothing bounds.
  */
-export async function boundInput(instructions: string, messages: ModelMessage[], tools: ToolSet = {}): Promise<number> {
+export async function boundInput({ instructions, messages, tools = {}, schema }: Input): Promise<number> {
   let tokens = AROUND_TOKENS + byteLength(instructions) + messages.length * AROUND_MESSAGE_TOKENS;
   let images = 0;
   const text = JSON.stringify(messages, (_key, value: unknown) => {
@@ -30,7 +38,9 @@ export async function boundInput(instructions: string, messages: ModelMessage[],
   });
   tokens += byteLength(text) + images * IMAGE_TOKENS;
   const described = Object.entries(tools);
-  if (described.length > 0) tokens += TOOLS_TOKENS;
+  // A schema goes as a tool at some providers.
+  if (described.length > 0 || schema !== undefined) tokens += TOOLS_TOKENS;
+  if (schema !== undefined) tokens += byteLength(JSON.stringify(schema));
   for (const [name, tool] of described) {
     const schema = await asSchema(tool.inputSchema).jsonSchema;
     tokens += AROUND_MESSAGE_TOKENS + byteLength(JSON.stringify([name, tool.description ?? '', schema]));

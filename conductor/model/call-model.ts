@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { streamText } from 'ai';
+import { jsonSchema, Output, streamText } from 'ai';
 import type { LanguageModelUsage, ModelMessage, TextStreamPart, ToolSet } from 'ai';
 import { SpoqError } from '../../contract/errors.ts';
 import type { Budget, Reservation } from '../budget/budget.ts';
@@ -41,10 +41,15 @@ export interface ModelCall {
   messages: ModelMessage[];
   /** Offered to the model, never run here: tools without `execute`. */
   tools?: ToolSet;
+  /** The answer is to be JSON of this schema. */
+  schema?: JsonSchema | undefined;
   signal: AbortSignal;
   /** Told of each amount of micro-dollars as soon as it is charged, also where the call fails. */
   onCost: (micros: number) => void;
 }
+
+/** A JSON schema of an object. */
+export type JsonSchema = Record<string, unknown>;
 
 export type ModelEvent =
   | { type: 'text'; text: string }
@@ -72,7 +77,7 @@ export type ModelEvent =
  * provider at once. Leaving the loop early ends it too; what was set aside is charged then.
  */
 export async function* callModel(deps: CallDeps, call: ModelCall): AsyncGenerator<ModelEvent> {
-  const inputTokens = await boundInput(call.instructions, call.messages, call.tools);
+  const inputTokens = await boundInput(call);
   for (const [index, model] of call.models.entries()) {
     const other = call.models[index + 1];
     try {
@@ -188,6 +193,7 @@ async function* callOnce(call: ModelCall, model: Model, maxOutputTokens: number)
     maxOutputTokens,
     maxRetries: 0,
     abortSignal: AbortSignal.any([call.signal, stall.signal]),
+    ...(call.schema === undefined ? {} : { output: Output.object({ schema: jsonSchema(call.schema) }) }),
     ...(call.tools === undefined ? {} : { tools: call.tools }),
     ...(model.options === undefined ? {} : { providerOptions: model.options }),
     onError: () => undefined, // Failures come as parts below; the default would print the question's request.

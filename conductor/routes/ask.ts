@@ -10,7 +10,9 @@ import type { Budget } from '../budget/budget.ts';
 import { callModel } from '../model/call-model.ts';
 import type { RetryPolicy } from '../model/call-model.ts';
 import type { Choice, Models } from '../model/models.ts';
-import { formatQuestion, INSTRUCTIONS } from '../model/question-text.ts';
+import { createUserMessage, INSTRUCTIONS } from '../model/question-text.ts';
+import type { Question } from '../model/question-text.ts';
+import { checkAnswer, checkSchema } from '../model/answer-schema.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import type { Reachability } from '../reachability.ts';
 import type { Middleware } from '../web.ts';
@@ -41,6 +43,7 @@ export function streamAnswer(deps: AskDeps): Middleware {
     const { models, conversations } = deps;
     const question = parseInput(AskRequest, await readJsonBody(ctx, ASK_LIMITS.body_bytes));
     const seen = readLastEventId(ctx);
+    checkSchema(question.schema);
     const choice = models.choose(question.model);
     const reader = readerSignal(ctx);
     ctx.state.notes['files'] = question.files.length;
@@ -55,14 +58,14 @@ export function streamAnswer(deps: AskDeps): Middleware {
       model: choice[0].id,
       requestId: ctx.state.requestId,
     });
-    if (begun.live !== undefined) void answer(deps, choice, begun.live, formatQuestion(question), ctx.state.requestId);
+    if (begun.live !== undefined) void answer(deps, choice, begun.live, question, ctx.state.requestId);
     const after = Math.max(begun.after, seen);
     sendEvents(ctx, conversations.follow(begun.conversation, after, reader, begun.number), deps);
   };
 }
 
 /** Answers one turn, whether somebody reads it or not. Never throws. */
-async function answer(deps: AskDeps, choice: Choice, turn: Turn, question: string, requestId: string): Promise<void> {
+async function answer(deps: AskDeps, choice: Choice, turn: Turn, question: Question, requestId: string): Promise<void> {
   const own = new AbortController();
   const tooLong = setTimeout(() => {
     own.abort(new SpoqError('model_timeout', { detail: 'The answer took longer than 15 minutes.' }));
@@ -92,11 +95,11 @@ async function speak(
   deps: AskDeps,
   choice: Choice,
   turn: Turn,
-  question: string,
+  question: Question,
   own: AbortController,
   onWord: () => void,
 ): Promise<Outcome> {
-  const user = { role: 'user', content: question } as const;
+  const user = createUserMessage(question);
   const messages = [...(deps.conversations.recall(turn.conversation) as ModelMessage[]), user];
   // What can't be written down isn't asked for any longer.
   const giveUp = (error: unknown): void => own.abort(error);
@@ -111,6 +114,7 @@ async function speak(
       conversation: turn.conversation,
       instructions: INSTRUCTIONS,
       messages,
+      schema: question.schema,
       signal,
       onCost: (micros: number) => void (cost_micros += micros),
     };
@@ -127,9 +131,11 @@ async function speak(
         turn.emit(event).catch(giveUp);
       }
     }
+    if (!('failure' in outcome)) checkAnswer(said, question.schema);
   } catch (error) {
     if (!(error instanceof SpoqError)) deps.reportBug(error, '');
-    outcome = { failure: error instanceof SpoqError ? error : new SpoqError('internal') };
+    const failure = error instanceof SpoqError ? error : new SpoqError('internal');
+    outcome = { ...outcome, failure };
   }
   outcome = { ...outcome, cost_micros };
   if (said !== '') await turn.remember([{ role: 'assistant', content: said }]);
