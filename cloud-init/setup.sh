@@ -243,7 +243,9 @@ step_conductor() {
     chown root:conductor /etc/conductor/config.toml
     chmod 0640 /etc/conductor/config.toml
   }
-  settle conductor "$(sha256sum /etc/systemd/system/conductor* /etc/conductor/*; stat -c '%s %y' /usr/local/bin/conductor)"
+  # Where the owner hands over model keys. What they become, a drop-in, is none of what the conductor is started with here.
+  settle conductor-keys.socket "$(sha256sum /etc/systemd/system/conductor-keys*)"
+  settle conductor "$(find /etc/systemd/system -maxdepth 1 -type f -name 'conductor*' -exec sha256sum {} + | sort; sha256sum /etc/conductor/*; stat -c '%s %y' /usr/local/bin/conductor)"
 }
 
 step_caddy() {

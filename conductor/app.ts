@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import { createLocalGuard } from './guards/local-guard.ts';
 import { createTokenGuard } from './guards/token-guard.ts';
 import type { Budget } from './budget/budget.ts';
+import type { FindCertificate } from './certificate.ts';
+import type { FindVersions } from './system.ts';
 import type { KeyRing } from './keys/key-ring.ts';
 import type { RetryPolicy } from './model/call-model.ts';
 import type { Models } from './model/models.ts';
@@ -33,6 +35,8 @@ export interface ConductorDeps {
   keys: KeyRing;
   log: Logger;
   reachability: Reachability;
+  findCertificate: FindCertificate;
+  findVersions: FindVersions;
   conversations: Conversations;
   /** Overrides for tests and for a machine that is small. */
   limits?: { heartbeatMs?: number; readerMs?: number; retryPolicy?: RetryPolicy };
@@ -67,7 +71,10 @@ export function createConductor(deps: ConductorDeps): Conductor {
       hostname,
       version,
       findModel: () => models.standard,
-      countRunning: () => conversations.size,
+      conversations,
+      budget,
+      findCertificate: deps.findCertificate,
+      findVersions: deps.findVersions,
       reachability,
     }),
     'POST /api/ask': streamAnswer({

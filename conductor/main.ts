@@ -8,6 +8,8 @@ import { createConductor } from './app.ts';
 import { HELP, parseArguments } from './arguments.ts';
 import type { Arguments } from './arguments.ts';
 import { createBudget, keepUnsettled } from './budget/create-budget.ts';
+import { createFindCertificate } from './certificate.ts';
+import { createFindVersions } from './system.ts';
 import { checkConductor } from './check.ts';
 import { loadConfig } from './config.ts';
 import type { Config } from './config.ts';
@@ -122,6 +124,8 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
     verifyToken,
     models,
     keys: modelKeys,
+    findCertificate: createFindCertificate(config.hostname, Date.now),
+    findVersions: createFindVersions(),
     budget: createBudget({ store, now: Date.now, defaults: config.budget }),
     log,
     reachability,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { Folder, RequestId } from './conversation.ts';
+import { BudgetReport } from './budget.ts';
+import { ConversationSummary, Folder, RequestId } from './conversation.ts';
 import { MODEL_NAME_CHARS } from './models.ts';
 
 /** Bounds of one question, enforced by the conductor and kept by the CLI. */
@@ -63,7 +64,25 @@ export const BoxStatus = z.object({
   load_average: z.number(),
   memory: z.object({ total_bytes: z.number(), free_bytes: z.number() }),
   disk: z.object({ total_bytes: z.number(), free_bytes: z.number() }),
-  running: z.number().int().describe('Answers being streamed now'),
+  running: z.number().int().describe('Turns at work now'),
+  versions: z
+    .object({
+      conductor: z.string(),
+      spoq: z.string().nullable().describe('On the box; null where it is not'),
+      system: z.string().nullable(),
+      kernel: z.string(),
+    })
+    .optional()
+    .describe('Of older boxes not known, as all that follows'),
+  certificate: z
+    .object({ name: z.string(), issuer: z.string(), ends_at: z.iso.datetime() })
+    .nullish()
+    .describe('What the front door of the box shows; null where it does not answer'),
+  budget: BudgetReport.pick({ day: true, month: true }).optional(),
+  work: z
+    .array(ConversationSummary.pick({ id: true, title: true, state: true, last_kind: true, updated_at: true }))
+    .optional()
+    .describe('Conversations at work, and those that wait for an approval'),
   unreachable: z
     .array(z.object({ service: z.enum(['control_plane', 'model']), since: z.string(), reason: z.string() }))
     .default([])

@@ -21,6 +21,8 @@ export interface BoxKeys {
 }
 
 const ACME_CA_PATH = '/etc/caddy/acme-ca.pem';
+/** What keeps the owner's model keys, behind conductor-keys.socket. */
+export const KEEP_KEYS_PATH = '/usr/local/lib/spoq/keep-keys.sh';
 export const SETUP_PATH = '/usr/local/lib/spoq/setup.sh';
 
 /** The conductor, and what brings it back. */
@@ -29,6 +31,8 @@ export const CONDUCTOR_UNITS = [
   'conductor-retry.timer',
   'conductor-watch.service',
   'conductor-watch.timer',
+  'conductor-keys.socket',
+  'conductor-keys@.service',
 ] as const;
 
 /** Every file that a box starts with, the same at every vendor. */
@@ -60,6 +64,7 @@ export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates)
     { path: '/etc/cloud/cloud.cfg.d/99-spoq.cfg', mode: '0644', content: LATER_BOOTS },
     { path: '/usr/local/lib/spoq/SHA256SUMS', mode: '0644', content: listDigests(spec) },
     { path: '/usr/local/lib/spoq/setup.conf', mode: '0644', content: describeSetup(spec) },
+    { path: KEEP_KEYS_PATH, mode: '0755', content: templates['keep-keys.sh'] },
     { path: SETUP_PATH, mode: '0755', content: fill(templates['setup.sh']) },
     // Both are gone when setup.sh has done its work.
     { path: '/var/lib/spoq/password', mode: '0600', content: `spoq:${spec.password_crypt}\n` },

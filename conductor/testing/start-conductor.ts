@@ -8,6 +8,8 @@ import { createConductor } from '../app.ts';
 import type { ConductorDeps } from '../app.ts';
 import { createConversations, endInterrupted } from '../conversations/create-conversations.ts';
 import { createKeyCache } from '../key-cache.ts';
+import { createFindCertificate } from '../certificate.ts';
+import { createFindVersions } from '../system.ts';
 import { createKeyCheck } from '../keys/check-key.ts';
 import { createFileKeeper } from '../keys/file-keeper.ts';
 import { createKeyRing } from '../keys/key-ring.ts';
@@ -38,6 +40,10 @@ export interface StartOptions {
   model?: Partial<TestModel>;
   /** What the configuration says besides. */
   ai?: Partial<AiConfig>;
+  /** The port of its front door; one where nobody listens when left out. */
+  frontDoor?: number;
+  /** The program on the box. */
+  spoq?: string;
   /** The clock of its money. */
   now?: () => number;
   /** Where the owner's model keys outlive it. */
@@ -122,6 +128,8 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     verifyToken: createTokenVerifier({ ...identity, keys, revocations }),
     models: createModels({ config: ai, findKey: modelKeys.find, fetch: fetchDirect }),
     keys: modelKeys,
+    findCertificate: createFindCertificate(identity.hostname, Date.now, options.frontDoor ?? 1),
+    findVersions: createFindVersions(options.spoq),
     budget: createBudget({ store, now: options.now ?? Date.now, defaults: { ...FAR_AWAY, ...options.budget } }),
     log,
     reachability,
