@@ -1,6 +1,7 @@
 import type { ClickToReady } from './click-share.ts';
 import { restOfClick, shareOfClick } from './click-share.ts';
 import type { FirstTokens } from './first-token.ts';
+import type { Idle } from './idle.ts';
 import { renderLoad } from './load/render.ts';
 import type { Load } from './load.ts';
 import { formatSummary, summarize, summarizeRatio } from './statistics.ts';
@@ -17,6 +18,7 @@ export interface Measurements {
   load?: Load;
   first_token?: FirstTokens;
   cold_start?: Record<string, number[]>;
+  idle?: { seconds: number; processes: Record<string, Idle> };
 }
 
 export interface EngineTimes {
@@ -70,6 +72,7 @@ export function renderReport(measured: Measurements): string {
     load,
     first_token: tokens,
     cold_start: starts,
+    idle,
   } = measured;
   const sections = [
     renderHead(date, machine),
@@ -79,6 +82,7 @@ export function renderReport(measured: Measurements): string {
     load && renderLoad(load),
     tokens && renderTokens(tokens),
     starts && renderStarts(starts),
+    idle && renderIdle(idle),
   ];
   return sections.filter((section) => section !== undefined).join('\n');
 }
@@ -196,6 +200,21 @@ Whole processes. The floor is the smallest program, compiled by the same bun wit
 
 | | ms | ratio to the floor |
 |---|---|---|
+${lines.join('\n')}
+`;
+}
+
+function renderIdle({ seconds, processes }: NonNullable<Measurements['idle']>): string {
+  const lines = Object.entries(processes).map(
+    ([name, { rss_mb, cpu_percent, wakes_per_second }]) =>
+      `| ${name} | ${rss_mb.toFixed(0)} | ${cpu_percent.toFixed(2)} | ${wakes_per_second.toFixed(1)} |`,
+  );
+  return `## With nothing to do
+
+The compiled conductor of a box that nobody asks, over ${seconds} s. The floor is an empty server, compiled by the same bun with the same flags.
+
+| | resident, MB | of one processor, % | wakes a second |
+|---|---|---|---|
 ${lines.join('\n')}
 `;
 }

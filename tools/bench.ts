@@ -8,11 +8,13 @@ import { openEngineBench } from '../bench/engine.ts';
 import type { EngineBench } from '../bench/engine.ts';
 import { measureFirstTokens } from '../bench/first-token.ts';
 import type { FirstTokens } from '../bench/first-token.ts';
+import { measureIdle, startFloor } from '../bench/idle.ts';
 import { measureLoad } from '../bench/load.ts';
 import type { Load } from '../bench/load.ts';
 import { listFailures, renderReport } from '../bench/report.ts';
 import type { EngineTimes, Measurements } from '../bench/report.ts';
 import { createTestDatabase } from '../test/harness/database.ts';
+import { startIdleConductor } from '../test/harness/idle-conductor.ts';
 import { SIGN_UP } from './journey/signup.ts';
 import { runStory } from './journey/story.ts';
 import { USE } from './journey/use.ts';
@@ -26,7 +28,7 @@ import type { ToolContext } from './run-tool.ts';
 import { startTemporaryRun } from './temporary-run.ts';
 import { ToolError } from './terminal.ts';
 
-const PARTS = ['click-to-ready', 'engine', 'load', 'first-token', 'cold-start'] as const;
+const PARTS = ['click-to-ready', 'engine', 'load', 'first-token', 'cold-start', 'idle'] as const;
 type Part = (typeof PARTS)[number];
 
 const HELP = `Usage: npm run bench [-- --rounds N] [--out docs/performance.md] [--only PART,…]
@@ -62,6 +64,7 @@ await runTool(async (context) => {
     ...(wants('load') && { load: await measureLoads(context, prepared, rounds) }),
     ...(wants('first-token') && { first_token: await measureTokens(context, prepared, rounds * 4) }),
     ...(wants('cold-start') && { cold_start: await measureStarts(context, prepared, dir, rounds * 3) }),
+    ...(wants('idle') && process.platform === 'linux' && { idle: await measureNothing(context, dir) }),
   };
   if (values.only === undefined) {
     const file = path.resolve(root, values.out);
@@ -229,5 +232,21 @@ function measureStarts(
       },
       rounds,
     );
+  });
+}
+
+const IDLE_SECONDS = 60;
+
+function measureNothing(
+  { root, env, terminal, signal, onEnd }: ToolContext,
+  dir: string,
+): Promise<NonNullable<Measurements['idle']>> {
+  return terminal.step(`Nothing, for ${IDLE_SECONDS} s`, async () => {
+    const floor = await startFloor(root, path.join(dir, 'floor'), env);
+    onEnd(floor.stop);
+    const conductor = await startIdleConductor();
+    onEnd(conductor.stop);
+    const pids = { 'an empty server': floor.pid, 'the conductor': conductor.pid };
+    return { seconds: IDLE_SECONDS, processes: await untilAborted(signal, measureIdle(pids, IDLE_SECONDS)) };
   });
 }

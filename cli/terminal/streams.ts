@@ -1,4 +1,6 @@
 import { fstatSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { SpoqError } from '../../contract/errors.ts';
 import type { Input, Output } from '../deps.ts';
 
@@ -34,7 +36,7 @@ function isPiped(): boolean {
   }
 }
 
-/** Asks yes or no on the terminal, on stderr. Throws `cancelled` when the person presses Ctrl-C or Escape. */
+/** Asks yes or no on the terminal, on stderr. Throws `cancelled` when the person presses Ctrl-C, Ctrl-D or Escape. */
 export function askConfirmation(
   stdin: NodeJS.ReadStream,
   stderr: NodeJS.WriteStream,
@@ -50,18 +52,46 @@ export function askSecret(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, 
 
 async function ask<T>(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, prompt: object): Promise<T> {
   const { default: enquirer } = await import('enquirer');
+  let shown: { cancel(): Promise<void> } | undefined;
+  const keys = passKeys(stdin, () => void shown?.cancel());
+  const onRun = (one: typeof shown): void => void (shown = one);
   try {
     // Its types don't know the streams that its prompts take.
-    const { answer } = await enquirer.prompt<{ answer: T }>({
-      ...prompt,
-      name: 'answer',
-      stdin,
-      stdout: stderr,
-    } as never);
+    const given = { ...prompt, name: 'answer', stdin: keys.stream, stdout: stderr, onRun } as never;
+    const { answer } = await enquirer.prompt<{ answer: T }>(given);
     return answer;
   } catch (error) {
     // Enquirer rejects with an empty string then.
     if (error === '') throw new SpoqError('cancelled');
     throw error;
+  } finally {
+    keys.stop();
   }
+}
+
+const CTRL_C = 3;
+const CTRL_D = 4;
+
+/**
+ * What is typed, as a terminal of its own, but for Ctrl-C and Ctrl-D: those call `onCancel`. Node's readline, on which enquirer reads, would
+ * close itself at either, and enquirer then throws where nobody can catch it, or waits for ever.
+ */
+function passKeys(stdin: NodeJS.ReadStream, onCancel: () => void): { stream: Readable; stop: () => void } {
+  const stream = Object.assign(new PassThrough(), {
+    isTTY: true,
+    isRaw: stdin.isRaw,
+    setRawMode: (raw: boolean) => stdin.setRawMode(raw),
+  });
+  const onData = (typed: Buffer): void => {
+    if (typed.includes(CTRL_C) || typed.includes(CTRL_D)) onCancel();
+    else stream.write(typed);
+  };
+  stdin.on('data', onData);
+  return {
+    stream,
+    stop() {
+      stdin.off('data', onData).pause();
+      stream.destroy();
+    },
+  };
 }
