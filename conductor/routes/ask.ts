@@ -112,7 +112,7 @@ async function speak(
       onWord();
       if (event.type === 'text') {
         said += event.text;
-        turn.emit(event).catch(giveUp);
+        turn.say(event.text).catch(giveUp);
       } else {
         outcome = event;
       }
