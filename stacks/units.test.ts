@@ -36,6 +36,43 @@ describe('the units of a box', () => {
     });
   });
 
+  it('leave a run an exposure of 2.0 at most, and its launcher little more than root needs', async () => {
+    await withFolder(async (folder) => {
+      const rate = async (text: string, threshold: number): Promise<number | null> => {
+        const file = join(folder, 'rated.service');
+        await writeFile(file, text);
+        return spawnSync('systemd-analyze', ['security', '--offline=true', `--threshold=${threshold}`, file]).status;
+      };
+      const confined = `[Service]\nExecStart=/bin/true\nUser=spoq\n${templates['run-confinement.conf']}`;
+      expect(await rate(confined, 20)).to.equal(0);
+      expect(
+        await rate(confined.replaceAll(/^(PrivateNetwork|SystemCallFilter|RestrictNamespaces)=.*$/gm, ''), 20),
+      ).to.equal(1);
+      expect(await rate(templates['conductor-work@.service'], 22)).to.equal(0);
+    });
+  });
+
+  it('confine a run by settings that systemd knows, each of them', async () => {
+    await withFolder(async (folder) => {
+      const file = join(folder, 'confined.service');
+      const verify = async (settings: string): Promise<string> => {
+        await writeFile(file, `[Unit]\nDescription=x\n[Service]\nExecStart=/bin/true\n${settings}`);
+        return spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' }).stderr;
+      };
+      expect(await verify(templates['run-confinement.conf'])).to.equal('');
+      expect(await verify(`${templates['run-confinement.conf']}ProtectEverything=yes\n`)).to.include(
+        'ProtectEverything',
+      );
+    });
+  });
+
+  it('give runs the accounts that the conductor refuses', () => {
+    const script = templates['launch-work.sh'];
+    expect([/^FIRST_UID=(\d+)$/m, /^MAX_RUNS=(\d+)$/m].map((each) => Number(each.exec(script)?.[1]))).to.deep.equal([
+      1_900_000_000, 1000,
+    ]);
+  });
+
   it('are read by systemd without a word', async () => {
     await withFolder(async (folder) => {
       // What a box has and this machine may not: the executable, and Caddy.
