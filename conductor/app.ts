@@ -24,6 +24,8 @@ export interface ConductorDeps {
   model: Model | undefined;
   log: Logger;
   reachability: Reachability;
+  /** Whether a run is open on this box. Never when left out. */
+  hasRuns?: () => boolean;
   /** Overrides for tests and for a machine that is small. */
   limits?: { asks?: number; heartbeatMs?: number; readerMs?: number; retryPolicy?: RetryPolicy };
 }
@@ -63,7 +65,10 @@ export function createConductor(deps: ConductorDeps): Conductor {
     }),
   });
   return {
-    local: createListenerApp(log, 'local', createLocalGuard(), [gate, ...routes]),
+    local: createListenerApp(log, 'local', createLocalGuard({ hasRuns: deps.hasRuns ?? (() => false) }), [
+      gate,
+      ...routes,
+    ]),
     remote: createListenerApp(log, 'remote', createTokenGuard(deps.verifyToken), [gate, ...routes]),
     stop(graceMs) {
       stopping = true;

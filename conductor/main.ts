@@ -25,6 +25,8 @@ import type { VerifierKeys } from './token-verifier.ts';
 import { VERSION } from './version.ts';
 import { choosePlace } from './work/place.ts';
 import { serveWork } from './work/serve-work.ts';
+import { createDial } from './workplace/egress.ts';
+import { createWorkplaces } from './workplace/systemd-workplaces.ts';
 
 /** What an answer needs to say that it was cut, and a connection to end; then it ends whatever still hangs. */
 const LAST_WORDS_MS = 1_500;
@@ -99,6 +101,7 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
     now: Date.now,
   });
   revocations.start();
+  const workplaces = createWorkplaces({ dial: createDial() });
   const verifyToken = createTokenVerifier({ ...config, keys, revocations });
   const conductor = createConductor({
     hostname: config.hostname,
@@ -107,6 +110,7 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
     model,
     log,
     reachability,
+    hasRuns: () => workplaces.openCount > 0,
   });
   const listeners = await openListeners(conductor, config);
   log.info({ version: VERSION, port: listeners.port, socket: listeners.socket, model: model?.id ?? null }, 'listening');

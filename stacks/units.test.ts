@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FIRST_RUN_UID, MAX_RUNS } from '../conductor/guards/peer.ts';
 import { CONDUCTOR_UNITS } from './box-files.ts';
 import { loadTemplates } from './templates.ts';
 
@@ -69,7 +70,8 @@ describe('the units of a box', () => {
   it('give runs the accounts that the conductor refuses', () => {
     const script = templates['launch-work.sh'];
     expect([/^FIRST_UID=(\d+)$/m, /^MAX_RUNS=(\d+)$/m].map((each) => Number(each.exec(script)?.[1]))).to.deep.equal([
-      1_900_000_000, 1000,
+      FIRST_RUN_UID,
+      MAX_RUNS,
     ]);
   });
 

@@ -9,6 +9,8 @@ import type { WorkEnd, Workplaces } from './workplace.ts';
 const REASON_MS = 3_000;
 
 export interface ConfinedWorkplaces extends Workplaces {
+  /** How many are open. */
+  readonly openCount: number;
   /** Removes every place whose run isn't known any more; answers their ids. */
   sweep(isKnown: (id: string) => boolean): Promise<string[]>;
 }
@@ -27,7 +29,11 @@ export function createWorkplaces({
     await line.close();
     if (said !== 'done') refuseBy(said);
   };
+  let openCount = 0;
   return {
+    get openCount() {
+      return openCount;
+    },
     async open(run, progress, signal) {
       signal.throwIfAborted();
       progress('Making a place for the run');
@@ -37,9 +43,14 @@ export function createWorkplaces({
         await watcher.close();
         refuseBy(said);
       }
+      openCount += 1;
+      const close = async (): Promise<void> => {
+        await watcher.close(); // which ends everything that is left in there
+        openCount -= 1;
+      };
       const ended = readEnd(watcher);
       const stream = await callLauncher(socket, `join ${run.id}`).catch(async (error: unknown) => {
-        await watcher.close();
+        await close();
         throw error;
       });
       const place = createRemoteWorkplace({
@@ -48,7 +59,7 @@ export function createWorkplaces({
         dial,
         async end(wasAsked) {
           const told = wasAsked ? undefined : await Promise.race([ended, wait(REASON_MS, undefined, { ref: false })]);
-          await watcher.close(); // which ends everything that is left in there
+          await close();
           return told;
         },
       });
