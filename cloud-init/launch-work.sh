@@ -3,7 +3,7 @@
 # /run/conductor-agents/work.sock, which is its standard input and output; the argument is the connection's number. On the first line is
 # what is wanted; nothing that doesn't match exactly is looked at any further:
 #   open ID WORKSPACE MEMORY_BYTES TASKS CPU_PERCENT SECONDS DISK_BYTES
-#         makes the place, answers `ready`, and watches it as long as the connection is there; `ended REASON` when it ends before
+#         makes the place, answers `ready`, and watches it as long as the connection is there; `ended REASON` when nothing runs any more
 #   join ID     the connection becomes standard input and output of `conductor work` in that place
 #   remove ID   ends it and deletes everything of it; `done`
 #   list        `run ID` for each that is there; `done`
@@ -67,6 +67,7 @@ open_place() {
   rm -f "$RUNTIME/$run"/*
   # For join: which unit it belongs to, and the rest of what its process is started with.
   printf '%s\n' "$instance" "$workspace" "${limits[@]}" >"$RUNTIME/$run/place"
+  ending=removed
   say ready
   watch_place
 }
@@ -110,17 +111,17 @@ watch_place() {
   while :; do
     status=0
     IFS= read -r -n 1 -t "$WATCH_SECONDS" line || status=$?
-    [ "$status" -gt 128 ] || return 0 # closed, or something was said, which isn't done
-    if [ -e "$RUNTIME/$run/result" ]; then
-      say "ended $(cat "$RUNTIME/$run/result")"
-      return 0
+    if [ "$status" -le 128 ]; then # closed, or something was said, which isn't done
+      ending=asked
+    elif [ -e "$RUNTIME/$run/result" ]; then
+      ending=$(cat "$RUNTIME/$run/result")
+    elif ! has_room || ! has_kept_to_its_limit "$tick"; then
+      ending=disk
+    else
+      tick=$((tick + 1))
+      continue
     fi
-    tick=$((tick + 1))
-    if ! has_room || ! has_kept_to_its_limit "$tick"; then
-      stop_unit
-      say 'ended disk'
-      return 0
-    fi
+    return 0
   done
 }
 
@@ -138,7 +139,7 @@ has_room() {
 has_kept_to_its_limit() { # tick
   local measured=$RUNTIME/$run/bytes bytes
   bytes=$(cat "$measured" 2>/dev/null || echo 0)
-  if [ $(($1 % MEASURE_TICKS)) -eq 1 ] && ! is_measuring; then
+  if [ $(($1 % MEASURE_TICKS)) -eq 0 ] && ! is_measuring; then
     (timeout 60 nice du --summarize --one-file-system --block-size=1 "$STATE/$run" 2>/dev/null | cut -f 1 >"$measured.new" &&
       [ -s "$measured.new" ] && mv "$measured.new" "$measured") 9>&- </dev/null >/dev/null &
     measuring=$!
@@ -154,6 +155,7 @@ stop_unit() { systemctl stop "spoq-run-$run.service" 2>/dev/null || :; }
 end_place() {
   stop_unit
   rm -rf "${RUNTIME:?}/$run" "$RUNTIME/$run.lock"
+  [ -z "${ending:-}" ] || say "ended $ending" 2>/dev/null || :
 }
 
 # Whoever holds a lock deletes it: who gets one that has no name any more takes the next.

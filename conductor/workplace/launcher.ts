@@ -14,8 +14,11 @@ const WORKSPACE = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** A conversation in lines with the one who makes and watches places. It runs as root: what it says is believed, within bounds. */
 export interface LauncherLine {
+  /** Undefined when there is no more. */
   next(): Promise<string | undefined>;
-  close(): Promise<void>;
+  /** Says that nothing more is wanted; what is still said can be heard. */
+  hangUp(): void;
+  close(): void;
 }
 
 export function describeOpen({ id, workspace, limits }: RunPlace): string {
@@ -49,17 +52,16 @@ export async function callLauncher(path: string, request: string): Promise<Socke
 
 export function readLauncher(socket: Socket): LauncherLine {
   socket.on('error', () => undefined); // its end says as much
-  const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
-  const closed = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
+  const reader = createInterface({ input: socket });
+  const lines = reader[Symbol.asyncIterator]();
+  socket.once('close', () => reader.close());
   return {
     async next() {
       const { value, done } = await lines.next();
       return done === true ? undefined : String(value).slice(0, 500);
     },
-    async close() {
-      socket.end();
-      await closed;
-    },
+    hangUp: () => void socket.end(),
+    close: () => void socket.destroy(),
   };
 }
 

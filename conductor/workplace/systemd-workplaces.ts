@@ -7,6 +7,8 @@ import type { WorkEnd, Workplaces } from './workplace.ts';
 
 /** What the launcher needs to find out why a place ended, once its line is cut. */
 const REASON_MS = 3_000;
+/** What it needs to end whatever is left. */
+const END_MS = 15_000;
 
 export interface ConfinedWorkplaces extends Workplaces {
   /** How many are open. */
@@ -26,7 +28,7 @@ export function createWorkplaces({
   const remove = async (id: string): Promise<void> => {
     const line = readLauncher(await callLauncher(socket, `remove ${requireId(id)}`));
     const said = await line.next();
-    await line.close();
+    line.close();
     if (said !== 'done') refuseBy(said);
   };
   let openCount = 0;
@@ -40,15 +42,18 @@ export function createWorkplaces({
       const watcher = readLauncher(await callLauncher(socket, describeOpen(run)));
       const said = await watcher.next();
       if (said !== 'ready') {
-        await watcher.close();
+        watcher.close();
         refuseBy(said);
       }
       openCount += 1;
+      const ended = readEnd(watcher);
       const close = async (): Promise<void> => {
-        await watcher.close(); // which ends everything that is left in there
+        watcher.hangUp(); // which ends everything that is left in there
+        // Its last word comes when nothing is left. (Not the end of the line: systemd may hold that open for longer.)
+        await Promise.race([ended, wait(END_MS, undefined, { ref: false })]);
+        watcher.close();
         openCount -= 1;
       };
-      const ended = readEnd(watcher);
       const stream = await callLauncher(socket, `join ${run.id}`).catch(async (error: unknown) => {
         await close();
         throw error;
@@ -63,6 +68,7 @@ export function createWorkplaces({
           return told;
         },
       });
+      void ended.then(() => stream.destroy()); // nothing runs there any more
       try {
         await place.prepare(run.snapshot, progress, signal);
         return place;
@@ -80,7 +86,7 @@ export function createWorkplaces({
         if (id === undefined) refuseBy(said);
         if (!isKnown(id)) ids.push(id);
       }
-      await line.close();
+      line.close();
       for (const id of ids) await remove(id);
       return ids;
     },
@@ -89,6 +95,7 @@ export function createWorkplaces({
 
 const ENDS: Record<string, WorkEnd> = {
   time: { reason: 'time', detail: 'The run has used up its time and was ended.' },
+  removed: { reason: 'asked', detail: 'The run was removed.' },
   memory: { reason: 'memory', detail: 'The run has used up its memory and was ended.' },
   disk: {
     reason: 'disk',
