@@ -249,6 +249,21 @@ describe('the confinement of a run', function () {
     expect(await inside('curl -s http://localhost:8080/health')).to.include('version'); // it was there to be reached
   });
 
+  it('would be known by the conductor if it came to its listener all the same', async () => {
+    const pid = await box.show('MainPID');
+    const asConductor = ['setpriv', '--no-new-privs', '--clear-groups', '--reuid', 'conductor', '--regid', 'conductor'];
+    const connected = box.run(['bash', '-c', 'exec 3<>/dev/tcp/127.0.0.1/8080; sleep 3'], 'spoq');
+    const spoq = await inside('id -u spoq');
+    let table = '';
+    await waitFor('the connection to be seen in the sandbox of the conductor, with its account', async () => {
+      table = (await box.run(['nsenter', '-t', pid, '-m', ...asConductor, 'cat', '/proc/self/net/tcp'])).stdout;
+      return new RegExp(`0100007F:1F90 01 .* ${spoq} +0 [1-9]`).test(table);
+    });
+    await connected;
+    const [own, system] = (await inside(`readlink /proc/${pid}/ns/user /proc/1/ns/user`)).split('\n');
+    expect(own, 'where accounts have the same numbers').to.equal(system);
+  });
+
   it('reaches neither the metadata address nor the box and its network, whatever name leads there', async () => {
     run.onConnect(() => Promise.resolve('allow'));
     const hosts = [
