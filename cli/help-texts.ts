@@ -15,13 +15,35 @@ export const EXAMPLES = {
   ask: `Examples:
   $ spoq ask "explain this function" @src/parse.ts
   $ spoq ask "what is wrong in @src/ and @notes.md?"
+  $ spoq ask "what is wrong with this page?" @screen.png
+  $ spoq ask --schema todo.json "what is left to do in @notes.md?"
   $ npm test 2>&1 | spoq ask "why does this fail?"
+  $ spoq ask -c "and the tests?"              go on with the last conversation of this folder
+  $ spoq ask --in 4dd3c3a4 "and the tests?"   go on with another one
   $ spoq ask --dry-run "where is the retry?"  list what would be sent, and send nothing
   $ spoq ask --json "…" | jq -r 'select(.type == "text").text'
 
 From a git repository, files go along until the budget is used: those that the question
 names, then README and manifests, then near and small ones. Never sent: what .gitignore or
 .spoqignore name, binaries, files over 256 kB, and what looks secret (.env, keys, tokens).
+`,
+  sessions: `Examples:
+  $ spoq sessions
+  $ spoq sessions --here --limit 5            only those of this folder
+  $ spoq sessions --delete 4dd3c3a4
+`,
+  resume: `Examples:
+  $ spoq resume                               read the last conversation of this folder
+  $ spoq resume 4dd3c3a4                      another one, by how its id begins
+
+The box goes on when a line is lost or a laptop sleeps: this shows what it has said since,
+and stays until it is done. Ctrl-C leaves it at work.
+`,
+  attach: `Examples:
+  $ spoq attach                               go along with what is at work, from anywhere
+  $ spoq attach 4dd3c3a4
+
+Ctrl-C leaves it at work.
 `,
   status: `Examples:
   $ spoq status

@@ -51,6 +51,8 @@ function createProgram(deps: CliDeps, outside: CliDeps, print: (text: string) =>
     .addHelpText('after', ENVIRONMENT);
   addInit(deps, program);
   addAsk({ ...deps, stdout: outside.stdout }, program);
+  addSessions(deps, program);
+  addResume({ ...deps, stdout: outside.stdout }, program);
   addStatus(deps, program);
   addLogout(deps, program);
   addUpgrade(deps, program);
@@ -78,9 +80,13 @@ function addAsk(deps: CliDeps, program: Command): void {
     .option('--allow <path>', 'send this file as it is, even if it looks secret', collect)
     .option('--no-stdin', "don't read stdin")
     .option('--no-repo', 'leave the git repository out')
+    .addOption(new Option('-c, --continue', 'go on with the last conversation of this folder').conflicts('in'))
+    .option('--in <id>', 'go on with this conversation')
+    .option('--schema <file>', 'answer as JSON that fits this JSON schema')
     .action(async (words: string[], { json = false, dryRun = false, allow = [], ...rest }: AskFlags) => {
       const { runAsk } = await import('./commands/ask.ts');
-      await runAsk(deps, words, { ...rest, json, dryRun, allow, noColor: hasNoColor(program) });
+      const goOn = rest.in ?? rest.continue ?? false;
+      await runAsk(deps, words, { ...rest, json, dryRun, allow, continue: goOn, noColor: hasNoColor(program) });
     });
 }
 
@@ -91,10 +97,45 @@ interface AskFlags {
   allow?: string[];
   stdin: boolean;
   repo: boolean;
+  continue?: boolean;
+  in?: string;
+  schema?: string;
 }
 
 interface JsonFlag {
   json?: boolean;
+}
+
+function addSessions(deps: CliDeps, program: Command): void {
+  addCommand(program, 'sessions', 'list the conversations on your box')
+    .option('--here', 'only those of this folder')
+    .addOption(new Option('--limit <count>', 'how many').default(20).argParser(parseLimit))
+    .option('--delete <id>', 'delete one, with all that was said in it')
+    .action(async ({ json = false, here = false, ...rest }: JsonFlag & SessionsFlags) => {
+      const { runSessions } = await import('./commands/sessions.ts');
+      await runSessions(deps, { ...rest, json, here, noColor: hasNoColor(program) });
+    });
+}
+
+interface SessionsFlags {
+  here?: boolean;
+  limit: number;
+  delete?: string;
+}
+
+function addResume(deps: CliDeps, program: Command): void {
+  addCommand(program, 'resume', 'read a conversation, and go along with it')
+    .argument('[id]', 'its id, or how that begins; without it, the last one of this folder')
+    .action(async (id: string | undefined, { json = false }: JsonFlag) => {
+      const { runResume } = await import('./commands/resume.ts');
+      await runResume(deps, id, { json, noColor: hasNoColor(program) });
+    });
+  addCommand(program, 'attach', 'go along with what is at work on your box')
+    .argument('[id]', 'its id, or how that begins; without it, what is at work')
+    .action(async (id: string | undefined, { json = false }: JsonFlag) => {
+      const { runAttach } = await import('./commands/resume.ts');
+      await runAttach(deps, id, { json, noColor: hasNoColor(program) });
+    });
 }
 
 function addStatus(deps: CliDeps, program: Command): void {
@@ -155,6 +196,12 @@ function hasNoColor(program: Command): boolean {
 
 function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value];
+}
+
+function parseLimit(value: string): number {
+  const limit = Number(value);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= 200) return limit;
+  throw new InvalidArgumentError('It must be a whole number from 1 to 200.');
 }
 
 function parseBudget(value: string): number {

@@ -8,10 +8,13 @@ import { createProblemWriter, describeBug } from './problems.ts';
 import type { Reachability } from './reachability.ts';
 import { createRequestLog } from './request-log.ts';
 import { streamAnswer } from './routes/ask.ts';
+import { createConversationRoutes } from './routes/conversations.ts';
 import { showHealth } from './routes/health.ts';
 import { createRoutes } from './routes/routes.ts';
+import type { RouteTable } from './routes/routes.ts';
 import { showStatus } from './routes/status.ts';
-import { createRunningAsks, restarting } from './running-asks.ts';
+import type { Conversations } from './conversations/conversations.ts';
+import { restarting } from './conversations/places.ts';
 import type { VerifyToken } from './token-verifier.ts';
 import type { ListenerName, Middleware, RequestState } from './web.ts';
 
@@ -26,12 +29,15 @@ export interface ConductorDeps {
   reachability: Reachability;
   /** Whether a run is open on this box. Never when left out. */
   hasRuns?: () => boolean;
+  conversations: Conversations;
   /** Overrides for tests and for a machine that is small. */
-  limits?: { asks?: number; heartbeatMs?: number; readerMs?: number; retryPolicy?: RetryPolicy };
+  limits?: { heartbeatMs?: number; readerMs?: number; retryPolicy?: RetryPolicy };
 }
 
 /** The two applications of one conductor. Which one a request came to decides what it must bring, nothing else does. */
 export interface Conductor {
+  /** Method and path of all that is there. */
+  routes: string[];
   /** For 127.0.0.1: no token, but nothing that came from elsewhere. */
   local: Koa<RequestState>;
   /** For the Unix socket behind the front door: a token, always. */
@@ -42,8 +48,8 @@ export interface Conductor {
 
 /** Puts a conductor together; it listens to nothing yet. */
 export function createConductor(deps: ConductorDeps): Conductor {
-  const { log, model, hostname, version, reachability } = deps;
-  const running = createRunningAsks(deps.limits?.asks);
+  const { log, model, hostname, version, reachability, conversations } = deps;
+  const stream = { heartbeatMs: deps.limits?.heartbeatMs, readerMs: deps.limits?.readerMs };
   let stopping = false;
   // After the guards: who has no token is told so, now as ever.
   const gate: Middleware = (ctx, next) => {
@@ -51,20 +57,29 @@ export function createConductor(deps: ConductorDeps): Conductor {
     ctx.set('connection', 'close');
     throw restarting();
   };
-  const routes = createRoutes({
-    health: showHealth(version),
-    status: showStatus({ hostname, version, model: model?.id ?? null, countRunning: () => running.size, reachability }),
-    ask: streamAnswer({
+  const table: RouteTable = {
+    'GET /health': showHealth(version),
+    'GET /api/status': showStatus({
+      hostname,
+      version,
+      model: model?.id ?? null,
+      countRunning: () => conversations.size,
+      reachability,
+    }),
+    'POST /api/ask': streamAnswer({
+      ...stream,
+      conversations,
       model,
-      running,
       reachability,
       reportBug: (error, requestId) => log.error({ request_id: requestId, ...describeBug(error) }, 'bug'),
+      report: (requestId, notes) => log.info({ request_id: requestId, ...notes }, 'answer'),
       retryPolicy: deps.limits?.retryPolicy,
-      heartbeatMs: deps.limits?.heartbeatMs,
-      readerMs: deps.limits?.readerMs,
     }),
-  });
+    ...createConversationRoutes({ conversations, ...stream }),
+  };
+  const routes = createRoutes(table);
   return {
+    routes: Object.keys(table),
     local: createListenerApp(log, 'local', createLocalGuard({ hasRuns: deps.hasRuns ?? (() => false) }), [
       gate,
       ...routes,
@@ -72,7 +87,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     remote: createListenerApp(log, 'remote', createTokenGuard(deps.verifyToken), [gate, ...routes]),
     stop(graceMs) {
       stopping = true;
-      return running.stop(graceMs);
+      return conversations.stop(graceMs);
     },
   };
 }

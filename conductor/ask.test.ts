@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { expect } from 'chai';
-import { createRunningAsks } from './running-asks.ts';
+import { createPlaces } from './conversations/places.ts';
 import { askAll, openAsk, send } from './testing/client.ts';
 import { startControlPlane } from './testing/control-plane.ts';
 import type { TestControlPlane } from './testing/control-plane.ts';
@@ -60,10 +60,11 @@ describe('POST /api/ask', () => {
       'x-request-id': 'request-0001',
     });
     expect(rest).not.to.have.property('server');
-    expect(await stream.next()).to.deep.equal({
+    const first = await stream.next();
+    expect({ id: first?.id, event: first?.event, data: readStart(first?.data) }).to.deep.equal({
       id: '1',
       event: 'start',
-      data: { type: 'start', id: 'request-0001', model: 'claude-sonnet-5-5' },
+      data: { type: 'start', id: 'request-0001', turn: 1, kind: 'ask', text: 'Why?', model: 'claude-sonnet-5-5' },
     });
     expect(await stream.next()).to.deep.equal({ id: '2', event: 'text', data: { type: 'text', text: 'Hello' } });
     expect(await stream.next()).to.deep.equal({ id: '3', event: 'text', data: { type: 'text', text: ' there' } });
@@ -106,8 +107,9 @@ describe('POST /api/ask', () => {
   it('asks OpenAI without letting it keep the answer', async () => {
     model.speak = (res) => sayOpenAi(res, ['Hello', ' there']);
     await start({ model: { provider: 'openai' } });
-    expect(await askAll(conductor.local, { question: 'Why?' }, { 'x-request-id': 'request-0002' })).to.deep.equal([
-      { type: 'start', id: 'request-0002', model: 'gpt-5.6' },
+    const [start1, ...events] = await askAll(conductor.local, { question: 'Why?' }, { 'x-request-id': 'request-0002' });
+    expect([readStart(start1), ...events]).to.deep.equal([
+      { type: 'start', id: 'request-0002', turn: 1, kind: 'ask', text: 'Why?', model: 'gpt-5.6' },
       { type: 'text', text: 'Hello' },
       { type: 'text', text: ' there' },
       { type: 'done', stop_reason: 'stop', input_tokens: 12, output_tokens: 7 },
@@ -168,44 +170,47 @@ describe('POST /api/ask', () => {
   });
 
   for (const moment of ['before its first word', 'in the middle'] as const) {
-    it(`ends the model's call when the reader goes ${moment}`, async () => {
-      model.speak = (res) => {
-        if (moment === 'before its first word') return;
+    it(`answers to the end when the reader goes ${moment}`, async () => {
+      const { promise: gone, resolve: go } = Promise.withResolvers<void>();
+      model.speak = async (res) => {
+        if (moment === 'before its first word') await gone;
         beginAnthropic(res);
         speakAnthropic(res, 'first');
+        await gone;
+        endAnthropic(res);
       };
       await start();
       const stream = await openAsk(conductor.local, { question: 'Why?' });
-      await stream.next();
+      const begun = (await stream.next())?.data as { conversation: string };
       if (moment === 'in the middle') await stream.next();
-      await waitUntil('the model is asked', () => model.calls.length === 1);
-      expect(await countRunning()).to.equal(1);
       stream.drop();
-      await waitUntil('the call is dropped', () => model.calls[0]?.dropped === true);
+      await waitUntil('the request has ended', () => conductor.logs.some(({ complete }) => complete === false));
+      expect(await countRunning()).to.equal(1);
+      go();
       await waitUntil('nothing runs', async () => (await countRunning()) === 0);
-      const line = conductor.logs.find(({ path }) => path === '/api/ask');
-      expect(line).to.deep.include({ msg: 'request', status: 200, complete: false });
-      expect(model.calls.length).to.equal(1);
+      const path = `/api/conversations/${begun.conversation}/events?turn=1`;
+      const { text } = await send(conductor.local, { path, headers: { 'last-event-id': '1' } });
+      expect(text).to.equal(
+        'id: 2\nevent: text\ndata: {"type":"text","text":"first"}\n\n' +
+          'id: 3\nevent: done\ndata: {"type":"done","stop_reason":"stop","input_tokens":12,"output_tokens":7}\n\n',
+      );
+      expect(model.calls.map(({ dropped }) => dropped)).to.deep.equal([false]);
     });
   }
 
-  it('gives up on a reader that takes nothing', async () => {
-    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-    model.speak = async (res) => {
-      beginAnthropic(res);
-      const timer = setInterval(() => speakAnthropic(res, 'x'.repeat(100_000)), 1);
-      res.once('close', () => end());
-      await ended;
-      clearInterval(timer);
-    };
+  it('gives up on a reader that takes nothing, and answers to the end', async () => {
+    const words = Array.from({ length: 100 }, () => 'x'.repeat(100_000));
+    model.speak = (res) => sayAnthropic(res, words);
     await start({ limits: { readerMs: 100 } });
     const socket = connect({ host: '127.0.0.1', port: conductor.local.port }).pause();
     const body = JSON.stringify({ question: 'Why?' });
     const head = 'POST /api/ask HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
     socket.write(`${head}Content-Length: ${body.length}\r\n\r\n${body}`);
-    await ended;
+    await waitUntil('the reader is given up', () => conductor.logs.some(({ complete }) => complete === false));
     await waitUntil('nothing runs', async () => (await countRunning()) === 0);
     socket.destroy();
+    const { json } = await send(conductor.local, { path: '/api/conversations' });
+    expect(json).to.have.nested.property('conversations[0].last_event', 102);
   });
 
   it('bounds how many answers run at once, and frees the place when one ends', async () => {
@@ -234,10 +239,10 @@ describe('POST /api/ask', () => {
     expect((await askAll(conductor.local, { question: 'Why?' })).length).to.equal(3);
   });
 
-  it('allows 32 at once when nothing else is said', () => {
-    const running = createRunningAsks();
-    for (let index = 0; index < 32; index += 1) running.begin();
-    expect(() => running.begin()).to.throw('32 questions are being answered already.');
+  it('allows 128 at once when nothing else is said', () => {
+    const places = createPlaces();
+    for (let index = 0; index < 128; index += 1) places.take(String(index));
+    expect(() => places.take('another')).to.throw('128 questions are being answered already.');
   });
 
   it('says in its status that the model cannot be reached, until it is', async () => {
@@ -327,12 +332,23 @@ describe('POST /api/ask', () => {
     const body = { question: 'planted-question', files, stdin: 'planted-stdin' };
     const headers = { authorization: 'Bearer planted-token', 'x-request-id': 'request-0003' };
     await askAll(conductor.local, body, headers);
-    await waitUntil('the line is there', () => conductor.logs.length > 0);
-    const [line, ...others] = conductor.logs;
-    expect(others).to.deep.equal([]);
-    const { time, ms, first_word_ms, ...rest } = line ?? {};
-    expect([time, ms, first_word_ms].map((figure) => typeof figure)).to.deep.equal(['number', 'number', 'number']);
-    expect(rest).to.deep.equal({
+    await waitUntil('both lines are there', () => conductor.logs.length === 2);
+    const lines = conductor.logs.toSorted((one, other) => String(one['msg']).localeCompare(String(other['msg'])));
+    const [answer, request] = lines.map(({ time, ms, first_word_ms, ...rest }) => {
+      expect([typeof time, typeof ms]).to.deep.equal(['number', 'number']);
+      return { ...rest, ...(first_word_ms === undefined ? {} : { first_word_ms: typeof first_word_ms }) };
+    });
+    expect(answer).to.deep.equal({
+      level: 30,
+      msg: 'answer',
+      request_id: 'request-0003',
+      model: 'claude-sonnet-5-5',
+      first_word_ms: 'number',
+      input_tokens: 12,
+      output_tokens: 7,
+      code: 'stop',
+    });
+    expect(request).to.deep.equal({
       level: 30,
       msg: 'request',
       request_id: 'request-0003',
@@ -343,11 +359,15 @@ describe('POST /api/ask', () => {
       complete: true,
       files: 1,
       request_bytes: Buffer.byteLength(JSON.stringify(body)),
-      model: 'claude-sonnet-5-5',
-      input_tokens: 12,
-      output_tokens: 7,
-      code: 'stop',
     });
     expect(JSON.stringify(conductor.logs)).not.to.include('planted');
   });
 });
+
+/** A `start` event without what is different each time, once that is as it should be. */
+function readStart(data: unknown): unknown {
+  const { at, conversation, ...rest } = data as { at: string; conversation: string };
+  expect(new Date(at).toISOString()).to.equal(at);
+  expect(conversation).to.match(/^[\da-f-]{36}$/);
+  return rest;
+}

@@ -1,19 +1,18 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { AskEvent } from '../contract/conductor.ts';
+import type { NumberedEvent } from './conversations/event-log.ts';
 
 /** Proxies and mobile networks drop connections that are silent for 30 to 60 seconds. */
 const HEARTBEAT_MS = 15_000;
 const HEARTBEAT = ': still here\n\n';
 
 /**
- * The events as lines of a server-sent event stream, numbered from 1, with a comment whenever `heartbeatMs` pass
+ * The events as lines of a server-sent event stream, with their numbers as ids and a comment whenever `heartbeatMs` pass
  * without an event. Ends with the events.
  */
 export async function* formatEvents(
-  events: AsyncIterator<AskEvent>,
+  events: AsyncIterator<NumberedEvent>,
   heartbeatMs = HEARTBEAT_MS,
 ): AsyncGenerator<string> {
-  let id = 0;
   let pending = events.next();
   for (;;) {
     const result = await orSilence(pending, heartbeatMs);
@@ -22,8 +21,8 @@ export async function* formatEvents(
       continue;
     }
     if (result.done === true) return;
-    id += 1;
-    yield `id: ${id}\nevent: ${result.value.type}\ndata: ${JSON.stringify(result.value)}\n\n`;
+    const { number, event } = result.value;
+    yield `${number === null ? '' : `id: ${number}\n`}event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
     pending = events.next();
   }
 }

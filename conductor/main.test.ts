@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ASK_LIMITS, BoxHealth, BoxStatus } from '../contract/conductor.ts';
-import { askAll, openAsk, send } from './testing/client.ts';
+import { askAll, openAsk, readConversation, send } from './testing/client.ts';
 import { compileConductor, formatConfig, runConductor } from './testing/compiled.ts';
 import type { ConductorProcess } from './testing/compiled.ts';
 import { startControlPlane } from './testing/control-plane.ts';
@@ -144,30 +145,54 @@ describe('the compiled conductor', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as { msg: string });
-    expect(lines.map(({ msg }) => msg)).to.deep.equal([
+    expect(lines.map(({ msg }) => msg).toSorted()).to.deep.equal([
+      'answer',
       'listening',
       'request',
       'request',
       'request',
-      'stopping',
       'stopped',
+      'stopping',
     ]);
     expect(stderr()).not.to.include('planted');
     expect(stderr()).not.to.include(headers.authorization.slice(7));
     expect(stderr()).not.to.include(TEST_API_KEY);
   });
 
-  it("ends the model's call when the reader goes", async () => {
+  it('ends the call of the model when it is told to, and when it stops', async () => {
     model.speak = (res) => beginAnthropic(res);
-    const { remote, local } = await start();
-    const stream = await openAsk(remote, { question: 'Why?' }, await authorize());
-    await stream.next();
+    const { remote, local, stop } = await start();
+    const headers = await authorize();
+    const stream = await openAsk(remote, { question: 'Why?' }, headers);
+    const conversation = await readConversation(stream);
     await waitUntil('the model is asked', () => model.calls.length === 1);
-    stream.drop();
+    await send(remote, { method: 'POST', path: `/api/conversations/${conversation}/interrupt`, headers });
     await waitUntil('the call is dropped', () => model.calls[0]?.dropped === true);
-    await waitUntil('nothing runs', async () => {
-      return BoxStatus.parse((await send(local, { path: '/api/status' })).json).running === 0;
-    });
+    expect((await stream.next())?.data).to.deep.include({ type: 'error', code: 'cancelled' });
+    await openAsk(local, { question: 'And?', conversation });
+    await waitUntil('the model is asked again', () => model.calls.length === 2);
+    await stop();
+    await waitUntil('the other call is dropped', () => model.calls[1]?.dropped === true);
+  });
+
+  it('has lost nothing that anybody has seen when it is killed, and says that it was cut off', async () => {
+    model.speak = (res) => {
+      beginAnthropic(res);
+      for (let word = 1; word <= 20; word += 1) speakAnthropic(res, ` ${word}`);
+    };
+    const first = await start();
+    const request = randomUUID();
+    const stream = await openAsk(first.local, { question: 'Why?', request });
+    const seen: unknown[] = [];
+    while (seen.length < 15) seen.push(await stream.next());
+    await first.stop('SIGKILL');
+    const second = await start();
+    const again = await openAsk(second.local, { question: 'Why?', request });
+    const events: unknown[] = [];
+    for (let event = await again.next(); event !== undefined; event = await again.next()) events.push(event);
+    expect(events.slice(0, 15)).to.deep.equal(seen);
+    expect(events.at(-1)).to.have.property('data').that.deep.includes({ type: 'error', code: 'turn_interrupted' });
+    expect(model.calls.length).to.equal(1);
   });
 
   it('tells what the model provider does wrong, as in the other tests', async () => {

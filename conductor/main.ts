@@ -10,6 +10,7 @@ import type { Arguments } from './arguments.ts';
 import { checkConductor } from './check.ts';
 import { loadConfig } from './config.ts';
 import type { Config } from './config.ts';
+import { createConversations, endInterrupted } from './conversations/create-conversations.ts';
 import { createKeyCache } from './key-cache.ts';
 import { createKeyStore } from './key-file.ts';
 import { openListeners } from './listeners.ts';
@@ -20,6 +21,8 @@ import { fetchDirect } from './reach.ts';
 import { createReachability } from './reachability.ts';
 import type { Reachability } from './reachability.ts';
 import { createRevocations } from './revocations.ts';
+import { createStore } from './store/store.ts';
+import type { Store } from './store/store.ts';
 import { createTokenVerifier } from './token-verifier.ts';
 import type { VerifierKeys } from './token-verifier.ts';
 import { VERSION } from './version.ts';
@@ -103,6 +106,10 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
   revocations.start();
   const workplaces = createWorkplaces({ dial: createDial() });
   const verifyToken = createTokenVerifier({ ...config, keys, revocations });
+  const store = createStore(resolve(stateDir), (keptAs) =>
+    log.error({ kept_as: keptAs }, 'the database was damaged: it was put aside, and a new one was begun'),
+  );
+  await recover(store, log);
   const conductor = createConductor({
     hostname: config.hostname,
     version: VERSION,
@@ -111,6 +118,7 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
     log,
     reachability,
     hasRuns: () => workplaces.openCount > 0,
+    conversations: createConversations({ store, now: Date.now }),
   });
   const listeners = await openListeners(conductor, config);
   log.info({ version: VERSION, port: listeners.port, socket: listeners.socket, model: model?.id ?? null }, 'listening');
@@ -122,9 +130,21 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
     // It listens to the end of the last answer: who comes meanwhile hears that it restarts, instead of nothing.
     await conductor.stop(err === undefined ? graceMs : 0);
     await listeners.close(LAST_CONNECTIONS_MS);
+    store.close();
     log.info('stopped');
   });
   process.stdout.write(`${JSON.stringify({ msg: 'listening', port: listeners.port, socket: listeners.socket })}\n`);
+}
+
+/** What a crash has left at work gets its end. With a full disk that waits for the next start: the box serves all the same. */
+async function recover(store: Store, log: Logger): Promise<void> {
+  try {
+    const turns = await endInterrupted(store, Date.now);
+    if (turns.length > 0) log.warn({ turns: turns.length }, 'work was cut off when the conductor ended');
+  } catch (error) {
+    if (!(error instanceof SpoqError)) throw error;
+    log.error({ reason: error.detail }, 'conversations cannot be kept');
+  }
 }
 
 async function openKeys(

@@ -1,6 +1,4 @@
-import type { Router } from '@koa/router';
 import { expect } from 'chai';
-import { createRoutes } from './routes/routes.ts';
 import { send } from './testing/client.ts';
 import { startControlPlane } from './testing/control-plane.ts';
 import type { TestControlPlane } from './testing/control-plane.ts';
@@ -12,16 +10,6 @@ import { startConductor } from './testing/start-conductor.ts';
 import type { TestConductor } from './testing/start-conductor.ts';
 
 const TABLE = 'conductor/testing/role-table.ts';
-
-/** Method and path of every route, as the router has them. */
-function listRoutes(): string[] {
-  const never = (): void => {};
-  const [routes] = createRoutes({ health: never, status: never, ask: never }) as { router?: Router }[];
-  const stack = routes?.router?.stack ?? [];
-  return stack.flatMap(({ methods, path }) =>
-    methods.filter((method) => method !== 'HEAD').map((method) => `${method} ${String(path)}`),
-  );
-}
 
 describe('every route of a box and every role', () => {
   let plane: TestControlPlane;
@@ -52,7 +40,7 @@ describe('every route of a box and every role', () => {
   it('stand in the table', async () => {
     const known = new Set(ROLE_TABLE.map(({ route }) => route));
     const lines: string[] = [];
-    for (const route of listRoutes().filter((one) => !known.has(one))) {
+    for (const route of conductor.routes.filter((one) => !known.has(one))) {
       const statuses = await askAsEverybody(row(route, '', {}));
       lines.push(`  row('${route}', '${ROLE_NAMES.map((role) => statuses[role]).join(' ')}'),`);
     }
@@ -63,7 +51,7 @@ describe('every route of a box and every role', () => {
   });
 
   it('are there, but for the one that shall not be', () => {
-    const mounted = listRoutes();
+    const mounted = conductor.routes;
     expect(mounted).to.include('GET /health');
     const stale = ROLE_TABLE.map(({ route }) => route).filter((route) => !mounted.includes(route));
     expect(stale, `take these rows out of ${TABLE}`).to.deep.equal(['GET /api/nothing']);

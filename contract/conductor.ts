@@ -1,7 +1,22 @@
 import { z } from 'zod';
+import { Folder, RequestId } from './conversation.ts';
 
 /** Bounds of one question, enforced by the conductor and kept by the CLI. */
-export const ASK_LIMITS = { body_bytes: 4 * 1024 * 1024, files: 500, question_chars: 100_000 } as const;
+export const ASK_LIMITS = {
+  body_bytes: 12 * 1024 * 1024,
+  /** Of the body, without images. */
+  text_bytes: 4 * 1024 * 1024,
+  files: 500,
+  question_chars: 100_000,
+  images: 4,
+  /** Of each; the most that Anthropic takes, 5 MB, once it is written in base64. */
+  image_bytes: 3_750_000,
+  schema_bytes: 64 * 1024,
+} as const;
+
+/** What models see: the types that all vendors take. */
+export const IMAGE_TYPES = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'] as const;
+export type ImageType = (typeof IMAGE_TYPES)[number];
 
 /** POST /api/ask. */
 export const AskRequest = z.object({
@@ -10,30 +25,26 @@ export const AskRequest = z.object({
     .array(z.object({ path: z.string().min(1).max(1024), content: z.string() }))
     .max(ASK_LIMITS.files)
     .default([]),
+  images: z
+    .array(
+      z.object({
+        path: z.string().min(1).max(1024),
+        media_type: z.enum(IMAGE_TYPES),
+        data: z.base64().max(Math.ceil(ASK_LIMITS.image_bytes / 3) * 4),
+      }),
+    )
+    .max(ASK_LIMITS.images)
+    .default([]),
   stdin: z.string().optional(),
+  schema: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('A JSON schema (2020-12) of an object: the answer is JSON that is valid against it, or an error'),
+  request: RequestId.optional().describe('Chosen by who asks: sent again, it attaches to the answer that has begun'),
+  conversation: z.uuid().optional().describe('To go on with; a new one when left out'),
+  folder: Folder.optional(),
 });
 export type AskRequest = z.input<typeof AskRequest>;
-
-/** The events of an answer's stream. On the wire: `id: <n>`, `event: <type>`, `data: <this object>`. */
-export const AskEvent = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('start'), id: z.string(), model: z.string() }),
-  z.object({ type: z.literal('text'), text: z.string() }),
-  z.object({
-    type: z.literal('done'),
-    stop_reason: z.string(),
-    input_tokens: z.number().int().nullable(),
-    output_tokens: z.number().int().nullable(),
-  }),
-  z.object({
-    type: z.literal('error'),
-    code: z.string(),
-    title: z.string(),
-    detail: z.string().optional(),
-    next_step: z.string(),
-    retry_after_seconds: z.number().optional(),
-  }),
-]);
-export type AskEvent = z.infer<typeof AskEvent>;
 
 /** GET /api/status. */
 export const BoxStatus = z.object({

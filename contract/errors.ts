@@ -112,6 +112,12 @@ export const ERRORS = {
   },
   model_timeout: { status: 504, title: 'The model did not answer in time', exit: 69, next: 'Ask again.' },
   model_failed: { status: 502, title: 'The model provider failed', exit: 69, next: 'Ask again.' },
+  answer_invalid: {
+    status: 502,
+    title: 'The answer does not fit the schema',
+    exit: 1,
+    next: 'Ask again, more exactly, or with a simpler schema. What was said is kept: see `spoq resume`.',
+  },
   model_not_configured: {
     status: 503,
     title: 'No model is configured on the box',
@@ -130,6 +136,30 @@ export const ERRORS = {
     title: 'Spoq cannot be reached',
     exit: 69,
     next: 'Check your connection and try again.',
+  },
+  storage_failed: {
+    status: 507,
+    title: 'The box cannot write to its disk',
+    exit: 1,
+    next: 'Make space on the box (`spoq status` shows its disk), then try again. What was said before is kept.',
+  },
+  conversation_busy: {
+    status: 409,
+    title: 'The conversation is at work',
+    exit: 1,
+    next: 'Follow it with `spoq attach`, or begin another one.',
+  },
+  conversation_unknown: {
+    status: 404,
+    title: 'There is no such conversation',
+    exit: 1,
+    next: 'See `spoq sessions`.',
+  },
+  turn_interrupted: {
+    status: 503,
+    title: 'The work was cut off',
+    exit: 69,
+    next: 'Everything up to here is kept. Go on with `spoq resume`.',
   },
   answer_incomplete: { status: 502, title: 'The answer is incomplete', exit: 69, next: 'Ask again.' },
   release_invalid: {

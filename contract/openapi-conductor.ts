@@ -1,11 +1,10 @@
-import { AskEvent, AskRequest, BoxHealth, BoxStatus } from './conductor.ts';
+import { AskRequest, BoxHealth, BoxStatus } from './conductor.ts';
+import { ConversationEvent, ConversationList, ConversationSummary, Interrupted } from './conversation.ts';
+import { OTHERWISE, REFUSED, RESTARTING } from './openapi-box-answers.ts';
+import { CONVERSATION_OPERATIONS, EVENTS } from './openapi-conversations.ts';
 import { json, problemOnly, RETRY_AFTER } from './openapi-answers.ts';
 import { buildOpenApi, type JsonObject, type Operation } from './openapi.ts';
 import { Problem } from './problem.ts';
-
-const REFUSED = problemOnly('No token, a token that is not accepted, or a request that is not of this machine');
-const RESTARTING = { ...problemOnly('The box is restarting'), headers: RETRY_AFTER };
-const OTHERWISE = problemOnly('Any other failure');
 
 const OPERATIONS: Operation[] = [
   {
@@ -37,20 +36,24 @@ const OPERATIONS: Operation[] = [
     tag: 'box',
     summary: 'Ask the agent; the answer is a stream',
     description:
-      'Server-sent events, numbered from 1: `start`, any number of `text`, then `done` or `error`. The `data` of each is an AskEvent. Comments keep the connection alive.',
+      'Server-sent events: `start`, any number of `text`, then `done` or `error`. The `data` of each is a ConversationEvent, its `id` the number of the event in the conversation. Each is on the disk of the box before it is sent. Comments keep the connection alive. The answer goes on when nobody reads it; the same `request` again attaches to it, from `Last-Event-ID` on.',
     security: ['token'],
     body: { 'application/json': 'AskRequest' },
     responses: {
-      200: { description: 'The answer as it is spoken', content: { 'text/event-stream': { type: 'string' } } },
+      200: EVENTS,
       400: problemOnly('The question is not valid; every fault is named'),
       403: REFUSED,
-      413: problemOnly('More than 4 MiB'),
+      404: problemOnly('There is no such conversation'),
+      409: problemOnly('The conversation is at work'),
+      413: problemOnly('More than 12 MiB'),
       415: problemOnly('Not JSON'),
+      507: problemOnly('The disk of the box is full or fails'),
       429: { ...problemOnly('The box is answering as much as it can'), headers: RETRY_AFTER },
       503: { ...problemOnly('The box has no model key, or is restarting'), headers: RETRY_AFTER },
       default: OTHERWISE,
     },
   },
+  ...CONVERSATION_OPERATIONS,
 ];
 
 /** The OpenAPI 3.1 document of a box. @param boxUrl a template with {hostname} */
@@ -65,13 +68,16 @@ export function buildConductorDocument(boxUrl: string, version: string): JsonObj
       description: 'The box',
       variables: { hostname: { default: 'alice.spoq.dev', description: "The box's host name" } },
     },
-    tags: { box: 'The conductor' },
+    tags: { box: 'The conductor', conversations: 'What was asked and done' },
     securitySchemes: {
       token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Not needed on the box itself' },
     },
     schemas: {
       AskRequest: { schema: AskRequest, io: 'input' },
-      AskEvent: { schema: AskEvent, ...output },
+      ConversationEvent: { schema: ConversationEvent, ...output },
+      ConversationList: { schema: ConversationList, ...output },
+      Interrupted: { schema: Interrupted, ...output },
+      ConversationSummary: { schema: ConversationSummary, ...output },
       BoxStatus: { schema: BoxStatus, ...output },
       BoxHealth: { schema: BoxHealth, ...output },
       Problem: { schema: Problem, ...output },

@@ -25,7 +25,7 @@ export interface Parameter {
 }
 
 export interface Operation {
-  method: 'get' | 'post';
+  method: 'get' | 'post' | 'put' | 'delete';
   /** With `{parameter}`s. */
   path: string;
   id: string;

@@ -10,7 +10,7 @@ import { createTestEnvironment } from './testing/environment.ts';
 const MAIN = join(import.meta.dirname, 'main.ts');
 
 describe('the processes of the control plane', function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let database: TestDatabase;
   before(async () => {
     database = await createTestDatabase();
@@ -78,7 +78,7 @@ describe('the processes of the control plane', function () {
   });
 
   it('answers the 20 requests that are open at SIGTERM, says no at /ready first, and ends within ten seconds', async () => {
-    const web = start(['web'], { ...environment(), DRAIN_SECONDS: '2' });
+    const web = start(['web'], { ...environment(), DRAIN_SECONDS: '5' });
     const { url } = await web.say('listening');
     // Nobody's grant can be written down meanwhile.
     const held = await database.db.transaction();
@@ -88,13 +88,19 @@ describe('the processes of the control plane', function () {
     const open = Array.from({ length: 20 }, () => fetch(`${url}/auth/device`, { method: 'POST', body, headers }));
     let began = 0;
     try {
-      await waitFor('all to wait', async () => {
-        const waiting = await database
-          .db('pg_stat_activity')
-          .where({ wait_event_type: 'Lock', datname: database.db.raw('current_database()') })
-          .count();
-        return Number(waiting[0]?.['count']) === open.length;
-      });
+      await waitFor(
+        'all to wait',
+        async () => {
+          const waiting = await database
+            .db('pg_stat_activity')
+            .where({ wait_event_type: 'Lock', datname: database.db.raw('current_database()') })
+            .count();
+          const count = Number(waiting[0]?.['count']);
+          if (count < open.length) throw new Error(`${count} wait. ${web.stderr()}`);
+          return true;
+        },
+        15_000,
+      );
       began = performance.now();
       web.child.kill('SIGTERM');
       await waitFor('/ready to say no', async () => (await fetch(`${url}/ready`)).status === 503);
@@ -107,7 +113,7 @@ describe('the processes of the control plane', function () {
     }
     expect((await Promise.all(open)).map(({ status }) => status)).to.deep.equal(open.map(() => 200));
     expect(await end(web.child), web.stderr()).to.equal(0);
-    expect(performance.now() - began).to.be.within(2_000, 10_000);
+    expect(performance.now() - began).to.be.within(5_000, 10_000);
   });
 
   it('works, tells its health and metrics, and ends on SIGTERM', async () => {

@@ -26,9 +26,10 @@ export interface BoxAccess {
 }
 
 export interface BoxRequest {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   path: string;
   accept: string;
+  lastEventId?: string;
   body?: string;
 }
 
@@ -111,6 +112,7 @@ function send(deps: CliDeps, box: BoxAccess, request: BoxRequest): Promise<HttpR
     url: joinUrl(box.url, request.path),
     headers: {
       accept: request.accept,
+      ...(request.lastEventId === undefined ? {} : { 'last-event-id': request.lastEventId }),
       ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(box.token === undefined ? {} : { authorization: `Bearer ${box.token}` }),
     },

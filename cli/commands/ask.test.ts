@@ -1,13 +1,14 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { loadCredentials } from '../auth/credentials.ts';
 import { runCli } from '../program.ts';
 import { createTestDeps } from '../testing/create-test-deps.ts';
 import type { TestDepsOptions } from '../testing/create-test-deps.ts';
-import { answerWith, beginStream, sendJson, startFakeServer } from '../testing/fake-server.ts';
+import { answerWith, TEST_START, beginStream, sendJson, startFakeServer } from '../testing/fake-server.ts';
 import type { FakeServer, Handler } from '../testing/fake-server.ts';
 import { createCredentials, createTokens, writeCredentials } from '../testing/sign-in.ts';
-import { createRepository } from '../testing/temporary-folder.ts';
+import { createRepository, createTemporaryFolder } from '../testing/temporary-folder.ts';
 
 interface Result {
   code: number;
@@ -59,7 +60,12 @@ describe('spoq ask', () => {
         err: "2 files, 32 B, 2 withheld, to alice's box alice.spoq.localhost\n",
       });
       const [request] = server.requests;
-      expect(JSON.parse(request?.body ?? '')).to.deep.equal({
+      const body = JSON.parse(request?.body ?? '') as { request: string; folder: { key: string; name: string } };
+      expect(body.request).to.match(/^[\da-f-]{36}$/);
+      expect(body.folder.key).to.match(/^[\da-f]{32}$/);
+      expect({ ...body, request: '', folder: '' }).to.deep.equal({
+        request: '',
+        folder: '',
         question: 'what is it?',
         files: [
           { path: '.spoqignore', content: 'home/\n' },
@@ -108,6 +114,50 @@ Would stay here:
         .and.not.contain('hunter2');
     }));
 
+  it('prints JSON of a schema when it is whole, on one line, and nothing of what is not', async () => {
+    const schema = '{"type":"object"}';
+    await withBox(
+      { 'POST /api/ask': answerWith('{ "a":', '\n "x\\u001b[2J\u202e" }') },
+      async ({ server, home, ask }) => {
+        await writeFile(join(home, 'schema.json'), schema);
+        const path = join(home, 'schema.json');
+        expect((await ask(['--schema', path, '?'], { tty: true })).out).to.equal('{"a":"x\\u001b[2J\\u202e"}\n');
+        expect(JSON.parse(server.requests[0]?.body ?? '')).to.deep.include({ schema: { type: 'object' } });
+        await writeFile(path, '[1]');
+        for (const [file, words] of [
+          [path, 'holds no JSON object.'],
+          ['missing.json', 'missing.json cannot be read.'],
+        ] as const) {
+          const { code, err } = await ask(['--schema', file, '?']);
+          expect([code, server.requests.length]).to.deep.equal([64, 1]);
+          expect(err).to.contain(words).and.contain('Give --schema a file with a JSON schema of an object.');
+        }
+      },
+    );
+    const fails: Handler = (_, response) => {
+      const send = beginStream(response);
+      send(TEST_START);
+      send({ type: 'text', text: '{"a":' });
+      send({ type: 'error', code: 'answer_invalid', title: 'T', detail: 'It was cut.', next_step: 'N.' });
+      response.end();
+    };
+    await withBox({ 'POST /api/ask': fails }, async ({ home, ask }) => {
+      await writeFile(join(home, 'schema.json'), schema);
+      const { code, out, err } = await ask(['--schema', join(home, 'schema.json'), '?']);
+      expect([code, out]).to.deep.equal([1, '']);
+      expect(err).to.contain('✗ The answer does not fit the schema.\n  It was cut.');
+    });
+  });
+
+  it('says why no files go along where there is no repository', () =>
+    withBox(ANSWER, async ({ ask }) => {
+      await using folder = await createTemporaryFolder({ 'a.ts': 'a' });
+      const words = 'No files go along: this folder is in no git repository. Name files or folders with @path.\n';
+      expect((await ask(['?'], { cwd: folder.path })).err).to.contain(words);
+      expect((await ask(['?', '--no-repo'], { cwd: folder.path })).err).to.not.contain(words);
+      expect((await ask(['?', '@a.ts'], { cwd: folder.path })).err).to.not.contain(words);
+    }));
+
   it('renders markdown on a terminal, and not with NO_COLOR, TERM=dumb or --no-color', () =>
     withBox(ANSWER, async ({ ask }) => {
       expect((await ask(['?'], { tty: true })).out).to.equal('It is \u001b[1m42\u001b[22m.\n');
@@ -131,7 +181,7 @@ Would stay here:
           .split('\n')
           .map((line) => JSON.parse(line) as unknown),
       ).to.deep.equal([
-        { type: 'start', id: 'r1', model: 'test-model' },
+        TEST_START,
         { type: 'text', text: 'hi' },
         { type: 'done', stop_reason: 'stop', input_tokens: 1, output_tokens: 1 },
       ]);
@@ -248,10 +298,6 @@ Would stay here:
         });
         res.end();
       },
-      (_, res) => {
-        beginStream(res)({ type: 'text', text: 'half' });
-        res.socket?.destroy();
-      },
     ];
     for (const handler of handlers) {
       await withBox({ 'POST /api/ask': handler }, async ({ server, ask }) => {
@@ -278,18 +324,20 @@ Would stay here:
       },
     ));
 
-  it('keeps what arrived of an incomplete answer, and exits 69', () =>
+  it('keeps what arrived of an answer whose line is lost for good, and exits 69', () =>
     withBox(
       {
         'POST /api/ask': (_, response) => {
-          beginStream(response)({ type: 'text', text: 'half an ans' });
-          response.end();
+          beginStream(response)(TEST_START);
+          response.write('id: 2\ndata: {"type":"text","text":"half an ans"}\n\n', () => response.destroy());
         },
+        [`GET /api/conversations/${TEST_START.conversation}/events?turn=1`]: (_, response) => response.destroy(),
       },
       async ({ ask }) => {
-        const { code, out, err } = await ask(['?'], { tty: true });
+        const { code, out, err } = await ask(['?']);
         expect([code, out]).to.deep.equal([69, 'half an ans\n']);
-        expect(err).to.contain('The answer is incomplete');
+        expect(err).to.contain('alice.spoq.localhost closed the connection. It goes on by itself; trying to read on…');
+        expect(err).to.contain('The answer is incomplete').and.contain('`spoq resume 4dd3c3a4`');
       },
     ));
 

@@ -1,19 +1,19 @@
-import type { AskEvent } from '../../contract/conductor.ts';
-import { SpoqError } from '../../contract/errors.ts';
-import { readAnswer } from '../box/answer.ts';
-import { callBox, findBox } from '../box/connection.ts';
+import { randomUUID } from 'node:crypto';
+import type { AskRequest } from '../../contract/conductor.ts';
+import type { Folder } from '../../contract/conversation.ts';
+import { findBox } from '../box/connection.ts';
 import type { BoxAccess } from '../box/connection.ts';
+import { findByPrefix, findLast } from '../box/conversations.ts';
+import { identifyFolder } from '../context/folder.ts';
 import { prepareQuestion } from '../context/prepare.ts';
-import type { Manifest, Prepared } from '../context/prepare.ts';
+import { readSchema } from '../context/schema.ts';
+import type { Manifest } from '../context/prepare.ts';
 import type { CliDeps } from '../deps.ts';
-import { describeNotice } from '../terminal/notice.ts';
-import { isErrorCode } from '../http/problem.ts';
-import { createAnswerPrinter } from '../terminal/answer-printer.ts';
-import type { AnswerPrinter } from '../terminal/answer-printer.ts';
 import { fitOutput } from '../terminal/fit.ts';
 import { describeDryRun, describeSending, describeWarnings } from '../terminal/manifest.ts';
-import { startSpinner } from '../terminal/spinner.ts';
+import { describeNotice } from '../terminal/notice.ts';
 import { canStyle, createStyle } from '../terminal/style.ts';
+import { createOnWait, showTurn } from './show-turn.ts';
 
 export interface AskOptions {
   json: boolean;
@@ -23,10 +23,15 @@ export interface AskOptions {
   allow: string[];
   stdin: boolean;
   repo: boolean;
+  /** True: go on with the last conversation of this folder. The beginning of an id: with that one. */
+  continue: boolean | string;
+  /** A file with the JSON schema that the answer shall have. */
+  schema?: string;
 }
 
 /** `spoq ask`: asks the box, with files from here, and prints the answer while it is being written. */
 export async function runAsk(deps: CliDeps, words: string[], options: AskOptions): Promise<void> {
+  const schema = options.schema === undefined ? undefined : await readSchema(options.schema, deps.cwd);
   const prepared = await prepareQuestion(deps, {
     words,
     budgetTokens: options.budget,
@@ -39,9 +44,41 @@ export async function runAsk(deps: CliDeps, words: string[], options: AskOptions
     if (options.json) return deps.stdout.write(`${JSON.stringify(manifest)}\n`);
     return fitOutput(deps.stdout).write(describeDryRun(manifest));
   }
-  const box = await findBox(deps);
+  const [box, folder] = await Promise.all([findBox(deps), identifyFolder(deps)]);
+  const conversation = await findConversation(deps, box, folder, options);
   await announce(deps, box, prepared.manifest, options);
-  return streamAnswer(deps, box, prepared, options);
+  const request: AskRequest = {
+    ...prepared.request,
+    request: randomUUID(),
+    folder,
+    ...(conversation === undefined ? {} : { conversation }),
+    ...(schema === undefined ? {} : { schema }),
+  };
+  return showTurn(
+    deps,
+    box,
+    { path: '/api/ask', body: JSON.stringify(request) },
+    {
+      ...options,
+      questions: false,
+      whole: schema !== undefined,
+    },
+  );
+}
+
+async function findConversation(
+  deps: CliDeps,
+  box: BoxAccess,
+  folder: Folder,
+  options: AskOptions,
+): Promise<string | undefined> {
+  if (options.continue === false) return undefined;
+  const onWait = createOnWait(deps, options);
+  const found =
+    options.continue === true
+      ? await findLast(deps, box, folder, onWait)
+      : await findByPrefix(deps, box, options.continue, onWait);
+  return found.id;
 }
 
 /** Says on stderr what leaves this computer, and to whom, before it does. */
@@ -56,40 +93,4 @@ async function announce(deps: CliDeps, box: BoxAccess, manifest: Manifest, optio
   if (box.notice !== undefined) await deps.stderr.write(`${style.yellow(describeNotice(box.notice))}\n`);
   for (const warning of describeWarnings(manifest)) await deps.stderr.write(`${style.yellow(warning)}\n`);
   return deps.stderr.write(`${style.dim(describeSending(manifest, box))}\n`);
-}
-
-async function streamAnswer(deps: CliDeps, box: BoxAccess, prepared: Prepared, options: AskOptions): Promise<void> {
-  const host = box.url.hostname;
-  const spinner = startSpinner(deps, `Asking ${box.on_box ? 'this box' : host}…`);
-  const printer = createAnswerPrinter(deps, options);
-  try {
-    const request = { method: 'POST', path: '/api/ask', accept: 'text/event-stream', body: prepared.body } as const;
-    const response = await callBox(deps, box, request, (message) =>
-      options.json ? deps.stderr.write(`${JSON.stringify({ type: 'waiting', message })}\n`) : spinner.say(message),
-    );
-    for await (const event of readAnswer(response, host)) {
-      if (event.type !== 'start') await spinner.stop();
-      await printer.print(event);
-      await settle(deps, event, printer, options);
-    }
-  } finally {
-    await spinner.stop();
-    await printer.end();
-  }
-}
-
-/** What the end of an answer means for the person and for the exit code. */
-async function settle(deps: CliDeps, event: AskEvent, printer: AnswerPrinter, options: AskOptions): Promise<void> {
-  if (event.type === 'done' && event.stop_reason === 'length' && !options.json) {
-    await printer.end();
-    await deps.stderr.write(
-      'The answer was cut: it reached the most tokens that one answer may have. Ask for the rest.\n',
-    );
-  }
-  if (event.type !== 'error') return;
-  throw new SpoqError(isErrorCode(event.code) ? event.code : 'model_failed', {
-    detail: event.detail ?? (isErrorCode(event.code) ? undefined : event.title),
-    next: event.next_step,
-    ...(event.retry_after_seconds === undefined ? {} : { retryAfterSeconds: event.retry_after_seconds }),
-  });
 }

@@ -15,8 +15,8 @@ function prepare(cwd: string, options: Partial<PrepareOptions>, stdin?: string):
 describe('prepareQuestion', () => {
   it('puts question, stdin and files together, and counts them', async () => {
     await using repository = await createRepository({ 'a.ts': 'const a = 1;\n', '.env': 'X=1' });
-    const { body, manifest } = await prepare(repository.path, { words: ['what', 'is', 'a?'] }, 'more');
-    expect(JSON.parse(body)).to.deep.equal({
+    const { request, manifest } = await prepare(repository.path, { words: ['what', 'is', 'a?'] }, 'more');
+    expect(request).to.deep.equal({
       question: 'what is a?',
       files: [{ path: 'a.ts', content: 'const a = 1;\n' }],
       stdin: 'more',
@@ -25,6 +25,8 @@ describe('prepareQuestion', () => {
       question_withheld: [],
       stdin: { bytes: 4, cut_bytes: 0, withheld: [] },
       files: [{ path: 'a.ts', bytes: 13, withheld: [] }],
+      images: [],
+      repository: true,
       left_out: [{ path: '.env', bytes: 3, reason: 'withheld: environment file', named: false, withheld: true }],
       bytes: 17,
       tokens: 5,
@@ -34,22 +36,26 @@ describe('prepareQuestion', () => {
   });
 
   it('takes the question from stdin when there is none in the arguments', async () => {
-    const { body, manifest } = await prepare('/', {}, ' what is this?\n');
-    expect(JSON.parse(body)).to.deep.equal({ question: 'what is this?', files: [] });
+    const { request, manifest } = await prepare('/', {}, ' what is this?\n');
+    expect(request).to.deep.equal({ question: 'what is this?', files: [] });
     expect(manifest.stdin).to.equal(null);
   });
 
   it('withholds secrets in the question and in stdin', async () => {
-    const { body, manifest } = await prepare('/', { words: [`is ${key} valid?`] }, `log\n${key}\n`);
-    expect(body).to.not.contain(key.slice(7));
+    const { request, manifest } = await prepare('/', { words: [`is ${key} valid?`] }, `log\n${key}\n`);
+    expect(JSON.stringify(request)).to.not.contain(key.slice(7));
     expect(manifest.question_withheld).to.deep.equal([{ kind: 'an Anthropic key', line: 1 }]);
     expect(manifest.stdin?.withheld).to.deep.equal([{ kind: 'an Anthropic key', line: 2 }]);
     expect(manifest.withheld).to.equal(2);
   });
 
   it('cuts stdin at the front when it exceeds the budget', async () => {
-    const { body, manifest } = await prepare('/', { words: ['why?'], budgetTokens: 100 }, `${'a'.repeat(1000)}the end`);
-    const sent = JSON.parse(body) as { stdin: string };
+    const { request, manifest } = await prepare(
+      '/',
+      { words: ['why?'], budgetTokens: 100 },
+      `${'a'.repeat(1000)}the end`,
+    );
+    const sent = request;
     expect(sent.stdin).to.match(/^\[the first 611 bytes were cut by spoq\]\na+the end$/);
     expect(manifest.stdin?.cut_bytes).to.equal(611);
   });
@@ -58,8 +64,8 @@ describe('prepareQuestion', () => {
     // Quotes take two bytes each in JSON: 3 MB of them become 6 MB.
     const files = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`f${index}.txt`, '"'.repeat(250_000)]));
     await using repository = await createRepository(files);
-    const { body, manifest } = await prepare(repository.path, { words: ['?'], budgetTokens: 1_000_000 });
-    expect(Buffer.byteLength(body)).to.be.below(ASK_LIMITS.body_bytes);
+    const { request, manifest } = await prepare(repository.path, { words: ['?'], budgetTokens: 1_000_000 });
+    expect(Buffer.byteLength(JSON.stringify(request))).to.be.below(ASK_LIMITS.body_bytes);
     expect(manifest.files).to.have.lengthOf(8);
     expect(new Set(manifest.left_out.map((one) => one.reason))).to.deep.equal(
       new Set(['over the 4 MiB of one question']),
@@ -68,14 +74,14 @@ describe('prepareQuestion', () => {
 
   it('sends an allowed file as it is, without naming it again', async () => {
     await using folder = await createTemporaryFolder({ '.env': `KEY=${key}` });
-    const { body } = await prepare(folder.path, { words: ['why?'], allow: ['.env'] });
-    expect(JSON.parse(body)).to.deep.equal({ question: 'why?', files: [{ path: '.env', content: `KEY=${key}` }] });
+    const { request } = await prepare(folder.path, { words: ['why?'], allow: ['.env'] });
+    expect(request).to.deep.equal({ question: 'why?', files: [{ path: '.env', content: `KEY=${key}` }] });
   });
 
   it('leaves the repository out when asked to', async () => {
     await using repository = await createRepository({ 'a.ts': 'a' });
-    const { body } = await prepare(repository.path, { words: ['hi'], repository: false });
-    expect(JSON.parse(body)).to.deep.equal({ question: 'hi', files: [] });
+    const { request } = await prepare(repository.path, { words: ['hi'], repository: false });
+    expect(request).to.deep.equal({ question: 'hi', files: [] });
   });
 
   for (const [name, options, expected] of [

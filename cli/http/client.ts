@@ -5,7 +5,7 @@ import { ConnectionFailure, describeConnectionError } from './failure.ts';
 import { parseServiceUrl } from './url.ts';
 
 export interface HttpRequest {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   url: URL;
   headers?: Record<string, string>;
   body?: string;

@@ -1,4 +1,4 @@
-import type { AskEvent } from '../../contract/conductor.ts';
+import type { ConversationEvent } from '../../contract/conversation.ts';
 import type { CliDeps } from '../deps.ts';
 import { createMarkdownRenderer } from './markdown.ts';
 import { createSanitizer } from './sanitize.ts';
@@ -6,7 +6,7 @@ import { canStyle } from './style.ts';
 
 /** Writes an answer to stdout while it arrives. */
 export interface AnswerPrinter {
-  print(event: AskEvent): Promise<void>;
+  print(event: ConversationEvent): Promise<void>;
   /** The rest and the last line break. Safe to call more than once. */
   end(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { AskEvent } from '../../contract/conductor.ts';
+import type { ConversationEvent } from '../../contract/conversation.ts';
 
 /** A request as it was received. `closed` settles when the client has let go of its connection. */
 export interface ReceivedRequest {
@@ -68,17 +68,29 @@ export function sendJson(
 }
 
 /** Begins a stream of events. */
-export function beginStream(response: ServerResponse): (event: AskEvent) => void {
+export function beginStream(response: ServerResponse): (event: ConversationEvent) => void {
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   response.flushHeaders();
   return (event) => void response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
 }
 
+/** The first event of an answer. */
+export const TEST_START = {
+  type: 'start',
+  id: 'r1',
+  conversation: '4dd3c3a4-6f0f-4be5-8d1c-1b1f0f5b8a01',
+  turn: 1,
+  kind: 'ask',
+  text: 'Why?',
+  model: 'test-model',
+  at: '2026-11-23T12:00:00.000Z',
+} as const satisfies ConversationEvent;
+
 /** A handler that answers with these words. */
 export function answerWith(...words: string[]): Handler {
   return (_, response) => {
     const send = beginStream(response);
-    send({ type: 'start', id: 'r1', model: 'test-model' });
+    send(TEST_START);
     for (const text of words) send({ type: 'text', text });
     send({ type: 'done', stop_reason: 'stop', input_tokens: 1, output_tokens: 1 });
     response.end();

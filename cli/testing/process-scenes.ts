@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import type { AskEvent } from '../../contract/conductor.ts';
+import type { ConversationEvent } from '../../contract/conversation.ts';
 import { loadCredentials } from '../auth/credentials.ts';
 import { beginStream, sendJson, startFakeServer } from './fake-server.ts';
 import type { FakeServer, Handler } from './fake-server.ts';
@@ -45,8 +45,8 @@ export async function withProcess(
 }
 
 /** An answer that goes on only when it is told to. */
-function createPacedAnswer(): { handler: Handler; send(event: AskEvent): void; end(): void } {
-  let paced: { send(event: AskEvent): void; end(): void } | undefined;
+function createPacedAnswer(): { handler: Handler; send(event: ConversationEvent): void; end(): void } {
+  let paced: { send(event: ConversationEvent): void; end(): void } | undefined;
   return {
     handler: (_, response) => {
       const send = beginStream(response);
@@ -58,7 +58,7 @@ function createPacedAnswer(): { handler: Handler; send(event: AskEvent): void; e
   };
 }
 
-export const DONE: AskEvent = { type: 'done', stop_reason: 'stop', input_tokens: 1, output_tokens: 1 };
+export const DONE: ConversationEvent = { type: 'done', stop_reason: 'stop', input_tokens: 1, output_tokens: 1 };
 
 /** What must hold for `node cli/main.ts` and for the compiled program alike. */
 export function describeProcess(getProgram: () => string[]): void {

@@ -1,13 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { streamText } from 'ai';
-import type { TextStreamPart, ToolSet } from 'ai';
-import type { AskEvent } from '../../contract/conductor.ts';
+import { jsonSchema, Output, streamText } from 'ai';
+import type { ModelMessage, TextStreamPart, ToolSet } from 'ai';
 import { SpoqError } from '../../contract/errors.ts';
 import type { Reachability } from '../reachability.ts';
 import type { Model } from './create-model.ts';
 import { describeFailure } from './failures.ts';
-import { formatQuestion, INSTRUCTIONS } from './question-text.ts';
-import type { Question } from './question-text.ts';
+import { INSTRUCTIONS } from './question-text.ts';
 
 export interface RetryPolicy {
   /** How often a call is repeated that failed before its first word. */
@@ -23,9 +21,16 @@ const RETRY_POLICY: RetryPolicy = { retries: 2, backoffMs: 500, waitBudgetMs: 8_
 export interface AnswerDeps {
   reachability: Reachability;
   policy?: RetryPolicy | undefined;
+  /** The answer is to be JSON of this schema. */
+  schema?: JsonSchema | undefined;
 }
 
-export type AnswerEvent = Extract<AskEvent, { type: 'text' | 'done' }>;
+/** A JSON schema of an object. */
+export type JsonSchema = Record<string, unknown>;
+
+export type AnswerEvent =
+  | { type: 'text'; text: string }
+  | { type: 'done'; stop_reason: string; input_tokens: number | null; output_tokens: number | null };
 
 /**
  * Asks the model and yields its words as they come, then `done`. Throws a SpoqError with a `model_*` code, or the reason
@@ -33,15 +38,15 @@ export type AnswerEvent = Extract<AskEvent, { type: 'text' | 'done' }>;
  */
 export async function* answerQuestion(
   model: Model,
-  question: Question,
+  messages: ModelMessage[],
   signal: AbortSignal,
-  { reachability, policy = RETRY_POLICY }: AnswerDeps,
+  { reachability, policy = RETRY_POLICY, schema }: AnswerDeps,
 ): AsyncGenerator<AnswerEvent> {
   let waitedMs = 0;
   for (let attempt = 0; ; attempt += 1) {
     let spoke = false;
     try {
-      for await (const event of callModel(model, question, signal)) {
+      for await (const event of callModel(model, messages, signal, schema)) {
         if (!spoke) reachability.worked('model');
         spoke = true;
         yield event;
@@ -62,14 +67,20 @@ export async function* answerQuestion(
   }
 }
 
-async function* callModel(model: Model, question: Question, signal: AbortSignal): AsyncGenerator<AnswerEvent> {
+async function* callModel(
+  model: Model,
+  messages: ModelMessage[],
+  signal: AbortSignal,
+  schema: JsonSchema | undefined,
+): AsyncGenerator<AnswerEvent> {
   const stall = new AbortController();
   const result = streamText({
     model: model.model,
     instructions: INSTRUCTIONS,
-    messages: [{ role: 'user', content: formatQuestion(question) }],
+    messages,
     maxOutputTokens: model.maxOutputTokens,
     maxRetries: 0,
+    ...(schema === undefined ? {} : { output: Output.object({ schema: jsonSchema(schema) }) }),
     abortSignal: AbortSignal.any([signal, stall.signal]),
     ...(model.options === undefined ? {} : { providerOptions: model.options }),
     onError: () => undefined, // Failures come as parts below; the default would print the question's request.

@@ -1,110 +1,127 @@
-import { Readable } from 'node:stream';
+import { randomUUID } from 'node:crypto';
+import type { ModelMessage } from 'ai';
 import { ASK_LIMITS, AskRequest } from '../../contract/conductor.ts';
-import type { AskEvent } from '../../contract/conductor.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { parseInput } from '../../contract/problem.ts';
-import { formatEvents, watchReader } from '../event-stream.ts';
+import type { Conversations, Turn } from '../conversations/conversations.ts';
 import { readJsonBody } from '../json-body.ts';
+import type { Outcome } from '../conversations/outcome.ts';
 import { answerQuestion } from '../model/answer.ts';
-import type { AnswerEvent } from '../model/answer.ts';
 import type { RetryPolicy } from '../model/answer.ts';
 import type { Model } from '../model/create-model.ts';
+import { createUserMessage } from '../model/question-text.ts';
 import type { Question } from '../model/question-text.ts';
+import { checkAnswer, checkSchema } from '../model/answer-schema.ts';
 import type { Reachability } from '../reachability.ts';
-import type { RunningAsks } from '../running-asks.ts';
-import type { Context, Middleware } from '../web.ts';
+import type { Middleware } from '../web.ts';
+import { readerSignal, readLastEventId, sendEvents } from './turn-stream.ts';
+import type { StreamLimits } from './turn-stream.ts';
 
-export interface AskDeps {
+export interface AskDeps extends StreamLimits {
+  conversations: Conversations;
   /** Undefined when the box has no model key. */
   model: Model | undefined;
-  running: RunningAsks;
   reachability: Reachability;
   reportBug: (error: unknown, requestId: string) => void;
+  /** One line for the log when an answer has ended. */
+  report: (requestId: string, notes: Record<string, string | number>) => void;
   retryPolicy?: RetryPolicy | undefined;
-  heartbeatMs?: number | undefined;
-  readerMs?: number | undefined;
 }
 
 /** Longer than any answer of `max_output_tokens`; ends a call that lives on pings alone. */
 const MAX_ANSWER_MS = 15 * 60_000;
-/** A reader that takes nothing for a minute is stuck or gone. */
-const STUCK_READER_MS = 60_000;
 
 /**
- * POST /api/ask: answers 200 and a stream at once; what fails afterwards is an `error` event in it. When the reader
- * goes, the model call is aborted.
+ * POST /api/ask: answers 200 and the events of the turn; what fails afterwards is an `error` event in them. The answer goes on when its
+ * reader goes, and can be read again from any event.
  */
 export function streamAnswer(deps: AskDeps): Middleware {
   return async (ctx) => {
-    const { model } = deps;
+    const { model, conversations } = deps;
     const question = parseInput(AskRequest, await readJsonBody(ctx, ASK_LIMITS.body_bytes));
+    const seen = readLastEventId(ctx);
+    checkSchema(question.schema);
     if (model === undefined) throw new SpoqError('model_not_configured');
-    if (!ctx.writable) throw new SpoqError('cancelled');
-    const { controller, end } = deps.running.begin();
-    const tooLong = setTimeout(() => {
-      controller.abort(new SpoqError('model_timeout', { detail: 'The answer took longer than 15 minutes.' }));
-    }, MAX_ANSWER_MS);
-    ctx.res.once('close', () => {
-      clearTimeout(tooLong);
-      controller.abort(new SpoqError('cancelled'));
-      end();
+    const reader = readerSignal(ctx);
+    ctx.state.notes['files'] = question.files.length;
+    ctx.state.notes['request_bytes'] = Number(ctx.get('content-length')) || 0;
+    const { request = randomUUID(), conversation, folder } = question;
+    const begun = await conversations.begin({
+      request,
+      conversation,
+      kind: 'ask',
+      text: question.question,
+      folder,
+      model: model.id,
+      requestId: ctx.state.requestId,
     });
-    noteQuestion(ctx, question);
-    const answer = answerQuestion(model, question, controller.signal, {
-      reachability: deps.reachability,
-      policy: deps.retryPolicy,
-    });
-    const events = tellAnswer(ctx, deps, model, answer);
-    ctx.set({ 'x-accel-buffering': 'no', 'cache-control': 'no-store, no-transform' });
-    ctx.type = 'text/event-stream; charset=utf-8';
-    const lines = formatEvents(events, deps.heartbeatMs);
-    ctx.body = Readable.from(watchReader(lines, deps.readerMs ?? STUCK_READER_MS, () => ctx.res.destroy()));
-    ctx.flushHeaders();
+    if (begun.live !== undefined) void answer(deps, model, begun.live, question, ctx.state.requestId);
+    const after = Math.max(begun.after, seen);
+    sendEvents(ctx, conversations.follow(begun.conversation, after, reader, begun.number), deps);
   };
 }
 
-/** The events of one answer: `start`, its words, and `done` or `error` as the last one. Never throws. */
-async function* tellAnswer(
-  ctx: Context,
-  deps: AskDeps,
-  model: Model,
-  answer: AsyncIterable<AnswerEvent>,
-): AsyncGenerator<AskEvent> {
-  const { requestId, notes } = ctx.state;
-  const started = performance.now();
-  notes['model'] = model.id;
-  yield { type: 'start', id: requestId, model: model.id };
+/** Answers one turn, whether somebody reads it or not. Never throws. */
+async function answer(deps: AskDeps, model: Model, turn: Turn, question: Question, requestId: string): Promise<void> {
+  const own = new AbortController();
+  const tooLong = setTimeout(() => {
+    own.abort(new SpoqError('model_timeout', { detail: 'The answer took longer than 15 minutes.' }));
+  }, MAX_ANSWER_MS);
+  const began = performance.now();
+  const notes: Record<string, string | number> = { model: model.id };
   try {
-    for await (const event of answer) {
-      notes['first_word_ms'] ??= Math.round(performance.now() - started);
-      if (event.type === 'done') {
-        notes['output_tokens'] = event.output_tokens ?? 0;
-        notes['input_tokens'] = event.input_tokens ?? 0;
-        notes['code'] = event.stop_reason;
-      }
-      yield event;
-    }
+    const outcome = await speak(deps, model, turn, question, own, () => {
+      notes['first_word_ms'] ??= Math.round(performance.now() - began);
+    });
+    notes['code'] = 'failure' in outcome ? outcome.failure.code : outcome.stop_reason;
+    notes['input_tokens'] = outcome.input_tokens ?? 0;
+    notes['output_tokens'] = outcome.output_tokens ?? 0;
+    await turn.end(outcome);
   } catch (error) {
-    if (!(error instanceof SpoqError)) deps.reportBug(error, requestId);
-    const failure = error instanceof SpoqError ? error : new SpoqError('internal');
-    notes['code'] = failure.code;
-    yield toErrorEvent(failure);
+    if (error instanceof SpoqError) notes['code'] = error.code;
+    else deps.reportBug(error, requestId);
+  } finally {
+    clearTimeout(tooLong);
+    deps.report(requestId, { ...notes, ms: Math.round(performance.now() - began) });
   }
 }
 
-function toErrorEvent(failure: SpoqError): AskEvent {
-  return {
-    type: 'error',
-    code: failure.code,
-    title: failure.title,
-    ...(failure.detail === undefined ? {} : { detail: failure.detail }),
-    next_step: failure.next,
-    ...(failure.retryAfterSeconds === undefined ? {} : { retry_after_seconds: failure.retryAfterSeconds }),
-  };
-}
-
-/** How much was asked, for the log; not a word of what. */
-function noteQuestion(ctx: Context, question: Question): void {
-  ctx.state.notes['files'] = question.files.length;
-  ctx.state.notes['request_bytes'] = Number(ctx.get('content-length')) || 0;
+async function speak(
+  deps: AskDeps,
+  model: Model,
+  turn: Turn,
+  question: Question,
+  own: AbortController,
+  onWord: () => void,
+): Promise<Outcome> {
+  const user = createUserMessage(question);
+  const messages = [...(deps.conversations.recall(turn.conversation) as ModelMessage[]), user];
+  // What can't be written down isn't asked for any longer.
+  const giveUp = (error: unknown): void => own.abort(error);
+  turn.remember([user]).catch(giveUp);
+  const signal = AbortSignal.any([turn.signal, own.signal]);
+  let said = '';
+  let outcome: Outcome;
+  try {
+    outcome = { failure: new SpoqError('model_failed', { detail: 'The answer broke off.' }) };
+    for await (const event of answerQuestion(model, messages, signal, {
+      reachability: deps.reachability,
+      policy: deps.retryPolicy,
+      schema: question.schema,
+    })) {
+      onWord();
+      if (event.type === 'text') {
+        said += event.text;
+        turn.emit(event).catch(giveUp);
+      } else {
+        outcome = event;
+      }
+    }
+    if (!('failure' in outcome)) checkAnswer(said, question.schema);
+  } catch (error) {
+    if (!(error instanceof SpoqError)) deps.reportBug(error, '');
+    outcome = { failure: error instanceof SpoqError ? error : new SpoqError('internal') };
+  }
+  if (said !== '') await turn.remember([{ role: 'assistant', content: said }]);
+  return outcome;
 }

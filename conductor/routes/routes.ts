@@ -2,18 +2,16 @@ import { Router } from '@koa/router';
 import { SpoqError } from '../../contract/errors.ts';
 import type { Middleware, RequestState } from '../web.ts';
 
-export interface Handlers {
-  health: Middleware;
-  status: Middleware;
-  ask: Middleware;
-}
+/** Method and path, `POST /api/ask`, to what answers there. */
+export type RouteTable = Record<`${'GET' | 'POST' | 'PUT' | 'DELETE'} /${string}`, Middleware>;
 
 /** All addresses of the conductor, the same on both listeners; anything else is 404 or 405. */
-export function createRoutes(handlers: Handlers): Middleware[] {
+export function createRoutes(table: RouteTable): Middleware[] {
   const router = new Router<RequestState>({ strict: true, sensitive: true });
-  router.get('/health', handlers.health);
-  router.get('/api/status', handlers.status);
-  router.post('/api/ask', handlers.ask);
+  for (const [route, handler] of Object.entries(table)) {
+    const [method = '', path = ''] = route.split(' ');
+    router.register(path, [method], handler);
+  }
   return [router.routes() as Middleware, refuseRest(router)];
 }
 

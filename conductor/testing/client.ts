@@ -57,7 +57,15 @@ export interface OpenStream {
 
 /** POST /api/ask, read event by event. */
 export async function openAsk(target: Target, body: unknown, headers: OutgoingHttpHeaders = {}): Promise<OpenStream> {
-  const res = await open(target, { method: 'POST', path: '/api/ask', body, headers });
+  return readEvents(await open(target, { method: 'POST', path: '/api/ask', body, headers }));
+}
+
+/** GET of events, read one by one. */
+export async function openEvents(target: Target, path: string, headers: OutgoingHttpHeaders = {}): Promise<OpenStream> {
+  return readEvents(await open(target, { path, headers }));
+}
+
+function readEvents(res: IncomingMessage): OpenStream {
   const comments: string[] = [];
   const events = (Readable.toWeb(res) as ReadableStream<Uint8Array>)
     .pipeThrough(new TextDecoderStream() as unknown as TransformStream<Uint8Array, string>)
@@ -81,4 +89,11 @@ export async function askAll(target: Target, body: unknown, headers: OutgoingHtt
   const events: unknown[] = [];
   for (let event = await stream.next(); event !== undefined; event = await stream.next()) events.push(event.data);
   return events;
+}
+
+/** Reads the first event of a turn. Answers which conversation it is in. */
+export async function readConversation(stream: OpenStream): Promise<string> {
+  const first = await stream.next();
+  if (first === undefined) throw new Error('the stream has no event');
+  return (first.data as { conversation: string }).conversation;
 }

@@ -54,6 +54,12 @@ export const ROLE_TABLE: RoleRow[] = [
   row('GET /health', '      200       200      200   200        200       200     200   403'),
   row('GET /api/status', '  403       403      200   403        200       403     200   403'),
   row('POST /api/ask', '    403       403      200   403        200       403     200   403', { question: 'Why?' }),
+  row('GET /api/conversations', '                403 403 200 403 200 403 200 403'),
+  // Of a conversation that there is not: who is let in learns so, and nobody else.
+  row('GET /api/conversations/:id', '            403 403 404 403 404 403 404 403'),
+  row('DELETE /api/conversations/:id', '         403 403 404 403 404 403 404 403'),
+  row('GET /api/conversations/:id/events', '     403 403 404 403 404 403 404 403'),
+  row('POST /api/conversations/:id/interrupt', ' 403 403 404 403 404 403 404 403'),
   // What isn't there: who has no token doesn't learn that.
   row('GET /api/nothing', ' 403       403      404   403        404       403     404   403'),
 ];

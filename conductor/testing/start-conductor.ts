@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { createConductor } from '../app.ts';
 import type { ConductorDeps } from '../app.ts';
+import { createConversations, endInterrupted } from '../conversations/create-conversations.ts';
 import { createKeyCache } from '../key-cache.ts';
 import { createKeyStore } from '../key-file.ts';
 import { LIMITS, openListeners } from '../listeners.ts';
@@ -14,6 +15,7 @@ import type { ModelConfig } from '../config.ts';
 import { fetchDirect } from '../reach.ts';
 import { createReachability } from '../reachability.ts';
 import { createRevocations, findRevocationsUrl } from '../revocations.ts';
+import { createStore } from '../store/store.ts';
 import { createTokenVerifier } from '../token-verifier.ts';
 import type { Target } from './client.ts';
 import type { TestControlPlane } from './control-plane.ts';
@@ -26,7 +28,11 @@ export interface StartOptions {
   /** How often it looks for revocations. */
   intervals?: { refreshMs: number; retryMs: number };
   model?: Partial<ModelConfig>;
-  limits?: ConductorDeps['limits'];
+  limits?: ConductorDeps['limits'] & { asks?: number };
+  /** Where it keeps its state; a folder of its own that goes with it when left out. */
+  stateDir?: string;
+  /** False: what is left at work gets no end. */
+  recover?: boolean;
   /** What one connection may cost, where it differs. */
   http?: Partial<typeof LIMITS>;
 }
@@ -34,6 +40,8 @@ export interface StartOptions {
 export interface TestConductor {
   local: Target & { port: number };
   remote: Target & { socketPath: string };
+  /** Method and path of all that is there. */
+  routes: string[];
   /** Log lines, parsed. */
   logs: Record<string, unknown>[];
   stop(graceMs: number): Promise<void>;
@@ -54,6 +62,8 @@ export function createTestLog(lines: Record<string, unknown>[]): Logger {
 /** A conductor in this process with both listeners open, on a free port and a socket in a folder of its own. */
 export async function startConductor(options: StartOptions): Promise<TestConductor> {
   const dir = await mkdtemp(join(tmpdir(), 'conductor-'));
+  const store = createStore(options.stateDir ?? join(dir, 'state'), () => undefined);
+  if (options.recover !== false) await endInterrupted(store, Date.now);
   const logs: Record<string, unknown>[] = [];
   const log = createTestLog(logs);
   const reachability = createReachability(Date.now);
@@ -86,6 +96,7 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     model: createModel(createModelConfig(options.model), fetchDirect),
     log,
     reachability,
+    conversations: createConversations({ store, now: Date.now, limit: options.limits?.asks }),
     limits: { retryPolicy: { retries: 2, backoffMs: 1, waitBudgetMs: 3000 }, ...options.limits },
   });
   const listeners = await openListeners(
@@ -94,12 +105,14 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     { ...LIMITS, ...options.http },
   );
   return {
+    routes: conductor.routes,
     local: { port: listeners.port },
     remote: { socketPath: listeners.socket },
     logs,
     stop: (graceMs) => conductor.stop(graceMs),
     async close() {
       await Promise.all([revocations.stop(), cache.stop(), listeners.close(100), conductor.stop(0)]);
+      store.close();
       await rm(dir, { recursive: true, force: true });
     },
   };

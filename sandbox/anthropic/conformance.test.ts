@@ -1,7 +1,9 @@
 import { createAnthropic } from '@ai-sdk/anthropic';
-import { generateText, streamText } from 'ai';
+import { generateText, isStepCount, Output, streamText, tool } from 'ai';
 import { expect } from 'chai';
+import { z } from 'zod';
 import { hasSpec, loadSpec, type Spec } from '../conformance.ts';
+import { FIX_SCRIPT, PNG } from '../model/testing.ts';
 import { runVendor, type RunningVendor } from '../run-vendor.ts';
 import { createAnthropicVendor } from './vendor.ts';
 
@@ -23,6 +25,12 @@ describe('Anthropic against its document', function () {
     await generateText({ model, prompt: 'Hello?', stopSequences: ['sandbox'] });
     await generateText({ model, prompt: 'Hello?', maxOutputTokens: 3 });
     await streamText({ model, prompt: 'Hello?' }).consumeStream();
+    const script = { method: 'POST', headers, body: JSON.stringify(FIX_SCRIPT) };
+    await fetch(`${url}/_sandbox/scripts`, script);
+    await generateText({ ...agent, model });
+    await streamText({ ...agent, model }).consumeStream();
+    await generateText({ model, messages: [{ role: 'user', content: [SENT_IMAGE] }] });
+    await generateText({ model, prompt: 'Hello?', output: Output.object({ schema: z.object({ a: z.email() }) }) });
     await fetch(`${url}/v1/models`, { headers });
     await fetch(`${url}/v1/models/claude-haiku-5-5`, { headers });
     const counted = { model: 'claude-haiku-5-5', messages: [{ role: 'user', content: 'Hello?' }] };
@@ -31,18 +39,30 @@ describe('Anthropic against its document', function () {
     await fetch(`${url}/v1/messages`, { method: 'POST', headers: { ...headers, 'x-api-key': 'no' }, body: '{}' });
     await fetch(`${url}/v1/models/nope`, { headers });
 
-    const faults = (running?.requests.list() ?? []).flatMap((entry) => {
+    const entries = (running?.requests.list() ?? []).filter(({ path }) => path.startsWith('/v1/'));
+    const faults = entries.flatMap((entry) => {
       const isStream = entry.request_body.includes('"stream":true');
       // The document declares no event stream: its events are checked one by one.
       const found = isStream ? checkStream(spec, entry.response_body) : spec.check(entry);
       return found.map((fault) => `${entry.method} ${entry.path} ${entry.status} ${fault}`);
     });
     expect(faults).to.deep.equal([]);
-    expect(running?.requests.list().map(({ status }) => status)).to.deep.equal([
-      200, 200, 200, 200, 200, 200, 400, 401, 404,
-    ]);
+    expect(entries.map(({ status }) => status)).to.deep.equal([...Array<number>(14).fill(200), 400, 401, 404]);
+    expect(entries.filter((entry) => entry.response_body.includes('"tool_use"'))).to.have.length(4);
   });
 });
+
+const execute = (): string => 'a - b, all passed';
+const agent = {
+  prompt: 'Please fix the sum.',
+  tools: {
+    read: tool({ inputSchema: z.object({ path: z.string() }), execute }),
+    edit: tool({ inputSchema: z.object({ path: z.string(), was: z.string(), note: z.string() }), execute }),
+    run: tool({ inputSchema: z.object({ command: z.string() }), execute }),
+  },
+  stopWhen: isStepCount(6),
+};
+const SENT_IMAGE = { type: 'file' as const, data: PNG, mediaType: 'image/png' };
 
 /** Checks each event; the document has no ping. */
 function checkStream(spec: Spec, text: string): string[] {

@@ -17,15 +17,34 @@ export class AnthropicError extends Error {
   readonly type: AnthropicErrorType;
   readonly status: number;
 
-  constructor(type: AnthropicErrorType, message: string) {
+  /** Sent as Retry-After. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(type: AnthropicErrorType, message: string, retryAfterSeconds?: number) {
     super(message);
     this.name = 'AnthropicError';
     this.type = type;
     this.status = STATUSES[type];
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 
   /** The body, as JSON answers and `error` events carry it. */
   toBody(requestId: string): { type: 'error'; error: { type: string; message: string }; request_id: string } {
     return { type: 'error', error: { type: this.type, message: this.message }, request_id: requestId };
+  }
+}
+
+/** What Anthropic answers, or sends as an `error` event, when its side fails. */
+export function createServerFault(
+  kind: 'error' | 'overloaded' | 'rate_limited',
+  retryAfterSeconds?: number,
+): AnthropicError {
+  switch (kind) {
+    case 'overloaded':
+      return new AnthropicError('overloaded_error', 'Overloaded', retryAfterSeconds);
+    case 'rate_limited':
+      return new AnthropicError('rate_limit_error', 'This request would exceed your rate limit.', retryAfterSeconds);
+    case 'error':
+      return new AnthropicError('api_error', 'Internal server error', retryAfterSeconds);
   }
 }

@@ -3,11 +3,18 @@ import { APICallError, generateText, streamText } from 'ai';
 import { expect } from 'chai';
 import { parseEvents } from '../../test/harness/events.ts';
 import { waitFor } from '../../test/harness/wait.ts';
-import type { AnswerRecord } from '../model/script.ts';
+import type { AnswerRecord } from '../model/state.ts';
 import { runVendor, type RunningVendor } from '../run-vendor.ts';
 import { createAnthropicVendor } from './vendor.ts';
 
 const PROMPT = '<file path="src/add.ts">\nexport const add = 1;\n// two\n</file>\n\nWhat does this do?';
+
+interface SentEvent {
+  type: string;
+  index?: number;
+  content_block?: { type: string };
+  delta?: { type?: string; partial_json?: string; stop_reason?: string };
+}
 
 describe('the Anthropic vendor', () => {
   let running: RunningVendor;
@@ -77,6 +84,32 @@ describe('the Anthropic vendor', () => {
       'message_delta',
       'message_stop',
     ]);
+  });
+
+  it('says each call as a block of its own, which begins without its input', async () => {
+    const calls = [{ name: 'read', input: { path: 'a' } }, { name: 'read' }];
+    const script = { match: 'Hello', steps: [{ text: 'Two.', calls }] };
+    await control('/scripts', { method: 'POST', body: JSON.stringify(script) });
+    const body = { ...ask, stream: true, tools: [{ name: 'read', input_schema: { type: 'object' } }] };
+    const events = parseEvents(await (await call(body)).text()).map(({ data }) => JSON.parse(data) as SentEvent);
+    expect(events.map((one) => [one.type, one.index, one.content_block?.type ?? one.delta?.type])).to.deep.equal([
+      ['message_start', undefined, undefined],
+      ['content_block_start', 0, 'text'],
+      ['ping', undefined, undefined],
+      ['content_block_delta', 0, 'text_delta'],
+      ['content_block_stop', 0, undefined],
+      ['content_block_start', 1, 'tool_use'],
+      ['content_block_delta', 1, 'input_json_delta'],
+      ['content_block_stop', 1, undefined],
+      ['content_block_start', 2, 'tool_use'],
+      ['content_block_delta', 2, 'input_json_delta'],
+      ['content_block_stop', 2, undefined],
+      ['message_delta', undefined, undefined],
+      ['message_stop', undefined, undefined],
+    ]);
+    expect(events[5]?.content_block).to.deep.include({ name: 'read', input: {} });
+    expect(events[6]?.delta?.partial_json).to.equal('{"path":"a"}');
+    expect(events[11]?.delta?.stop_reason).to.equal('tool_use');
   });
 
   it('takes the key as x-api-key or bearer token, with the old and the new version', async () => {
@@ -200,8 +233,15 @@ describe('the Anthropic vendor', () => {
       'anthropic-version': '2023-06-01',
       'content-type': 'application/json',
     };
-    const models = (await (await fetch(`${running.url}/v1/models`, { headers })).json()) as { data: { id: string }[] };
-    expect(models.data.map(({ id }) => id)).to.deep.equal(['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-5-5']);
+    const list = async (query: string): Promise<{ data: { id: string }[]; has_more: boolean }> =>
+      (await (await fetch(`${running.url}/v1/models${query}`, { headers })).json()) as never;
+    const ids = (await list('')).data.map(({ id }) => id);
+    expect(ids).to.include.members(['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-5-5']);
+    const page = await list(`?limit=2&after_id=${ids[0]}`);
+    expect([page.data.map(({ id }) => id), page.has_more]).to.deep.equal([ids.slice(1, 3), true]);
+    const before = await list(`?limit=2&before_id=${ids[3]}`);
+    expect([before.data.map(({ id }) => id), before.has_more]).to.deep.equal([ids.slice(1, 3), true]);
+    expect((await fetch(`${running.url}/v1/models?limit=0`, { headers })).status).to.equal(400);
     expect((await fetch(`${running.url}/v1/models/claude-nope`, { headers })).status).to.equal(404);
     expect((await fetch(`${running.url}/v1/nothing`, { headers })).status).to.equal(404);
     const counted = await fetch(`${running.url}/v1/messages/count_tokens`, {

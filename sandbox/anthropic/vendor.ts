@@ -2,56 +2,75 @@ import { timingSafeEqual } from 'node:crypto';
 import { Router } from '@koa/router';
 import type { Middleware } from 'koa';
 import { inventKey } from '../keys.ts';
-import { composeAnswer } from '../model/answer.ts';
-import { beginAnswer } from '../model/begin.ts';
+import { beginAnswer, collectAnswer } from '../model/begin.ts';
+import type { Answering } from '../model/begin.ts';
 import { createModelControl } from '../model/control.ts';
-import { createModelState } from '../model/script.ts';
+import type { ModelStore } from '../model/control.ts';
+import { decideAnswer } from '../model/decide.ts';
+import { UnsatisfiableSchema } from '../model/generate.ts';
+import type { Answer } from '../model/script.ts';
 import { sendFrames } from '../model/serve.ts';
 import type { ModelRequest } from '../model/serve.ts';
+import { createModelState, takeFault } from '../model/state.ts';
+import { countInput, createPromptCache } from '../model/usage.ts';
 import type { RequestState } from '../parse-body.ts';
 import type { Vendor, VendorContext } from '../vendor.ts';
-import { AnthropicError } from './errors.ts';
-import { countInput, createMessage, streamMessage, toAnthropicError } from './message.ts';
+import { AnthropicError, createServerFault } from './errors.ts';
+import { createMessage, streamMessage } from './message.ts';
 import { describeModel, isKnownModel, listModels } from './models.ts';
-import { parseMessageRequest, toModelInput } from './request.ts';
+import { parseMessageRequest } from './request.ts';
+import type { MessageRequest } from './request.ts';
+import { countUsage } from './usage.ts';
+
+const VENDOR = { name: 'Claude', keyVariable: 'ANTHROPIC_API_KEY' };
 
 /** Anthropic's Messages API: messages (streamed or whole), count_tokens and models, answered by the sandbox model. */
 export function createAnthropicVendor(context: VendorContext): Vendor {
-  const store = context.openStore(() => ({ api_key: inventKey('sk-ant-sandbox-', 32) }));
+  const store = context.openStore<ModelStore>(() => ({ api_key: inventKey('sk-ant-sandbox-', 32) }));
   const state = createModelState();
+  const cache = createPromptCache(context.clock.now);
+  const deps = { state, delays: context.delays, now: context.clock.now };
   const router = new Router<RequestState>();
-  router.use(createModelControl(state).routes());
+  router.use(createModelControl(state, store).routes());
   const api = new Router<RequestState>({ prefix: '/v1' });
   api.use(requireKey(store.data.api_key));
-  api.post('/messages', async (ctx) => {
-    const request = parseMessageRequest(ctx.state);
-    const answering = beginAnswer({ state, delays: context.delays, now: context.clock.now }, ctx, {
+
+  const decide = ({ input }: MessageRequest): Answer => {
+    try {
+      return decideAnswer(input, { scripts: store.data.scripts ?? [], vendor: VENDOR });
+    } catch (error) {
+      if (!(error instanceof UnsatisfiableSchema)) throw error;
+      const message = `output_config.format.schema: the sandbox model can't answer with it: ${error.message}`;
+      throw new AnthropicError('invalid_request_error', message);
+    }
+  };
+  const begin = (ctx: ModelRequest, read: MessageRequest): Answering =>
+    beginAnswer(deps, ctx, {
       id: inventKey('msg_01', 22),
-      model: request.model,
-      stream: request.stream === true,
-      text: composeAnswer(toModelInput(request), { name: 'Claude', keyVariable: 'ANTHROPIC_API_KEY' }),
-      maxTokens: request.max_tokens,
-      stopSequences: request.stop_sequences,
+      model: read.request.model,
+      stream: read.request.stream === true,
+      answer: decide(read),
+      inventCallId: () => inventKey('toolu_01', 22),
+      maxTokens: read.request.max_tokens,
+      stopSequences: read.request.stop_sequences,
     });
-    if (request.stream === true) {
-      await sendFrames(ctx, streamMessage(request, answering, requestIdOf(ctx)));
-      return;
-    }
-    let text = '';
-    for await (const spoken of answering.spoken) {
-      if (spoken.type === 'text') text += spoken.text;
-      else if (spoken.fault === 'cut') ctx.res.destroy();
-      else throw toAnthropicError(spoken.fault);
-    }
-    const { record, ending, countSpoken } = answering;
-    ctx.body = createMessage(request, { id: record.id, text, ending, outputTokens: countSpoken() });
+
+  api.post('/messages', async (ctx) => {
+    const read = parseMessageRequest(ctx.state);
+    const { model } = read.request;
+    const refusal = takeFault(state.refusals, model);
+    if (refusal !== null) throw createServerFault(refusal.kind, refusal.retry_after_seconds);
+    const answering = begin(ctx, read);
+    const fields = { model, usage: countUsage(read, cache), answering };
+    if (read.request.stream === true) await sendFrames(ctx, streamMessage(fields, requestIdOf(ctx)));
+    else ctx.body = createMessage(fields, await collectAnswer(ctx, answering, createServerFault));
   });
   api.post('/messages/count_tokens', (ctx) => {
     const body = typeof ctx.state.body === 'object' ? { max_tokens: 1, ...ctx.state.body } : ctx.state.body;
-    ctx.body = { input_tokens: countInput(parseMessageRequest({ ...ctx.state, body })) };
+    ctx.body = { input_tokens: countInput(parseMessageRequest({ ...ctx.state, body }).input) };
   });
   api.get('/models', (ctx) => {
-    ctx.body = listModels();
+    ctx.body = listModels(ctx.query);
   });
   api.get('/models/:id', (ctx) => {
     const id = String(ctx.params['id']);
@@ -65,8 +84,9 @@ export function createAnthropicVendor(context: VendorContext): Vendor {
     summarize: () => ({
       answers: state.answers.length,
       aborted: state.answers.filter((answer) => answer.aborted).length,
+      scripts: store.data.scripts?.length ?? 0,
     }),
-    inspect: () => state,
+    inspect: () => ({ ...state, scripts: store.data.scripts ?? [] }),
   };
 }
 
@@ -83,6 +103,7 @@ async function answerErrors(ctx: ModelRequest, next: () => Promise<unknown>): Pr
     if (!(error instanceof AnthropicError)) throw error;
     ctx.status = error.status;
     if (error.status === 529) ctx.set('x-should-retry', 'true');
+    if (error.retryAfterSeconds !== undefined) ctx.set('retry-after', String(error.retryAfterSeconds));
     ctx.body = error.toBody(id);
   }
 }

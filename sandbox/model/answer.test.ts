@@ -1,10 +1,12 @@
 import { expect } from 'chai';
 import { composeAnswer, countLines } from './answer.ts';
+import { createModelInput, createModelMessage } from './conversation.ts';
 import { readPrompt } from './prompt.ts';
 import { limitAnswer, splitWords } from './stream.ts';
 
 const VENDOR = { name: 'Claude', keyVariable: 'ANTHROPIC_API_KEY' };
-const answer = (text: string): string => composeAnswer({ system: '', messages: [{ role: 'user', text }] }, VENDOR);
+const answer = (text: string): string =>
+  composeAnswer(createModelInput([createModelMessage('user', { text })]), VENDOR);
 
 describe('the sandbox model', () => {
   it('finds files in tags, marked tags and headed fences, piped text, and takes the rest for the question', () => {

@@ -1,16 +1,6 @@
+import type { ModelInput, SentImage } from './conversation.ts';
 import { readPrompt } from './prompt.ts';
 import type { SentFile } from './prompt.ts';
-
-/** One message of a conversation, reduced to its text. */
-export interface ModelMessage {
-  role: 'user' | 'assistant';
-  text: string;
-}
-
-export interface ModelInput {
-  system: string;
-  messages: ModelMessage[];
-}
 
 const QUOTED_LINES = 6;
 const NAMED_FILES = 20;
@@ -21,14 +11,10 @@ export function countLines(text: string): number {
   return text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
 }
 
-/** About four characters to a token: the rule of thumb that vendors publish for English. */
-export function countTokens(text: string): number {
-  return Math.max(1, Math.ceil(text.length / 4));
-}
-
 /**
  * The sandbox model's answer, in Markdown. It says what it is, quotes the question and tells what is certainly true of the
- * files: their names, lines and sizes, and how the longest one begins. The same input gives the same answer.
+ * files: their names, lines and sizes, and how the longest one begins; and of images and tools. The same input gives the
+ * same answer.
  */
 export function composeAnswer(input: ModelInput, vendor: { name: string; keyVariable: string }): string {
   const asked = input.messages.filter((message) => message.role === 'user').map((message) => readPrompt(message.text));
@@ -39,6 +25,7 @@ export function composeAnswer(input: ModelInput, vendor: { name: string; keyVari
       'I understand nothing, but I can tell you for certain what reached me.',
     `## What you asked\n\n${quote(question)}`,
     files.length === 0 ? '## What you sent\n\nNo files came with the question.' : describeFiles(files),
+    ...describeRest(input),
     `## What to do next\n\nSet \`${vendor.keyVariable}\` and start Spoq again: a box made then asks the real model.`,
   ].join('\n\n');
 }
@@ -63,6 +50,30 @@ function describeFiles(files: SentFile[]): string {
   if (files.length > NAMED_FILES) list.push(`- and ${files.length - NAMED_FILES} more`);
   const total = `${plural(files.length, 'file')}, ${plural(lines, 'line')}, ${plural(bytes, 'byte')} in all:`;
   return `## What you sent\n\n${total}\n\n${list.join('\n')}${beginningOfLongest(files)}`;
+}
+
+/** Images, content that can't be read, and tools: a paragraph each, where there are any. */
+function describeRest({ messages, tools }: ModelInput): string[] {
+  const passedOver = [...new Set(messages.flatMap((message) => message.passed_over))];
+  const names = tools.map(({ name }) => `\`${name}\``).join(', ');
+  return [
+    ...describeImages(messages.flatMap((message) => message.images)),
+    ...(passedOver.length === 0 ? [] : [`What I can't read and passed over: ${passedOver.join(', ')}.`]),
+    ...(tools.length === 0
+      ? []
+      : [`${plural(tools.length, 'tool')} offered: ${names}. A script calls them only when it is told to.`]),
+  ];
+}
+
+/** A paragraph with what is certain of each image; none without images. */
+export function describeImages(images: readonly SentImage[]): string[] {
+  return images.length === 0 ? [] : [`${plural(images.length, 'image')}:\n\n${images.map(describeImage).join('\n')}`];
+}
+
+function describeImage(image: SentImage): string {
+  if ('url' in image) return `- at ${image.url}: not fetched by the sandbox`;
+  const { media_type, width, height, bytes } = image;
+  return `- ${media_type}, ${width} × ${height} pixels, ${plural(bytes, 'byte')}`;
 }
 
 function beginningOfLongest(files: SentFile[]): string {

@@ -1,7 +1,9 @@
 import type { Answering } from '../model/begin.ts';
 import { formatEvent } from '../model/serve.ts';
+import type { Block } from '../model/stream.ts';
 import { createServerFault } from './errors.ts';
 import type { CreateCompletion } from './request.ts';
+import type { InputUsage } from './usage.ts';
 
 type Json = Record<string, unknown>;
 
@@ -9,17 +11,18 @@ export interface CompletionFields {
   id: string;
   created: number;
   request: CreateCompletion;
-  inputTokens: number;
+  usage: InputUsage;
   answering: Answering;
 }
 
-function describeUsage({ inputTokens, answering }: CompletionFields): Json {
+function describeUsage({ usage, answering }: CompletionFields): Json {
   const output = answering.countSpoken();
+  const { input_tokens, input_tokens_details } = usage;
   return {
-    prompt_tokens: inputTokens,
+    prompt_tokens: input_tokens,
     completion_tokens: output,
-    total_tokens: inputTokens + output,
-    prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
+    total_tokens: input_tokens + output,
+    prompt_tokens_details: { cached_tokens: input_tokens_details.cached_tokens, audio_tokens: 0 },
     completion_tokens_details: {
       reasoning_tokens: 0,
       audio_tokens: 0,
@@ -30,12 +33,21 @@ function describeUsage({ inputTokens, answering }: CompletionFields): Json {
 }
 
 function finishReason({ answering }: CompletionFields): string {
-  return answering.ending.reason === 'length' ? 'length' : 'stop';
+  return { length: 'length', calls: 'tool_calls', end: 'stop', stop: 'stop' }[answering.ending.reason];
 }
 
 /** A whole chat completion. */
-export function createCompletion(fields: CompletionFields, text: string): Json {
-  const message = { role: 'assistant', content: text, refusal: null, annotations: [] };
+export function createCompletion(fields: CompletionFields): Json {
+  const { blocks } = fields.answering;
+  const text = blocks.flatMap((block) => (block.type === 'text' ? [block.text] : []));
+  const calls = blocks.flatMap((block) => (block.type === 'call' ? [createCall(block, block.json)] : []));
+  const message = {
+    role: 'assistant',
+    content: text.length === 0 ? null : text.join(''),
+    refusal: null,
+    annotations: [],
+    ...(calls.length === 0 ? {} : { tool_calls: calls }),
+  };
   return {
     id: fields.id,
     object: 'chat.completion',
@@ -47,9 +59,13 @@ export function createCompletion(fields: CompletionFields, text: string): Json {
   };
 }
 
+function createCall({ id, name }: Extract<Block, { type: 'call' }>, json: string): Json {
+  return { id, type: 'function', function: { name, arguments: json } };
+}
+
 /**
- * The chunks of one chat completion: unnamed `data:` lines, the role first, the reason to stop last, then usage where it was
- * asked for, then [DONE]. A fault is a line with `error`, after which the stream just ends.
+ * The chunks of one chat completion: unnamed `data:` lines, the role first, then words, then calls by their number, each with
+ * its name before its arguments; the reason to stop last, then usage where it was asked for, then [DONE]. A fault is a line with `error`, after which the stream just ends.
  */
 export async function* streamCompletion(fields: CompletionFields): AsyncGenerator<string | null> {
   const { request, answering } = fields;
@@ -71,12 +87,22 @@ export async function* streamCompletion(fields: CompletionFields): AsyncGenerato
     finish_reason: reason,
   });
   yield chunk([choice({ role: 'assistant', content: '', refusal: null }, null)]);
+  const callBlocks = answering.blocks.filter(({ type }) => type === 'call');
+  let begun = -1;
   for await (const spoken of answering.spoken) {
-    if (spoken.type === 'text') yield chunk([choice({ content: spoken.text }, null)]);
-    else {
+    if (spoken.type === 'fault') {
       yield spoken.fault === 'cut' ? null : formatEvent(createServerFault(spoken.fault).toBody());
       return;
     }
+    const block = answering.blocks[spoken.block];
+    if (block?.type !== 'call') {
+      yield chunk([choice({ content: spoken.text }, null)]);
+      continue;
+    }
+    const index = callBlocks.indexOf(block);
+    if (begun < index) yield chunk([choice({ tool_calls: [{ index, ...createCall(block, '') }] }, null)]);
+    begun = index;
+    yield chunk([choice({ tool_calls: [{ index, function: { arguments: spoken.text } }] }, null)]);
   }
   if (answering.record.aborted) return;
   yield chunk([choice({}, finishReason(fields))]);

@@ -1,7 +1,9 @@
 import { createOpenAI } from '@ai-sdk/openai';
-import { generateText, streamText } from 'ai';
+import { generateText, isStepCount, Output, streamText, tool } from 'ai';
 import { expect } from 'chai';
+import { z } from 'zod';
 import { hasSpec, loadSpec, type Defect, type Spec } from '../conformance.ts';
+import { FIX_SCRIPT, PNG } from '../model/testing.ts';
 import { runVendor, type RunningVendor } from '../run-vendor.ts';
 import { createOpenAIVendor } from './vendor.ts';
 
@@ -15,6 +17,10 @@ const DEFECTS: Defect[] = [
       pointer: '#/components/schemas/InputItem',
       value: { anyOf: [{ $ref: '#/components/schemas/EasyInputMessage' }, { $ref: '#/components/schemas/Item' }] },
     },
+  },
+  {
+    why: 'the detail of an image "defaults to auto" and is left out by SDKs, yet it is required',
+    replace: { pointer: '#/components/schemas/InputImageContent/required', value: ['type'] },
   },
 ];
 
@@ -32,13 +38,18 @@ describe('OpenAI against its document', function () {
     const { url = '', vendor } = running ?? {};
     const apiKey = vendor?.credentials['OPENAI_API_KEY'] ?? '';
     const provider = createOpenAI({ baseURL: `${url}/v1`, apiKey });
+    const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
+    await fetch(`${url}/_sandbox/scripts`, { method: 'POST', headers, body: JSON.stringify(FIX_SCRIPT) });
     for (const model of [provider.responses('gpt-5.5'), provider.chat('gpt-4.1')]) {
       await generateText({ model, prompt: 'Hello?' });
       await generateText({ model, prompt: 'Hello?', maxOutputTokens: 16 });
       await streamText({ model, prompt: 'Hello?', maxOutputTokens: 20 }).consumeStream();
       await streamText({ model, prompt: 'Hello?' }).consumeStream();
+      await generateText({ ...agent, model });
+      await streamText({ ...agent, model }).consumeStream();
+      await generateText({ model, messages: [{ role: 'user', content: [SENT_IMAGE] }] });
+      await generateText({ model, prompt: 'Hello?', output: Output.object({ schema: z.object({ a: z.email() }) }) });
     }
-    const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
     await fetch(`${url}/v1/models`, { headers });
     await fetch(`${url}/v1/models/gpt-5.5`, { headers });
     const fault = { method: 'POST', headers, body: JSON.stringify({ kind: 'error', after_chunks: 1 }) };
@@ -54,7 +65,8 @@ describe('OpenAI against its document', function () {
       return found.map((one) => `${entry.method} ${entry.path} ${one}`);
     });
     expect(faults).to.deep.equal([]);
-    expect(entries).to.have.length(11);
+    expect(entries).to.have.length(27);
+    expect(entries.filter((entry) => /"(?:function_call|tool_calls)"/.test(entry.response_body))).to.have.length(8);
   });
 
   it("refuses in the document's shape", async () => {
@@ -63,6 +75,18 @@ describe('OpenAI against its document', function () {
     expect(spec.validate('#/components/schemas/ErrorResponse', await response.json())).to.deep.equal([]);
   });
 });
+
+const execute = (): string => 'a - b, all passed';
+const agent = {
+  prompt: 'Please fix the sum.',
+  tools: {
+    read: tool({ inputSchema: z.object({ path: z.string() }), execute }),
+    edit: tool({ inputSchema: z.object({ path: z.string(), was: z.string(), note: z.string() }), execute }),
+    run: tool({ inputSchema: z.object({ command: z.string() }), execute }),
+  },
+  stopWhen: isStepCount(6),
+};
+const SENT_IMAGE = { type: 'file' as const, data: PNG, mediaType: 'image/png' };
 
 function checkStream(spec: Spec, schema: string, text: string): string[] {
   const lines = [...text.matchAll(/^data: (.*)$/gm)].map(([, data = '']) => data).filter((data) => data !== '[DONE]');

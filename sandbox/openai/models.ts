@@ -1,5 +1,16 @@
 /** Models that the sandbox lists; what answers is always the sandbox model. */
-const MODELS = ['gpt-5.5', 'gpt-5.5-mini', 'gpt-5', 'gpt-5-mini', 'gpt-4.1', 'gpt-4o'];
+const MODELS = [
+  'gpt-5.6',
+  'gpt-5.6-sol',
+  'gpt-5.6-terra',
+  'gpt-5.5',
+  'gpt-5.5-mini',
+  'gpt-5.4-mini',
+  'gpt-5',
+  'gpt-5-mini',
+  'gpt-4.1',
+  'gpt-4o',
+];
 
 /** 2026-01-01, in seconds. */
 const CREATED = 1_767_225_600;

@@ -3,7 +3,7 @@ import { generateText, streamText, type LanguageModel } from 'ai';
 import { expect } from 'chai';
 import { parseEvents } from '../../test/harness/events.ts';
 import { waitFor } from '../../test/harness/wait.ts';
-import type { AnswerRecord } from '../model/script.ts';
+import type { AnswerRecord } from '../model/state.ts';
 import { runVendor, type RunningVendor } from '../run-vendor.ts';
 import { createOpenAIVendor } from './vendor.ts';
 
@@ -103,6 +103,41 @@ describe('the OpenAI vendor', () => {
       'response.output_item.done',
       'response.completed',
     ]);
+  });
+
+  it('says each call as an item of its own, its input in pieces and then whole', async () => {
+    const made = [
+      { name: 'read', input: { path: 'a' } },
+      { name: 'read', input: { path: 'b' } },
+    ];
+    await control('/scripts', { match: 'Hello', steps: [{ text: 'Two.', calls: made }] });
+    const body = { ...ask, stream: true, tools: [{ type: 'function', name: 'read', parameters: { type: 'object' } }] };
+    const found = parseEvents(await (await call('/v1/responses', body)).text());
+    const events = found.map(({ data }) => JSON.parse(data) as Record<string, unknown>);
+    const item = (index: number): object => ({
+      type: 'function_call',
+      status: 'completed',
+      name: 'read',
+      arguments: JSON.stringify(made[index - 1]?.input),
+    });
+    for (const index of [1, 2]) {
+      const own = events.filter((one) => one['output_index'] === index);
+      const ofKind = (kind: string): Record<string, unknown>[] => own.filter(({ type }) => type === `response.${kind}`);
+      const pieces = ofKind('function_call_arguments.delta').map(({ delta }) => delta);
+      expect(pieces.join('')).to.equal(JSON.stringify(made[index - 1]?.input));
+      expect([...new Set(own.map(({ type }) => type))]).to.deep.equal([
+        'response.output_item.added',
+        'response.function_call_arguments.delta',
+        'response.function_call_arguments.done',
+        'response.output_item.done',
+      ]);
+      expect(ofKind('output_item.added')[0]?.['item']).to.deep.include({ status: 'in_progress', arguments: '' });
+      expect(ofKind('function_call_arguments.done')[0]).to.deep.include({ arguments: pieces.join('') });
+      expect(ofKind('output_item.done')[0]?.['item']).to.deep.include(item(index));
+    }
+    const { output = [] } = (events.at(-1)?.['response'] ?? {}) as { output?: { type: string }[] };
+    expect(output.map(({ type }) => type)).to.deep.equal(['message', 'function_call', 'function_call']);
+    expect(output[2]).to.deep.include(item(2));
   });
 
   it('ends a chat stream with [DONE], and tells usage only when asked', async () => {

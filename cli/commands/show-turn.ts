@@ -1,0 +1,88 @@
+import type { ConversationEvent } from '../../contract/conversation.ts';
+import { SpoqError } from '../../contract/errors.ts';
+import type { BoxAccess } from '../box/connection.ts';
+import type { OnWait } from '../box/patience.ts';
+import { followTurn, interruptTurn } from '../box/turn.ts';
+import type { Beginning } from '../box/turn.ts';
+import type { CliDeps } from '../deps.ts';
+import { isErrorCode } from '../http/problem.ts';
+import { startSpinner } from '../terminal/spinner.ts';
+import type { Spinner } from '../terminal/spinner.ts';
+import { createTurnPrinter } from '../terminal/turn-printer.ts';
+import type { TurnPrinter } from '../terminal/turn-printer.ts';
+
+export interface ShowOptions {
+  json: boolean;
+  noColor: boolean;
+  /** Print also what was asked. */
+  questions: boolean;
+  /** Answer JSON only when it is whole, on one line. */
+  whole?: boolean;
+  /** Ctrl-C leaves it at work. */
+  detach?: boolean;
+}
+
+/** Why something is waited for, told on stderr. */
+export function createOnWait(deps: CliDeps, { json }: { json: boolean }, spinner?: Spinner): OnWait {
+  return (message) => {
+    if (json) return deps.stderr.write(`${JSON.stringify({ type: 'waiting', message })}\n`);
+    return spinner?.say(message) ?? deps.stderr.write(`${message}\n`);
+  };
+}
+
+/**
+ * Prints a turn to its end, however often the line is lost. Ctrl-C ends it on the box as well, unless it is only watched. Throws what it
+ * failed with.
+ */
+export async function showTurn(
+  deps: CliDeps,
+  box: BoxAccess,
+  beginning: Beginning,
+  options: ShowOptions,
+): Promise<void> {
+  const spinner = startSpinner(deps, `Asking ${box.on_box ? 'this box' : box.url.hostname}…`);
+  const printer = createTurnPrinter(deps, options);
+  let conversation = 'conversation' in beginning ? beginning.conversation : undefined;
+  try {
+    for await (const event of followTurn(deps, box, beginning, createOnWait(deps, options, spinner))) {
+      if (event.type === 'start') ({ conversation } = event);
+      if (event.type !== 'start' || options.questions) await spinner.stop();
+      await printer.print(event);
+      await settle(deps, event, printer, options);
+    }
+  } catch (error) {
+    if (deps.signal.aborted && conversation !== undefined && options.detach !== true) {
+      await spinner.stop();
+      await interruptTurn(deps, box, conversation);
+    }
+    throw error;
+  } finally {
+    await spinner.stop();
+    await printer.end();
+  }
+}
+
+/** What the end of an answer means for the person and for the exit code. */
+async function settle(
+  deps: CliDeps,
+  event: ConversationEvent,
+  printer: TurnPrinter,
+  options: ShowOptions,
+): Promise<void> {
+  if (event.type === 'done' && event.stop_reason === 'length' && !options.json) {
+    await printer.end();
+    await deps.stderr.write(
+      'The answer was cut: it reached the most tokens that one answer may have. Ask for the rest: spoq ask -c "go on"\n',
+    );
+  }
+  if (event.type === 'error') throw toError(event);
+}
+
+/** A failure of the box as this program's own. */
+export function toError(event: Extract<ConversationEvent, { type: 'error' }>): SpoqError {
+  return new SpoqError(isErrorCode(event.code) ? event.code : 'model_failed', {
+    detail: event.detail ?? (isErrorCode(event.code) ? undefined : event.title),
+    next: event.next_step,
+    ...(event.retry_after_seconds === undefined ? {} : { retryAfterSeconds: event.retry_after_seconds }),
+  });
+}

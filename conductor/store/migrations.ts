@@ -1,0 +1,54 @@
+/**
+ * The tables of the box's own database, in the order in which they came. They only ever grow: after a release that was taken back, the
+ * older conductor works on with what the newer one has added.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE conversations (
+    id TEXT PRIMARY KEY,
+    title TEXT NOT NULL,
+    folder_key TEXT,
+    folder_name TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX conversations_by_time ON conversations (updated_at DESC);
+
+  -- request: chosen by the client, so that asking twice is asking once. input: what a turn needs to be continued, as JSON.
+  CREATE TABLE turns (
+    conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    request TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    model TEXT,
+    input TEXT,
+    first_event INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    cost_micros INTEGER,
+    PRIMARY KEY (conversation, number)
+  ) STRICT;
+  CREATE INDEX turns_by_state ON turns (state);
+
+  CREATE TABLE events (
+    conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    turn INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    PRIMARY KEY (conversation, number)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What the model is told and has said, one message of the AI SDK each, as JSON.
+  CREATE TABLE messages (
+    conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    turn INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (conversation, position)
+  ) STRICT, WITHOUT ROWID;
+  `,
+];
