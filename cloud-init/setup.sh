@@ -243,6 +243,8 @@ step_conductor() {
     chown root:conductor /etc/conductor/config.toml
     chmod 0640 /etc/conductor/config.toml
   }
+  # Runs are confined by what these files say; the conductor finds the socket when it starts.
+  settle conductor-work.socket "$(sha256sum /etc/systemd/system/conductor-work*)"
   settle conductor "$(sha256sum /etc/systemd/system/conductor* /etc/conductor/*; stat -c '%s %y' /usr/local/bin/conductor)"
 }
 
