@@ -245,6 +245,8 @@ step_conductor() {
   }
   # Where the owner hands over model keys. What they become, a drop-in, is none of what the conductor is started with here.
   settle conductor-keys.socket "$(sha256sum /etc/systemd/system/conductor-keys*)"
+  # Runs are confined by what these files say; the conductor finds the socket when it starts.
+  settle conductor-work.socket "$(sha256sum /etc/systemd/system/conductor-work*)"
   settle conductor "$(find /etc/systemd/system -maxdepth 1 -type f -name 'conductor*' -exec sha256sum {} + | sort; sha256sum /etc/conductor/*; stat -c '%s %y' /usr/local/bin/conductor)"
 }
 

@@ -37,6 +37,8 @@ export interface ConductorDeps {
   reachability: Reachability;
   findCertificate: FindCertificate;
   findVersions: FindVersions;
+  /** Whether a run is open on this box. Never when left out. */
+  hasRuns?: () => boolean;
   conversations: Conversations;
   /** Overrides for tests and for a machine that is small. */
   limits?: { heartbeatMs?: number; readerMs?: number; retryPolicy?: RetryPolicy };
@@ -96,7 +98,10 @@ export function createConductor(deps: ConductorDeps): Conductor {
   const routes = createRoutes(table);
   return {
     routes: Object.keys(table),
-    local: createListenerApp(log, 'local', createLocalGuard(), [gate, ...routes]),
+    local: createListenerApp(log, 'local', createLocalGuard({ hasRuns: deps.hasRuns ?? (() => false) }), [
+      gate,
+      ...routes,
+    ]),
     remote: createListenerApp(log, 'remote', createTokenGuard(deps.verifyToken), [gate, ...routes]),
     stop(graceMs) {
       stopping = true;

@@ -220,7 +220,10 @@ describe('POST /api/ask', () => {
     await waitUntil('nothing runs', async () => (await countRunning()) === 0);
     socket.destroy();
     const { json } = await send(conductor.local, { path: '/api/conversations' });
-    expect(json).to.have.nested.property('conversations[0].last_event', 102);
+    const [one] = (json as { conversations: { id: string }[] }).conversations;
+    const { text } = await send(conductor.local, { path: `/api/conversations/${one?.id}/events?turn=1` });
+    expect(text.match(/x{1000}/g)?.length).to.equal(10_000);
+    expect(text).to.contain('event: done');
   });
 
   it('bounds how many answers run at once, and frees the place when one ends', async () => {

@@ -36,6 +36,8 @@ import type { VerifierKeys } from './token-verifier.ts';
 import { VERSION } from './version.ts';
 import { choosePlace } from './work/place.ts';
 import { serveWork } from './work/serve-work.ts';
+import { createDial } from './workplace/egress.ts';
+import { createWorkplaces } from './workplace/systemd-workplaces.ts';
 
 /** What an answer needs to say that it was cut, and a connection to end; then it ends whatever still hangs. */
 const LAST_WORDS_MS = 1_500;
@@ -113,6 +115,7 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
     now: Date.now,
   });
   revocations.start();
+  const workplaces = createWorkplaces({ dial: createDial() });
   const verifyToken = createTokenVerifier({ ...config, keys, revocations });
   const store = createStore(resolve(stateDir), (keptAs) =>
     log.error({ kept_as: keptAs }, 'the database was damaged: it was put aside, and a new one was begun'),
@@ -129,6 +132,7 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
     budget: createBudget({ store, now: Date.now, defaults: config.budget }),
     log,
     reachability,
+    hasRuns: () => workplaces.openCount > 0,
     conversations: createConversations({ store, now: Date.now }),
   });
   const listeners = await openListeners(conductor, config);

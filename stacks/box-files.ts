@@ -25,7 +25,7 @@ const ACME_CA_PATH = '/etc/caddy/acme-ca.pem';
 export const KEEP_KEYS_PATH = '/usr/local/lib/spoq/keep-keys.sh';
 export const SETUP_PATH = '/usr/local/lib/spoq/setup.sh';
 
-/** The conductor, and what brings it back. */
+/** The conductor, what brings it back, and what makes the places of runs for it. */
 export const CONDUCTOR_UNITS = [
   'conductor.service',
   'conductor-retry.timer',
@@ -33,7 +33,12 @@ export const CONDUCTOR_UNITS = [
   'conductor-watch.timer',
   'conductor-keys.socket',
   'conductor-keys@.service',
+  'conductor-work.socket',
+  'conductor-work@.service',
 ] as const;
+
+/** What makes the places of runs, beside the units: scripts and settings in the folder of setup.sh. */
+export const WORK_FILES = ['launch-work.sh', 'run-confinement.conf'] as const;
 
 /** Every file that a box starts with, the same at every vendor. */
 export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates): BoxFile[] {
@@ -65,6 +70,7 @@ export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates)
     { path: '/usr/local/lib/spoq/SHA256SUMS', mode: '0644', content: listDigests(spec) },
     { path: '/usr/local/lib/spoq/setup.conf', mode: '0644', content: describeSetup(spec) },
     { path: KEEP_KEYS_PATH, mode: '0755', content: templates['keep-keys.sh'] },
+    ...WORK_FILES.map((name) => ({ path: `/usr/local/lib/spoq/${name}`, mode: '0644', content: templates[name] })),
     { path: SETUP_PATH, mode: '0755', content: fill(templates['setup.sh']) },
     // Both are gone when setup.sh has done its work.
     { path: '/var/lib/spoq/password', mode: '0600', content: `spoq:${spec.password_crypt}\n` },

@@ -25,7 +25,9 @@ export interface Turn {
   readonly number: number;
   /** Fires when the person interrupts it, when it may not go on, or when the conductor stops; its reason is a SpoqError. */
   readonly signal: AbortSignal;
-  /** Settles when the events are on the disk. */
+  /** Words of an answer. Those that come while others are being written go together. Settles when all so far are on the disk. */
+  say(text: string): Promise<void>;
+  /** After what was said. Settles when the events are on the disk. */
   emit(...events: ConversationEvent[]): Promise<void>;
   /** `waiting`: for an approval. */
   setState(state: 'running' | 'waiting'): void;

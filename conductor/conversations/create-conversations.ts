@@ -128,12 +128,28 @@ interface TurnDeps {
 }
 
 function createTurn({ store, log, now, signal, leave }: TurnDeps, conversation: string, number: number): Turn {
+  let unsaid = '';
+  let saying: Promise<void> | undefined;
+  const takeUnsaid = (): ConversationEvent[] => {
+    const text = unsaid;
+    unsaid = '';
+    return text === '' ? [] : [{ type: 'text', text }];
+  };
+  const write = async (): Promise<void> => {
+    await log.append(conversation, number, takeUnsaid());
+    if (unsaid !== '') await write();
+  };
   return {
     conversation,
     number,
     signal,
+    say(text) {
+      unsaid += text;
+      saying ??= write().finally(() => (saying = undefined));
+      return saying;
+    },
     async emit(...events) {
-      await log.append(conversation, number, events);
+      await log.append(conversation, number, [...takeUnsaid(), ...events]);
     },
     setState: (state) =>
       store.run('UPDATE turns SET state = ? WHERE conversation = ? AND number = ?', state, conversation, number),
@@ -141,7 +157,7 @@ function createTurn({ store, log, now, signal, leave }: TurnDeps, conversation: 
     async end(outcome) {
       try {
         const state = 'failure' in outcome ? readEndState(outcome.failure) : 'done';
-        await log.append(conversation, number, [describeOutcome(outcome)], () => {
+        await log.append(conversation, number, [...takeUnsaid(), describeOutcome(outcome)], () => {
           closeTurn(store, conversation, number, state, now());
           store.run(
             'UPDATE turns SET input_tokens = ?, output_tokens = ?, cost_micros = ? WHERE conversation = ? AND number = ?',

@@ -126,7 +126,7 @@ async function speak(
       } else if (event.type === 'text') {
         onWord();
         said += event.text;
-        turn.emit(event).catch(giveUp);
+        turn.say(event.text).catch(giveUp);
       } else if (event.type === 'notice') {
         turn.emit(event).catch(giveUp);
       }
