@@ -2,7 +2,7 @@ import type { BudgetReport } from '../../contract/budget.ts';
 import type { Store } from '../store/store.ts';
 import type { Limits } from './budget.ts';
 import { endOf, startOf } from './periods.ts';
-import { readSums } from './standing.ts';
+import { readConversation, readSince } from './standing.ts';
 import type { Sums } from './standing.ts';
 
 const MICROS = 1_000_000;
@@ -10,13 +10,13 @@ const MICROS = 1_000_000;
 /** What was spent and what is left. */
 export function createReport(store: Store, limits: Limits, at: number, conversation?: string): BudgetReport {
   const period = (name: 'day' | 'month') => ({
-    ...describe(limits[name], readSums(store, 'at >= ?', startOf(name, at))),
+    ...describe(limits[name], readSince(store, startOf(name, at))),
     ends_at: new Date(endOf(name, at)).toISOString(),
   });
   const named =
     conversation === undefined
       ? { limit_usd: toUsd(limits.conversation), spent_usd: null, reserved_usd: null, left_usd: null }
-      : describe(limits.conversation, readSums(store, 'conversation = ?', conversation));
+      : describe(limits.conversation, readConversation(store, conversation));
   return {
     day: period('day'),
     month: period('month'),
