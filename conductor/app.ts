@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { createLocalGuard } from './guards/local-guard.ts';
 import { createTokenGuard } from './guards/token-guard.ts';
 import type { RetryPolicy } from './model/answer.ts';
+import type { Files } from './files/client.ts';
 import type { Model } from './model/create-model.ts';
 import { createProblemWriter, describeBug } from './problems.ts';
 import type { Reachability } from './reachability.ts';
@@ -10,6 +11,7 @@ import { createRequestLog } from './request-log.ts';
 import { streamAnswer } from './routes/ask.ts';
 import { showHealth } from './routes/health.ts';
 import { createRoutes } from './routes/routes.ts';
+import { createWorkspaceHandlers } from './routes/workspaces.ts';
 import { showStatus } from './routes/status.ts';
 import { createRunningAsks, restarting } from './running-asks.ts';
 import type { VerifyToken } from './token-verifier.ts';
@@ -22,6 +24,8 @@ export interface ConductorDeps {
   verifyToken: VerifyToken;
   /** Undefined when the box has no model key. */
   model: Model | undefined;
+  /** The way to the owner's files. */
+  files: Files;
   log: Logger;
   reachability: Reachability;
   /** Overrides for tests and for a machine that is small. */
@@ -61,6 +65,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
       heartbeatMs: deps.limits?.heartbeatMs,
       readerMs: deps.limits?.readerMs,
     }),
+    workspaces: createWorkspaceHandlers(deps.files),
   });
   return {
     local: createListenerApp(log, 'local', createLocalGuard(), [gate, ...routes]),

@@ -16,12 +16,17 @@ export const HELP = `conductor: answers questions on a Spoq box
   conductor name [--config FILE] [--wait SECONDS]
     asks the name servers of this box's name, and ends with 0 as soon as it leads to this machine
 
+  conductor files --home DIR [--socket PATH] [--idle SECONDS]
+    serves the files in that home to the conductor, on this socket or on the one that systemd has opened
+
   --config FILE    configuration (default ${DEFAULT_CONFIG_PATH})
   --socket PATH    Unix socket for remote requests, each with a token; overrides server.socket
   --port N         port on 127.0.0.1 for requests of this machine, 0 for any; overrides server.port
   --state DIR      where public keys are kept across restarts (default ${DEFAULT_STATE_DIR})
   --grace SECONDS  how long answers may go on after SIGTERM (default ${DEFAULT_GRACE_SECONDS})
   --wait SECONDS   how long check and name wait, 0 to ask once (default ${DEFAULT_WAIT_SECONDS})
+  --home DIR       the home whose workspaces are served
+  --idle SECONDS   files ends when nobody has come for so long (default: never)
   --version        print the version
   --help           print this
 
@@ -30,13 +35,15 @@ When both listeners answer, one JSON line {"msg":"listening","port":N,"socket":"
 `;
 
 export interface Arguments {
-  command: 'serve' | 'check' | 'name';
+  command: 'serve' | 'check' | 'name' | 'files';
   configPath: string;
   stateDir: string;
   socket: string | undefined;
   port: string | undefined;
   graceMs: number;
   waitMs: number;
+  home: string | undefined;
+  idleMs: number | undefined;
   version: boolean;
   help: boolean;
 }
@@ -54,6 +61,8 @@ export function parseArguments(argv: string[]): Arguments {
         port: { type: 'string' },
         grace: { type: 'string', default: String(DEFAULT_GRACE_SECONDS) },
         wait: { type: 'string', default: String(DEFAULT_WAIT_SECONDS) },
+        home: { type: 'string' },
+        idle: { type: 'string' },
         version: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -66,6 +75,8 @@ export function parseArguments(argv: string[]): Arguments {
       port: values.port,
       graceMs: readSeconds('--grace', values.grace),
       waitMs: readSeconds('--wait', values.wait),
+      home: values.home,
+      idleMs: values.idle === undefined ? undefined : readSeconds('--idle', values.idle),
       version: values.version,
       help: values.help,
     };
@@ -83,7 +94,7 @@ export function parseArguments(argv: string[]): Arguments {
 function readCommand(positionals: string[]): Arguments['command'] {
   const [command, ...others] = positionals;
   if (command === undefined) return 'serve';
-  if ((command === 'check' || command === 'name') && others.length === 0) return command;
+  if ((command === 'check' || command === 'name' || command === 'files') && others.length === 0) return command;
   throw new Error(`There is no command '${positionals.join(' ')}'`);
 }
 

@@ -29,6 +29,8 @@ export interface Config {
   keys: TokenKeys;
   revocationsUrl: string;
   model: ModelConfig;
+  /** Where the owner's files are reached; `home`: the conductor starts the program that does it. */
+  files: { socket: string | undefined; home: string | undefined };
   logLevel: string;
 }
 
@@ -74,6 +76,7 @@ export function loadConfig(sources: ConfigSources): Config {
       hostname: file.auth.hostname,
     }),
     model: readModel(file.ai, sources.env),
+    files: { socket: file.files.socket, home: file.files.home },
     logLevel,
   };
 }

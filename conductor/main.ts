@@ -12,6 +12,8 @@ import { loadConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { createKeyCache } from './key-cache.ts';
 import { createKeyStore } from './key-file.ts';
+import { createFiles } from './files/client.ts';
+import { serveFiles } from './files/server.ts';
 import { openListeners } from './listeners.ts';
 import { createModel } from './model/create-model.ts';
 import { awaitName, findAddresses, listAddresses } from './name.ts';
@@ -20,6 +22,7 @@ import { fetchDirect } from './reach.ts';
 import { createReachability } from './reachability.ts';
 import type { Reachability } from './reachability.ts';
 import { createRevocations } from './revocations.ts';
+import { claimSocketPath } from './socket-file.ts';
 import { createTokenVerifier } from './token-verifier.ts';
 import type { VerifierKeys } from './token-verifier.ts';
 import { VERSION } from './version.ts';
@@ -32,14 +35,19 @@ async function main(): Promise<void> {
   const args = parseArguments(process.argv.slice(2));
   if (args.help) return void process.stdout.write(HELP);
   if (args.version) return void process.stdout.write(`conductor ${VERSION}\n`);
+  if (args.command === 'files') return files(args);
   const config = await readConfig(args);
   if (args.command === 'check') return check(config, args.waitMs);
   if (args.command === 'name') return name(config, args.waitMs);
   // Synchronous and without a worker thread: nothing is lost at exit, and the compiled executable has no worker file.
-  const log = pino({ level: config.logLevel, base: { name: 'conductor' } }, pino.destination({ fd: 2, sync: true }));
+  const log = openLog(config.logLevel, 'conductor');
   // The AI SDK would print warnings as plain text between the log lines.
   Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
   await run(config, args, log);
+}
+
+function openLog(level: string, name: string): Logger {
+  return pino({ level, base: { name } }, pino.destination({ fd: 2, sync: true }));
 }
 
 /** systemd gives MAINPID to the check that it runs after a start: there is nothing to wait for once that process has ended. */
@@ -48,6 +56,27 @@ async function check(config: Config, waitMs: number): Promise<void> {
   const isAlive = (): boolean => !(pid > 0) || isRunning(pid);
   const version = await checkConductor({ port: config.port, socket: config.socket, waitMs, isAlive });
   process.stdout.write(`conductor ${version} answers on 127.0.0.1:${config.port} and ${config.socket}\n`);
+}
+
+/** Runs as the box's owner. With socket activation systemd hands over the listening socket as descriptor 3. */
+async function files({ home, socket, idleMs }: Arguments): Promise<void> {
+  if (home === undefined)
+    throw new SpoqError('invalid_request', { detail: 'conductor files needs --home.', next: 'See conductor --help.' });
+  const handed = process.env['LISTEN_FDS'] === '1' && process.env['LISTEN_PID'] === String(process.pid);
+  if (!handed && socket === undefined)
+    throw new SpoqError('invalid_request', {
+      detail: 'conductor files needs --socket, or a socket from systemd.',
+      next: 'See conductor --help.',
+    });
+  const log = openLog(process.env['LOG_LEVEL'] || 'info', 'conductor-files');
+  if (!handed) await claimSocketPath(socket ?? '');
+  process.umask(0o022);
+  const listen = handed ? { fd: 3 } : { path: socket ?? '' };
+  const server = await serveFiles({ home: resolve(home), listen, log, ...(idleMs === undefined ? {} : { idleMs }) });
+  closeWithGrace({ delay: LAST_WORDS_MS, logger: false }, () => server.close());
+  process.stdout.write(`${JSON.stringify({ msg: 'listening', socket: handed ? null : socket })}\n`);
+  await server.ended;
+  process.exit(0);
 }
 
 async function name({ hostname }: Config, waitMs: number): Promise<void> {
@@ -95,6 +124,7 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
     version: VERSION,
     verifyToken,
     model,
+    files: createFiles(config.files.socket),
     log,
     reachability,
   });

@@ -16,7 +16,16 @@ const TABLE = 'conductor/testing/role-table.ts';
 /** Method and path of every route, as the router has them. */
 function listRoutes(): string[] {
   const never = (): void => {};
-  const [routes] = createRoutes({ health: never, status: never, ask: never }) as { router?: Router }[];
+  const workspaces = {
+    list: never,
+    scan: never,
+    contents: never,
+    fetch: never,
+    apply: never,
+    snapshot: never,
+    watch: never,
+  };
+  const [routes] = createRoutes({ health: never, status: never, ask: never, workspaces }) as { router?: Router }[];
   const stack = routes?.router?.stack ?? [];
   return stack.flatMap(({ methods, path }) =>
     methods.filter((method) => method !== 'HEAD').map((method) => `${method} ${String(path)}`),

@@ -38,6 +38,15 @@ export const ConductorConfig = z.object({
     jwt_secret: z.string().min(32).optional(),
     revocations_url: z.url().optional().describe('Beside the keys when left out, or on the issuer'),
   }),
+  files: z
+    .object({
+      socket: z.string().optional().describe('Where `conductor files` listens; none where left out'),
+      home: z
+        .string()
+        .optional()
+        .describe('Without systemd: the conductor itself starts `conductor files` for this home'),
+    })
+    .prefault({}),
   ai: z
     .object({
       provider: z.enum(['anthropic', 'openai']).default('anthropic'),

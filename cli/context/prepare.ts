@@ -8,8 +8,8 @@ import { collectFiles } from './collect.ts';
 import { parseWords } from './named-paths.ts';
 import type { ContextFile } from './read-candidate.ts';
 import { readStdin } from './read-stdin.ts';
-import { redactText } from './secret-text.ts';
-import type { Withheld } from './secret-text.ts';
+import { redactText } from '../../sync/rules/secret-text.ts';
+import type { Withheld } from '../../sync/rules/secret-text.ts';
 
 export interface PrepareOptions {
   words: string[];

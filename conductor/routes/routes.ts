@@ -1,11 +1,13 @@
 import { Router } from '@koa/router';
 import { SpoqError } from '../../contract/errors.ts';
 import type { Middleware, RequestState } from '../web.ts';
+import type { WorkspaceHandlers } from './workspaces.ts';
 
 export interface Handlers {
   health: Middleware;
   status: Middleware;
   ask: Middleware;
+  workspaces: WorkspaceHandlers;
 }
 
 /** All addresses of the conductor, the same on both listeners; anything else is 404 or 405. */
@@ -14,6 +16,14 @@ export function createRoutes(handlers: Handlers): Middleware[] {
   router.get('/health', handlers.health);
   router.get('/api/status', handlers.status);
   router.post('/api/ask', handlers.ask);
+  const { workspaces } = handlers;
+  router.get('/api/workspaces', workspaces.list);
+  router.get('/api/workspaces/:name/changes', workspaces.watch);
+  router.post('/api/workspaces/:name/scan', workspaces.scan);
+  router.post('/api/workspaces/:name/contents', workspaces.contents);
+  router.post('/api/workspaces/:name/fetch', workspaces.fetch);
+  router.post('/api/workspaces/:name/apply', workspaces.apply);
+  router.post('/api/workspaces/:name/snapshot', workspaces.snapshot);
   return [router.routes() as Middleware, refuseRest(router)];
 }
 

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { createConductor } from '../app.ts';
 import type { ConductorDeps } from '../app.ts';
+import { createFiles } from '../files/client.ts';
 import { createKeyCache } from '../key-cache.ts';
 import { createKeyStore } from '../key-file.ts';
 import { LIMITS, openListeners } from '../listeners.ts';
@@ -26,6 +27,8 @@ export interface StartOptions {
   /** How often it looks for revocations. */
   intervals?: { refreshMs: number; retryMs: number };
   model?: Partial<ModelConfig>;
+  /** Where `conductor files` listens. */
+  files?: string;
   limits?: ConductorDeps['limits'];
   /** What one connection may cost, where it differs. */
   http?: Partial<typeof LIMITS>;
@@ -84,6 +87,7 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     version: '0.0.0-test',
     verifyToken: createTokenVerifier({ ...identity, keys, revocations }),
     model: createModel(createModelConfig(options.model), fetchDirect),
+    files: createFiles(options.files),
     log,
     reachability,
     limits: { retryPolicy: { retries: 2, backoffMs: 1, waitBudgetMs: 3000 }, ...options.limits },
