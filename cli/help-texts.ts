@@ -23,6 +23,15 @@ From a git repository, files go along until the budget is used: those that the q
 names, then README and manifests, then near and small ones. Never sent: what .gitignore or
 .spoqignore name, binaries, files over 256 kB, and what looks secret (.env, keys, tokens).
 `,
+  sync: `Examples:
+  $ spoq sync                                 both ways
+  $ spoq sync push                            only from here to the box
+  $ spoq sync --watch                         and go on, until Ctrl-C
+  $ spoq sync --dry-run                       list what would be done
+
+Left out: what .gitignore or .spoqignore name, git's own folders, and what looks secret.
+Where both sides changed a file, both versions are kept.
+`,
   status: `Examples:
   $ spoq status
   $ spoq status --json | jq .box.version

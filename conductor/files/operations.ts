@@ -1,17 +1,16 @@
-import { mkdirSync, readSync, openSync, closeSync, constants, statfsSync } from 'node:fs';
+import { mkdirSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createZstdDecompress } from 'node:zlib';
 import { SpoqError } from '../../contract/errors.ts';
 import { parseInput } from '../../contract/problem.ts';
 import { ApplyRequest, ContentsRequest, FetchRequest, ScanRequest, SYNC_LIMITS } from '../../contract/workspaces.ts';
-import type { ApplyAnswer, Change, ContentsAnswer, Entry, ScanAnswer } from '../../contract/workspaces.ts';
+import type { ApplyAnswer, Change, ContentsAnswer, ScanAnswer } from '../../contract/workspaces.ts';
 import { applySteps } from '../../sync/apply.ts';
-import { listChanges, reverseChanges, withChanges } from '../../sync/changes.ts';
-import { createFrameReader, encodeHead, encodePieceHead } from '../../sync/frames.ts';
+import { agreeOn, findBase, listChanges } from '../../sync/changes.ts';
+import { createFrameReader, encodeHead } from '../../sync/frames.ts';
 import type { Piece } from '../../sync/frames.ts';
-import { noFollow } from '../../sync/read-content.ts';
-import type { TreeState } from '../../sync/tree-state.ts';
+import { readPieces } from '../../sync/read-pieces.ts';
 import { forgetBase, yieldTurn } from './workspaces.ts';
 import type { Workspace } from './workspaces.ts';
 
@@ -31,13 +30,6 @@ export async function scanWorkspace(workspace: Workspace, parameters: unknown): 
     free_bytes: measureFree(workspace.home),
     vanished: scan.manifest.size === 0 && (agreed ?? state.base).size > 0,
   };
-}
-
-/** The state of that name: the present one, or the one before, where the answer about the present one was lost. */
-function findBase(state: TreeState, id: string | null): Map<string, Entry> | undefined {
-  if (id === state.base_id) return state.base;
-  if (state.previous !== undefined && id === state.previous.id) return withChanges(state.base, state.previous.changes);
-  return undefined;
 }
 
 /** Takes contents, and stages those that are what they claim to be. What was cut is kept. */
@@ -128,13 +120,6 @@ export async function applyToWorkspace(
   }
 }
 
-/** Makes `changes` part of what both sides have; the state before can still be asked for. */
-export function agreeOn(state: TreeState, base: Map<string, Entry>, id: string, changes: Change[]): void {
-  state.previous = { id: state.base_id, changes: reverseChanges(base, changes) };
-  state.base = withChanges(base, changes);
-  state.base_id = id;
-}
-
 /** Contents for the other side, each from where it has them. What has changed since is left out. */
 export async function* sendContents(workspace: Workspace, request: unknown): AsyncGenerator<Uint8Array> {
   const { folder, contents } = parseInput(FetchRequest, request);
@@ -148,29 +133,6 @@ export async function* sendContents(workspace: Workspace, request: unknown): Asy
     const path = places.get(hash);
     if (path === undefined) continue;
     yield* readPieces(`${workspace.root}/${path}`, hash, size, offset);
-  }
-}
-
-/** A file as pieces; none of what isn't a file of that size any more. The receiver checks the hash. */
-export function* readPieces(file: string, hash: string, size: number, offset: number): Generator<Uint8Array> {
-  let fd: number;
-  try {
-    fd = openSync(file, constants.O_RDONLY | noFollow());
-  } catch {
-    return; // It is gone: the other side misses it, says so, and the next sync sees why.
-  }
-  try {
-    for (let at = offset; at < size || size === 0;) {
-      const bytes = Buffer.allocUnsafe(Math.min(SYNC_LIMITS.piece_bytes, size - at));
-      const read = bytes.length === 0 ? 0 : readSync(fd, bytes, 0, bytes.length, at);
-      if (read < bytes.length) return;
-      yield encodePieceHead(hash, at, read);
-      yield bytes;
-      at += read;
-      if (size === 0) return;
-    }
-  } finally {
-    closeSync(fd);
   }
 }
 
