@@ -40,7 +40,8 @@ describe('configuration', () => {
         maxOutputTokens: 8192,
         stallMs: 120_000,
       },
-      logLevel: 'info',
+      files: { socket: undefined, home: undefined },
+    logLevel: 'info',
     });
   });
 
@@ -78,6 +79,7 @@ openai_base_url = "https://models.test/v1"
         maxOutputTokens: 100,
         stallMs: 1500,
       },
+      files: { socket: undefined, home: undefined },
       logLevel: 'warn',
     });
   });

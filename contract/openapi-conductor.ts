@@ -1,3 +1,4 @@
+import { WORKSPACE_OPERATIONS, WORKSPACE_SCHEMAS } from './openapi-workspaces.ts';
 import { AskEvent, AskRequest, BoxHealth, BoxStatus } from './conductor.ts';
 import { json, problemOnly, RETRY_AFTER } from './openapi-answers.ts';
 import { buildOpenApi, type JsonObject, type Operation } from './openapi.ts';
@@ -51,6 +52,7 @@ const OPERATIONS: Operation[] = [
       default: OTHERWISE,
     },
   },
+  ...WORKSPACE_OPERATIONS,
 ];
 
 /** The OpenAPI 3.1 document of a box. @param boxUrl a template with {hostname} */
@@ -65,7 +67,7 @@ export function buildConductorDocument(boxUrl: string, version: string): JsonObj
       description: 'The box',
       variables: { hostname: { default: 'alice.spoq.dev', description: "The box's host name" } },
     },
-    tags: { box: 'The conductor' },
+    tags: { box: 'The conductor', workspaces: 'Folders that are synced with laptops' },
     securitySchemes: {
       token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Not needed on the box itself' },
     },
@@ -74,6 +76,7 @@ export function buildConductorDocument(boxUrl: string, version: string): JsonObj
       AskEvent: { schema: AskEvent, ...output },
       BoxStatus: { schema: BoxStatus, ...output },
       BoxHealth: { schema: BoxHealth, ...output },
+      ...WORKSPACE_SCHEMAS,
       Problem: { schema: Problem, ...output },
     },
     operations: OPERATIONS,

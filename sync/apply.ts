@@ -44,6 +44,11 @@ export async function applySteps(steps: readonly Step[], options: ApplyOptions):
       (step) => run.remove(step),
     );
     await run.each(puts, (step) => run.put(step));
+    // Empty now that files have moved out of them.
+    await run.each(
+      removals.filter(({ want, expect }) => want === null && expect?.kind === 'folder'),
+      (step) => run.remove(step),
+    );
     run.finish(puts);
     return { done: valid.filter((step) => !run.failed.has(step.path)), refused: run.refused };
   } finally {
@@ -53,6 +58,11 @@ export async function applySteps(steps: readonly Step[], options: ApplyOptions):
 
 function isSameKind(a: Entry, b: Entry): boolean {
   return a.kind === b.kind;
+}
+
+/** A folder that makes way for something else has to be empty before. */
+function isFolderReplaced({ want, expect }: Step): boolean {
+  return want !== null && expect?.kind === 'folder';
 }
 
 /** A step that is not taken, and why. */
@@ -181,13 +191,14 @@ function createRun({ root, rows, staging, pause, platform }: ApplyOptions) {
       const stats = donor === undefined ? undefined : place.look(donor);
       if (donor === undefined || row === undefined || stats === undefined || !isUnchanged(row, stats)) return;
       const goes = (goneOf ??= new Set(removals.map(({ path }) => path))).has(donor);
-      if (goes && wanted.get(want.hash) === 1) moving.set(want.hash, donor);
+      if (goes && wanted.get(want.hash) === 1 && !removals.some(isFolderReplaced)) moving.set(want.hash, donor);
       else staging.copy(want.hash, place.locate(donor));
     },
 
     remove(step: Step): void {
       if (moving.has(hashOf(step.expect)) && moving.get(hashOf(step.expect)) === step.path) return;
-      if (expectAt(step) === undefined) return;
+      if (place.look(step.path) === undefined) return;
+      expectAt(step);
       const at = place.locate(step.path);
       if (step.expect?.kind === 'folder') {
         place.forget(step.path);
@@ -245,7 +256,7 @@ function createRun({ root, rows, staging, pause, platform }: ApplyOptions) {
 
     /** Folders get their modes when all is in them. */
     finish(puts: readonly Step[]): void {
-      for (const step of [...puts].reverse()) {
+      for (const step of puts.toReversed()) {
         const { want } = step;
         if (want?.kind === 'folder')
           this.attempt(step, () => {

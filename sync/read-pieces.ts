@@ -18,14 +18,14 @@ export function* readPieces(
     return; // It is gone: the other side misses it, says so, and the next sync sees why.
   }
   try {
-    for (let at = offset; at < size || size === 0;) {
+    if (size === 0) yield encodePieceHead(hash, 0, 0);
+    for (let at = offset; at < end; ) {
       const bytes = Buffer.allocUnsafe(Math.min(SYNC_LIMITS.piece_bytes, end - at));
-      const read = bytes.length === 0 ? 0 : readSync(fd, bytes, 0, bytes.length, at);
+      const read = readSync(fd, bytes, 0, bytes.length, at);
       if (read < bytes.length) return;
       yield encodePieceHead(hash, at, read);
       yield bytes;
       at += read;
-      if (size === 0) return;
     }
   } finally {
     closeSync(fd);

@@ -268,7 +268,7 @@ function listManifest(rows: Map<string, Row>): Map<string, Entry> {
   if (!mixed) return manifest;
   const used = new Set<string>();
   const hollow = new Set<string>();
-  for (const [path, row] of [...rows].reverse()) {
+  for (const [path, row] of [...rows].toReversed()) {
     if (row.entry === undefined || path === '') continue;
     if (row.entry.kind === 'folder' && !used.has(path) && (row.mixed || hollow.has(path))) {
       manifest.delete(path);

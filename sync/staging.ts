@@ -148,7 +148,7 @@ export function openStaging(folder: string): Staging {
       moveInto(file, target, mode, replace);
     },
     close() {
-      for (const hash of [...open.keys()]) release(hash);
+      for (const hash of open.keys()) release(hash);
     },
     clear() {
       this.close();

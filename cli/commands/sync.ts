@@ -7,7 +7,7 @@ import type { BoxAccess } from '../box/connection.ts';
 import type { CliDeps } from '../deps.ts';
 import { openBoxWorkspace } from '../sync/box-workspace.ts';
 import type { BoxWorkspace } from '../sync/box-workspace.ts';
-import { addFolder, findFolder, findSyncHome, saveFolder } from '../sync/folders.ts';
+import { addFolder, findFolder, findSyncHome, forgetFolder, saveFolder } from '../sync/folders.ts';
 import type { SyncedFolder } from '../sync/folders.ts';
 import { createReporter } from '../sync/report.ts';
 import type { Reporter } from '../sync/report.ts';
@@ -42,7 +42,7 @@ export async function runSync(deps: CliDeps, options: SyncCommandOptions): Promi
   try {
     const opened = await openFolder(deps, box, options, reporter);
     const sync = (): Promise<Synced> => syncPatiently(deps, opened, options, reporter);
-    await reporter.result(await sync(), opened.folder);
+    await reporter.result(await sync().catch((error: unknown) => giveUpName(deps, opened, error)), opened.folder);
     if (options.watch && !options.dryRun) await watchFolder(deps, box, opened.folder, sync, reporter);
   } finally {
     await reporter.stop();
@@ -77,7 +77,8 @@ export async function syncBeforeRun(
   const reporter = createReporter(here, command, box);
   try {
     const opened = await openFolder(here, box, command, reporter);
-    await reporter.result(await syncPatiently(here, opened, command, reporter), opened.folder);
+    const sync = syncPatiently(here, opened, command, reporter);
+    await reporter.result(await sync.catch((error: unknown) => giveUpName(here, opened, error)), opened.folder);
     const { commit } = await opened.workspace.snapshot();
     return { workspace: opened.folder.name, snapshot: commit };
   } finally {
@@ -85,7 +86,14 @@ export async function syncBeforeRun(
   }
 }
 
+/** A name that another folder has is not this one's. */
+function giveUpName(deps: CliDeps, { folder, isNew }: Opened, error: unknown): never {
+  if (isNew && error instanceof SpoqError && error.code === 'workspace_taken') forgetFolder(deps, folder);
+  throw error;
+}
+
 interface Opened {
+  isNew: boolean;
   folder: SyncedFolder;
   box: BoxAccess;
   workspace: BoxWorkspace;
@@ -108,7 +116,12 @@ async function openFolder(
   const allow = [...new Set([...folder.allow, ...options.allow.map((one) => toRelative(deps, path, one))])].sort();
   const chosen = { ...folder, allow };
   if (known === undefined || allow.length !== folder.allow.length) saveFolder(deps, chosen);
-  return { folder: chosen, box, workspace: openBoxWorkspace(deps, box, chosen.name, reporter.wait) };
+  return {
+    isNew: known === undefined,
+    folder: chosen,
+    box,
+    workspace: openBoxWorkspace(deps, box, chosen.name, reporter.wait),
+  };
 }
 
 function toRelative(deps: CliDeps, root: string, path: string): string {

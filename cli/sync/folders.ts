@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { SpoqError } from '../../contract/errors.ts';
@@ -69,6 +69,14 @@ export function saveFolder(deps: CliDeps, folder: SyncedFolder): void {
   const home = findSyncHome(deps);
   mkdirSync(join(home, folder.id), { recursive: true, mode: 0o700 });
   replaceFile(join(home, 'folders.json'), `${JSON.stringify({ folders: [...folders, folder] }, null, 2)}\n`);
+}
+
+/** Forgets a folder that got no workspace. */
+export function forgetFolder(deps: CliDeps, { id }: SyncedFolder): void {
+  const home = findSyncHome(deps);
+  const folders = loadFolders(deps).filter((folder) => folder.id !== id);
+  replaceFile(join(home, 'folders.json'), `${JSON.stringify({ folders }, null, 2)}\n`);
+  rmSync(join(home, id), { recursive: true, force: true });
 }
 
 function loadFolders(deps: CliDeps): SyncedFolder[] {

@@ -15,7 +15,7 @@ interface Needle {
  */
 interface Sieve {
   buckets: Needle[][];
-  table: Uint8Array;
+  table: Uint16Array;
 }
 
 let made: Sieve | undefined;
@@ -68,7 +68,7 @@ function listNeedles(): Needle[] {
 }
 
 function createSieve(): Sieve {
-  const sieve: Sieve = { buckets: [[]], table: new Uint8Array(1 << 20) };
+  const sieve: Sieve = { buckets: [[]], table: new Uint16Array(1 << 20) };
   for (const needle of listNeedles()) addNeedle(sieve, needle);
   return sieve;
 }

@@ -25,7 +25,11 @@ const KEY_NAME = String.raw`(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_.]
 
 /** `api_key` in its four spellings, and so on; see KEY_NAME. */
 const KEY_NEEDLES = [
-  ...['pass', 'pwd', 'secret', 'token', 'credential'],
+  'pass',
+  'pwd',
+  'secret',
+  'token',
+  'credential',
   ...['api', 'access', 'account', 'private', 'auth', 'encryption', 'signing'].flatMap((word) =>
     ['', '-', '_', '.'].map((sign) => `${word}${sign}key`),
   ),
