@@ -19,7 +19,7 @@ export function* readPieces(
   }
   try {
     if (size === 0) yield encodePieceHead(hash, 0, 0);
-    for (let at = offset; at < end; ) {
+    for (let at = offset; at < end;) {
       const bytes = Buffer.allocUnsafe(Math.min(SYNC_LIMITS.piece_bytes, end - at));
       const read = readSync(fd, bytes, 0, bytes.length, at);
       if (read < bytes.length) return;
