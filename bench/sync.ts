@@ -30,16 +30,17 @@ export interface SyncBenchOptions {
   dir: string;
   spoq: readonly string[];
   conductor: readonly string[];
+  /** Where programs are found. */
+  searchPath: string;
   rounds: number;
   onRound?: (text: string) => void;
 }
 
 /** What this machine lacks for the comparison; empty when nothing. */
-export function listMissingPeers(): string[] {
+export function listMissingPeers(searchPath: string): string[] {
   const peers = { rsync: 'rsync', sshd: 'openssh-server', ssh: 'openssh-client', caddy: 'caddy', openssl: 'openssl' };
-  const searchPath = `${process.env['PATH'] ?? ''}:/usr/sbin`;
   return Object.entries(peers).flatMap(([program, name]) =>
-    findOnPath(program, searchPath) === undefined ? [name] : [],
+    findOnPath(program, `${searchPath}:/usr/sbin`) === undefined ? [name] : [],
   );
 }
 
@@ -56,7 +57,7 @@ export async function measureSync(options: SyncBenchOptions): Promise<SyncTimes>
   const times: SyncTimes = { spoq: empty(), rsync: empty(), renamed_bytes: 0 };
   const tree = path.join(dir, 'tree');
   if (!existsSync(tree)) makeTree(tree, WHOLE);
-  const ssh = await startSshd(path.join(dir, 'ssh'));
+  const ssh = await startSshd(path.join(dir, 'ssh'), options.searchPath);
   try {
     for (let round = 0; round < rounds; round++) {
       options.onRound?.(`round ${round + 1} of ${rounds}`);
@@ -115,7 +116,7 @@ function time(work: () => void): number {
   return performance.now() - began;
 }
 
-async function startSshd(folder: string): Promise<{ command: string; close(): Promise<void> }> {
+async function startSshd(folder: string, searchPath: string): Promise<{ command: string; close(): Promise<void> }> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   mkdirSync('/run/sshd', { recursive: true });
   const at = (name: string): string => path.join(folder, name);
@@ -135,7 +136,7 @@ async function startSshd(folder: string): Promise<{ command: string; close(): Pr
   ];
   writeFileSync(at('config'), `${config.join('\n')}\n`);
   const sshd: ChildProcess = spawn(
-    findOnPath('sshd', `${process.env['PATH'] ?? ''}:/usr/sbin`) ?? 'sshd',
+    findOnPath('sshd', `${searchPath}:/usr/sbin`) ?? 'sshd',
     ['-D', '-f', at('config')],
     { stdio: 'ignore' },
   );

@@ -10,7 +10,7 @@ export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C PATH=/usr/l
 
 state=/var/lib/spoq # password and boot-token until they have done their work; what services were started with; set-up: it has all been done once
 log=/var/log/spoq-setup.log
-packages=(ca-certificates caddy curl openssh-server sudo ufw unattended-upgrades)
+packages=(ca-certificates caddy curl git openssh-server sudo ufw unattended-upgrades)
 
 exec 8>/run/spoq-setup.lock
 flock 8
@@ -243,6 +243,8 @@ step_conductor() {
     chown root:conductor /etc/conductor/config.toml
     chmod 0640 /etc/conductor/config.toml
   }
+  # What works for the conductor in the owner's home. Its socket can only be opened anew while nothing serves it.
+  settle conductor-files.socket "$(sha256sum /etc/systemd/system/conductor-files.*)" systemctl stop conductor-files.service
   settle conductor "$(sha256sum /etc/systemd/system/conductor* /etc/conductor/*; stat -c '%s %y' /usr/local/bin/conductor)"
 }
 

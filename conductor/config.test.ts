@@ -41,7 +41,7 @@ describe('configuration', () => {
         stallMs: 120_000,
       },
       files: { socket: undefined, home: undefined },
-    logLevel: 'info',
+      logLevel: 'info',
     });
   });
 

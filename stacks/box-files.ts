@@ -23,12 +23,17 @@ export interface BoxKeys {
 const ACME_CA_PATH = '/etc/caddy/acme-ca.pem';
 export const SETUP_PATH = '/usr/local/lib/spoq/setup.sh';
 
-/** The conductor, and what brings it back. */
+/** Of conductor-files.socket. */
+const FILES_SOCKET = '/run/conductor-agents/files.sock';
+
+/** The conductor, what brings it back, and what sees the owner's files for it. */
 export const CONDUCTOR_UNITS = [
   'conductor.service',
   'conductor-retry.timer',
   'conductor-watch.service',
   'conductor-watch.timer',
+  'conductor-files.socket',
+  'conductor-files.service',
 ] as const;
 
 /** Every file that a box starts with, the same at every vendor. */
@@ -96,7 +101,12 @@ function describeSetup({ hostname, releases, report }: BoxSpec): string {
 function describeConductor({ owner_id, hostname, auth, ai }: BoxSpec): ConductorConfig {
   const { issuer, algorithm, jwks_url, jwt_secret, revocations_url } = auth;
   const keys = algorithm === 'RS256' ? { jwks_url } : { jwt_secret, revocations_url };
-  const config = ConductorConfig.parse({ server: {}, auth: { owner_id, hostname, issuer, algorithm, ...keys }, ai });
+  const config = ConductorConfig.parse({
+    server: {},
+    auth: { owner_id, hostname, issuer, algorithm, ...keys },
+    files: { socket: FILES_SOCKET },
+    ai,
+  });
   // What is undefined has no line; smol-toml refuses it otherwise.
   return JSON.parse(JSON.stringify(config)) as ConductorConfig;
 }

@@ -9,6 +9,8 @@ export const TEMPLATE_NAMES = [
   'conductor-retry.timer',
   'conductor-watch.service',
   'conductor-watch.timer',
+  'conductor-files.socket',
+  'conductor-files.service',
   'caddy-restart.conf',
   'sshd.conf',
   'motd',

@@ -1,10 +1,11 @@
-import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { SpoqError } from '../contract/errors.ts';
 import { SYNC_LIMITS } from '../contract/workspaces.ts';
 import type { Entry, LeftOut } from '../contract/workspaces.ts';
 import { ancestorsOf, baseName, parentOf } from './entry.ts';
 import type { Manifest } from './entry.ts';
+import { lookAt } from './look.ts';
 import { findLinkFault, findNameFault, isGitFolder } from './names.ts';
 import { readContent } from './read-content.ts';
 import type { OnContent } from './read-content.ts';
@@ -104,7 +105,7 @@ function createWalk(
         mixed = true;
         continue;
       }
-      const stats = lstatSync(at(child), { throwIfNoEntry: false });
+      const stats = lookAt(at(child));
       if (stats === undefined) {
         changed = true;
         if (isRulesFile(child)) rulesChanged = true;
@@ -128,7 +129,7 @@ function createWalk(
 
   return {
     async run() {
-      const stats = lstatSync(root, { throwIfNoEntry: false });
+      const stats = lookAt(root);
       exists = stats !== undefined && stats.isDirectory();
       if (stats !== undefined && exists) await walkFolder('', look('', stats, known.get('')), known.get(''));
       changed ||= rows.size !== known.size;

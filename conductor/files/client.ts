@@ -31,7 +31,8 @@ export function createFiles(socket: string | undefined): Files {
         // A body that is cut ends the request: what had arrived is kept there.
         pipeline(body, connection, () => undefined);
       try {
-        const answer = (await readEnvelope(connection, MAX_ANSWER_BYTES)) as FilesAnswer;
+        const answer = (await readEnvelope(connection, MAX_ANSWER_BYTES)) as FilesAnswer | undefined;
+        if (answer === undefined) throw new Error('it ended without an answer');
         if (!answer.ok) throw toError(answer.problem);
         return { value: answer.value, stream: connection, close: () => connection.destroy() };
       } catch (error) {

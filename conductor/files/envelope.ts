@@ -27,7 +27,7 @@ export function encodeEnvelope(head: FilesRequest | FilesAnswer): Buffer {
   return frame;
 }
 
-/** Reads the description; what came behind it is put back. Rejects when the connection ends before. */
+/** Reads the description; what came behind it is put back. `undefined` when the other side says nothing; rejects when it ends in the middle. */
 export function readEnvelope(socket: Socket, mostBytes = MAX_HEAD_BYTES): Promise<unknown> {
   return new Promise((resolve, reject) => {
     let pending: Buffer[] = [];
@@ -39,7 +39,11 @@ export function readEnvelope(socket: Socket, mostBytes = MAX_HEAD_BYTES): Promis
       stop();
       reject(error);
     };
-    const onEnd = (): void => fail(new Error('the connection ended before the description'));
+    const onEnd = (): void => {
+      if (held > 0) return fail(new Error('the connection ended in its description'));
+      stop();
+      resolve(undefined);
+    };
     const onError = (error: Error): void => fail(error);
     const onData = (chunk: Buffer): void => {
       pending.push(chunk);

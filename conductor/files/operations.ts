@@ -151,11 +151,20 @@ async function readFrames(
   );
   const most = SYNC_LIMITS.head_bytes + 2 * SYNC_LIMITS.batch_bytes;
   let bytes = 0;
-  for await (const chunk of encoding === 'zstd' ? body.pipe(createZstdDecompress()) : body) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > most)
-      throw new SpoqError('body_too_large', { detail: 'Unpacked, it is more than one request may hold.' });
-    reader.push(chunk as Buffer);
+  // The connection stays: who is refused hears why.
+  const stream = encoding === 'zstd' ? body.pipe(createZstdDecompress()) : body;
+  try {
+    for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+      bytes += (chunk as Buffer).length;
+      if (bytes > most)
+        throw new SpoqError('body_too_large', { detail: 'Unpacked, it is more than one request may hold.' });
+      reader.push(chunk as Buffer);
+    }
+  } catch (error) {
+    if (!/^(ERR_)?ZSTD|^Z_/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    throw new SpoqError('invalid_request', { detail: 'The body is not zstd.', cause: error });
+  } finally {
+    if (stream !== body) stream.destroy();
   }
   reader.end();
 }

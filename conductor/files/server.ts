@@ -80,7 +80,9 @@ export async function serveFiles({ home, listen, idleMs, log }: FilesOptions): P
 
 async function answer(workspaces: Workspaces, socket: Socket, log: Logger): Promise<void> {
   try {
-    const request = parseInput(Request, await readEnvelope(socket));
+    const head = await readEnvelope(socket);
+    if (head === undefined) return void socket.destroy(); // Somebody looked whether we listen.
+    const request = parseInput(Request, head);
     const body = await perform(workspaces, request, socket);
     await pipeline(Readable.from(body), socket);
   } catch (error) {
