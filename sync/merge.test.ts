@@ -21,6 +21,7 @@ function merge(base: Tree, mine: Tree, theirs: Tree, direction: Direction = 'bot
   });
   return mergeTrees({
     base: new Map(Object.entries(base)),
+    changed: [base, mine, theirs].flatMap((tree) => Object.keys(tree)),
     mine: side(mine, holds),
     theirs: side(theirs, ALL),
     direction,

@@ -20,6 +20,8 @@ export interface MergeSide {
 
 export interface MergeOptions {
   base: Manifest;
+  /** The paths at which a side differs from the base. */
+  changed: readonly string[];
   mine: MergeSide;
   theirs: MergeSide;
   direction: Direction;
@@ -46,9 +48,7 @@ export interface Merge {
 /** The three-way merge of two trees that had `base` in common. No content is lost: what both changed is kept twice. */
 export function mergeTrees(options: MergeOptions): Merge {
   const { base, mine, theirs } = options;
-  const paths = listChanged(base, mine.manifest, theirs.manifest).filter(
-    (path) => !mine.excludes(path) && !theirs.excludes(path),
-  );
+  const paths = [...new Set(options.changed)].sort().filter((path) => !mine.excludes(path) && !theirs.excludes(path));
   const goal = new Map<string, Entry | null>();
   const notes: MergeNote[] = [];
   const taken = (path: string): boolean =>
@@ -74,19 +74,11 @@ export function mergeTrees(options: MergeOptions): Merge {
       keepBeside(path, t);
     }
   }
+  if (goal.size === 0) return { mine: [], theirs: [], agreed: [], notes };
   keepFolders(goal, options, keepBeside);
   dropTwins(goal, options, notes);
   const conflicts = new Set(notes.flatMap((note) => (note.type === 'conflict' ? [note.path] : [])));
   return { ...listSteps(goal, conflicts, options), notes };
-}
-
-function listChanged(base: Manifest, mine: Manifest, theirs: Manifest): string[] {
-  const changed = new Set<string>();
-  for (const side of [mine, theirs]) {
-    for (const [path, entry] of side) if (!sameEntry(entry, base.get(path))) changed.add(path);
-    for (const path of base.keys()) if (!side.has(path)) changed.add(path);
-  }
-  return [...changed].sort();
 }
 
 function isSameContent(a: Entry, b: Entry): boolean {

@@ -5,6 +5,7 @@ import { SYNC_LIMITS } from '../contract/workspaces.ts';
 import type { Entry, LeftOut } from '../contract/workspaces.ts';
 import { ancestorsOf, baseName, parentOf } from './entry.ts';
 import type { Manifest } from './entry.ts';
+import { listLeftOut, listManifest } from './listing.ts';
 import { lookAt } from './look.ts';
 import { findLinkFault, findNameFault, isGitFolder } from './names.ts';
 import { readContent } from './read-content.ts';
@@ -49,7 +50,9 @@ export async function scanTree(root: string, state: TreeState, options: ScanOpti
   const asked = new Set(listOdd(state.allow, options.allow));
   const known = asked.size === 0 ? state.rows : new Map([...state.rows].filter(([path]) => !asked.has(path)));
   const sameRules = known.size > 0 && asked.size === 0;
-  const first = await createWalk(root, known, options, sameRules).run();
+  const seen = new Map<string, Stats>();
+  if (sameRules && (await isAllSame(root, known, seen, options.pause))) return describeUnchanged(root, known);
+  const first = await createWalk(root, known, options, sameRules, seen).run();
   // What an ignore file says holds for paths that were not looked at.
   return sameRules && first.rulesChanged
     ? (await createWalk(root, first.rows, options, false).run()).scan(true)
@@ -72,6 +75,7 @@ function createWalk(
   known: Map<string, Row>,
   options: ScanOptions,
   trust: boolean,
+  seen: Map<string, Stats> = new Map(),
 ): { run(): Promise<Walk> } {
   const rows = new Map<string, Row>();
   const rules = createIgnoreRules(root, ...IGNORE_FILES);
@@ -105,7 +109,7 @@ function createWalk(
         mixed = true;
         continue;
       }
-      const stats = lookAt(at(child));
+      const stats = seen.get(child) ?? lookAt(at(child));
       if (stats === undefined) {
         changed = true;
         if (isRulesFile(child)) rulesChanged = true;
@@ -135,12 +139,6 @@ function createWalk(
       changed ||= rows.size !== known.size;
       // A file of rules that is gone was not met by the walk of its folder.
       if (trust && changed) rulesChanged ||= [...known.keys()].some((path) => isRulesFile(path) && !rows.has(path));
-      const excludes = (path: string): boolean => {
-        if (rows.get(path)?.left !== undefined) return true;
-        for (const folder of ancestorsOf(path))
-          if (rows.get(folder)?.left !== undefined || isIgnored(rules, folder, true)) return true;
-        return path.split('/').some(isGitFolder) || isIgnored(rules, path, false) || isIgnored(rules, path, true);
-      };
       return {
         rows,
         rulesChanged,
@@ -150,7 +148,7 @@ function createWalk(
           manifest: listManifest(rows),
           left_out: listLeftOut(rows),
           changed: changed || more,
-          excludes,
+          excludes: (path) => isExcluded(rows, rules, path),
         }),
       };
     },
@@ -159,6 +157,42 @@ function createWalk(
 
 function isRulesFile(path: string): boolean {
   return path.endsWith('ignore') && IGNORE_FILES.some((name) => name === baseName(path));
+}
+
+/** Whether every row is as it was; `seen` gets what was looked at on the way to one that isn't. */
+async function isAllSame(
+  root: string,
+  known: Map<string, Row>,
+  seen: Map<string, Stats>,
+  pause: (() => Promise<void>) | undefined,
+): Promise<boolean> {
+  let count = 0;
+  for (const [path, row] of known) {
+    if (++count % PAUSE_EVERY === 0) await pause?.();
+    const stats = lookAt(path === '' ? root : `${root}/${path}`);
+    if (stats === undefined || !isSame(row, stats)) return false;
+    seen.set(path, stats);
+  }
+  return true;
+}
+
+function describeUnchanged(root: string, rows: Map<string, Row>): Scan {
+  const rules = createIgnoreRules(root, ...IGNORE_FILES);
+  return {
+    exists: true,
+    rows,
+    manifest: listManifest(rows),
+    left_out: listLeftOut(rows),
+    changed: false,
+    excludes: (path) => isExcluded(rows, rules, path),
+  };
+}
+
+function isExcluded(rows: Map<string, Row>, rules: IgnoreRules, path: string): boolean {
+  if (rows.get(path)?.left !== undefined) return true;
+  for (const folder of ancestorsOf(path))
+    if (rows.get(folder)?.left !== undefined || isIgnored(rules, folder, true)) return true;
+  return path.split('/').some(isGitFolder) || isIgnored(rules, path, false) || isIgnored(rules, path, true);
 }
 
 function isIgnored(rules: IgnoreRules, path: string, isFolder: boolean): boolean {
@@ -255,33 +289,4 @@ function groupChildren(rows: Map<string, Row>): Map<string, string[]> {
     else names.push(name);
   }
   return children;
-}
-
-/** Folders that hold only what takes no part are left out with it: nobody misses them on the other side. */
-function listManifest(rows: Map<string, Row>): Map<string, Entry> {
-  const manifest = new Map<string, Entry>();
-  let mixed = false;
-  for (const [path, row] of rows) {
-    if (row.entry === undefined || path === '') continue;
-    manifest.set(path, row.entry);
-    mixed ||= row.mixed;
-  }
-  if (!mixed) return manifest;
-  const used = new Set<string>();
-  const hollow = new Set<string>();
-  for (const [path, row] of [...rows].toReversed()) {
-    if (row.entry === undefined || path === '') continue;
-    if (row.entry.kind === 'folder' && !used.has(path) && (row.mixed || hollow.has(path))) {
-      manifest.delete(path);
-      hollow.add(parentOf(path));
-    } else used.add(parentOf(path));
-  }
-  return manifest;
-}
-
-function listLeftOut(rows: Map<string, Row>): LeftOut[] {
-  const list: LeftOut[] = [];
-  for (const [path, { left }] of rows)
-    if (left !== undefined) list.push({ path, reason: left, withheld: left.startsWith('withheld: ') });
-  return list;
 }

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, readSync, renameSync, writeSync } from 'node:fs';
 import { z } from 'zod';
 import type { Entry } from '../contract/workspaces.ts';
 
@@ -35,6 +35,8 @@ export function createTreeState(): TreeState {
 }
 
 const VERSION = 1;
+/** The state begins with its version and the name of the base. */
+const BEGINNING = /^\{"version":1,"base_id":(?:null|"([0-9a-f-]{36})")/;
 const KINDS = ['file', 'link', 'folder'] as const;
 
 /** Columns: twenty thousand rows are read in a few milliseconds. Paths and targets can't hold a NUL, which separates them. */
@@ -58,6 +60,24 @@ const Columns = z.object({
   /** Where the base differs from the rows. */
   base: z.array(z.custom<[string, Entry | null]>()),
 });
+
+/** Only the name of what was agreed on last: the other side can be asked while the rest is read. */
+export function readBaseId(file: string): string | null {
+  let fd: number;
+  try {
+    fd = openSync(file, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  try {
+    const bytes = Buffer.alloc(80);
+    readSync(fd, bytes, 0, bytes.length, 0);
+    return BEGINNING.exec(bytes.toString('latin1'))?.[1] ?? null;
+  } finally {
+    closeSync(fd);
+  }
+}
 
 /** Reads the state; a new one where there is none, or none that can be read: then everything is looked at again. */
 export function loadTreeState(file: string): TreeState {

@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SpoqError } from '../../contract/errors.ts';
-import type { Change, LeftOut, Refusal, ScanAnswer, Step } from '../../contract/workspaces.ts';
+import type { Change, Entry, LeftOut, Refusal, ScanAnswer, Step } from '../../contract/workspaces.ts';
 import { applySteps } from '../../sync/apply.ts';
-import { agreeOn, withChanges } from '../../sync/changes.ts';
+import { agreeOn, listChanges, withChanges } from '../../sync/changes.ts';
 import { mergeTrees } from '../../sync/merge.ts';
 import type { Direction, Holds, Merge, MergeNote } from '../../sync/merge.ts';
 import { scanTree } from '../../sync/scan.ts';
 import type { Scan } from '../../sync/scan.ts';
 import { openStaging } from '../../sync/staging.ts';
-import { createTreeState, loadTreeState, saveTreeState } from '../../sync/tree-state.ts';
+import { createTreeState, loadTreeState, readBaseId, saveTreeState } from '../../sync/tree-state.ts';
 import type { TreeState } from '../../sync/tree-state.ts';
 import type { BoxWorkspace } from './box-workspace.ts';
 import type { SyncedFolder } from './folders.ts';
@@ -69,16 +69,19 @@ const BOX_HOLDS: Holds = { case: true, unicode: true };
 export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promise<Synced> {
   const { folder, home, signal } = options;
   const file = `${home}/state.json`;
-  const state = loadTreeState(file);
   const pause = async (): Promise<void> => {
     await turn();
     signal.throwIfAborted();
   };
-  await options.onPhase({ type: 'compare' });
   const identity = { id: folder.id, host: options.hostname.slice(0, 255), path: folder.path };
-  const asking = box.scan({ folder: identity, base: state.base_id, allow: folder.allow });
+  // The box looks at its tree while we look at ours, from the first moment on.
+  const base = readBaseId(file);
+  const asking = box.scan({ folder: identity, base, allow: folder.allow });
   asking.catch(() => undefined); // It is awaited below; a failure of our own scan comes first.
+  await options.onPhase({ type: 'compare' });
   await turn();
+  const state = loadTreeState(file);
+  if (state.base_id !== base) Object.assign(state, createTreeState());
   const scan = await scanTree(folder.path, state, { allow: folder.allow, pause });
   const answer = await asking;
   if (!scan.exists) throw new SpoqError('sync_refused', { detail: `${folder.path} is gone.` });
@@ -126,12 +129,14 @@ function mergeSides(state: TreeState, scan: Scan, answer: ScanAnswer, options: S
     (direction === 'push' && answer.vanished) ||
     (direction === 'pull' && scan.manifest.size === 0 && state.base.size > 0);
   const theirs = withChanges(state.base, answer.changes);
-  const base = restores ? new Map() : state.base;
+  const base = restores ? new Map<string, Entry>() : state.base;
+  const changes = restores ? [...scan.manifest, ...theirs] : [...listChanges(base, scan), ...answer.changes];
   const away = new Set(answer.left_out.map(({ path }) => path));
   const merge = mergeTrees({
     base,
     mine: { manifest: scan.manifest, excludes: scan.excludes, holds: options.holds },
     theirs: { manifest: theirs, excludes: (path) => away.has(path), holds: BOX_HOLDS },
+    changed: changes.map(([path]) => path),
     direction,
     label: { host: options.boxName, time: formatTime(options.now) },
   });

@@ -71,7 +71,9 @@ export async function sendContents(
   const batches = cutBatches(contents, () => size);
   const rejected: string[] = [];
   let size = FIRST_BATCH_BYTES;
-  let packed = true;
+  /** Bytes a millisecond, either way; both are tried, and what was faster goes on. */
+  const rates = { packed: 0, plain: 0 };
+  let started = 0;
   let done = 0;
   /** The parts of one file arrive in their order. */
   const underWay = new Map<string, Promise<unknown>>();
@@ -82,17 +84,18 @@ export async function sendContents(
       const pieces = batch.parts.flatMap(({ content, end }) => [
         ...readPieces(content.file, content.hash, content.size, content.offset, end),
       ]);
+      const wasPacked = started === 0 || (started > 1 && rates.packed >= rates.plain);
+      started++;
       const list = batch.parts.map(({ content: { hash, size: whole, offset } }) => ({ hash, size: whole, offset }));
       const before = list.map(({ hash }) => underWay.get(hash)).filter((one) => one !== undefined);
-      const sending = Promise.all(before).then(() => box.send({ folder, contents: list }, pieces, packed));
+      const sending = Promise.all(before).then(() => box.send({ folder, contents: list }, pieces, wasPacked));
       for (const { content, end } of batch.parts) if (end < content.size) underWay.set(content.hash, sending);
       const answer = await sending;
       rejected.push(...answer.rejected);
       done += batch.bytes;
       onTransfer(done);
       size = chooseSize(batch.bytes, answer.packMs + answer.sendMs);
-      if (packed && batch.bytes >= FIRST_BATCH_BYTES / 2)
-        packed = answer.wire / answer.sendMs < batch.bytes / answer.packMs;
+      rates[wasPacked ? 'packed' : 'plain'] = batch.bytes / (answer.packMs + answer.sendMs);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
