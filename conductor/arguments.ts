@@ -26,6 +26,8 @@ export const HELP = `conductor: answers questions on a Spoq box
   --grace SECONDS  how long answers may go on after SIGTERM (default ${DEFAULT_GRACE_SECONDS})
   --wait SECONDS   how long check and name wait, 0 to ask once (default ${DEFAULT_WAIT_SECONDS})
   --home DIR       the home whose workspaces are served
+  --attached       files ends when its standard input does
+  --files DIR      without systemd: serve the files in that home as well, by a process of its own
   --idle SECONDS   files ends when nobody has come for so long (default: never)
   --version        print the version
   --help           print this
@@ -43,6 +45,8 @@ export interface Arguments {
   graceMs: number;
   waitMs: number;
   home: string | undefined;
+  attached: boolean;
+  files: string | undefined;
   idleMs: number | undefined;
   version: boolean;
   help: boolean;
@@ -62,6 +66,8 @@ export function parseArguments(argv: string[]): Arguments {
         grace: { type: 'string', default: String(DEFAULT_GRACE_SECONDS) },
         wait: { type: 'string', default: String(DEFAULT_WAIT_SECONDS) },
         home: { type: 'string' },
+        attached: { type: 'boolean', default: false },
+        files: { type: 'string' },
         idle: { type: 'string' },
         version: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -76,6 +82,8 @@ export function parseArguments(argv: string[]): Arguments {
       graceMs: readSeconds('--grace', values.grace),
       waitMs: readSeconds('--wait', values.wait),
       home: values.home,
+      attached: values.attached,
+      files: values.files,
       idleMs: values.idle === undefined ? undefined : readSeconds('--idle', values.idle),
       version: values.version,
       help: values.help,

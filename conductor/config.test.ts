@@ -40,7 +40,7 @@ describe('configuration', () => {
         maxOutputTokens: 8192,
         stallMs: 120_000,
       },
-      files: { socket: undefined, home: undefined },
+      filesSocket: undefined,
       logLevel: 'info',
     });
   });
@@ -79,7 +79,7 @@ openai_base_url = "https://models.test/v1"
         maxOutputTokens: 100,
         stallMs: 1500,
       },
-      files: { socket: undefined, home: undefined },
+      filesSocket: undefined,
       logLevel: 'warn',
     });
   });

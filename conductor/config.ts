@@ -29,8 +29,8 @@ export interface Config {
   keys: TokenKeys;
   revocationsUrl: string;
   model: ModelConfig;
-  /** Where the owner's files are reached; `home`: the conductor starts the program that does it. */
-  files: { socket: string | undefined; home: string | undefined };
+  /** Where the owner's files are reached. */
+  filesSocket: string | undefined;
   logLevel: string;
 }
 
@@ -76,7 +76,7 @@ export function loadConfig(sources: ConfigSources): Config {
       hostname: file.auth.hostname,
     }),
     model: readModel(file.ai, sources.env),
-    files: { socket: file.files.socket, home: file.files.home },
+    filesSocket: file.files.socket,
     logLevel,
   };
 }

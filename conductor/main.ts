@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
@@ -59,7 +61,7 @@ async function check(config: Config, waitMs: number): Promise<void> {
 }
 
 /** Runs as the box's owner. With socket activation systemd hands over the listening socket as descriptor 3. */
-async function files({ home, socket, idleMs }: Arguments): Promise<void> {
+async function files({ home, socket, idleMs, attached }: Arguments): Promise<void> {
   if (home === undefined)
     throw new SpoqError('invalid_request', { detail: 'conductor files needs --home.', next: 'See conductor --help.' });
   const handed = process.env['LISTEN_FDS'] === '1' && process.env['LISTEN_PID'] === String(process.pid);
@@ -74,6 +76,7 @@ async function files({ home, socket, idleMs }: Arguments): Promise<void> {
   const listen = handed ? { fd: 3 } : { path: socket ?? '' };
   const server = await serveFiles({ home: resolve(home), listen, log, ...(idleMs === undefined ? {} : { idleMs }) });
   closeWithGrace({ delay: LAST_WORDS_MS, logger: false }, () => server.close());
+  if (attached) process.stdin.resume().once('end', () => void server.close());
   process.stdout.write(`${JSON.stringify({ msg: 'listening', socket: handed ? null : socket })}\n`);
   await server.ended;
   process.exit(0);
@@ -104,7 +107,7 @@ async function readConfig(args: Arguments): Promise<Config> {
   return loadConfig({ toml, path: args.configPath, port: args.port, socket: args.socket, env: process.env });
 }
 
-async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger): Promise<void> {
+async function run(config: Config, { stateDir, graceMs, files: filesHome }: Arguments, log: Logger): Promise<void> {
   const reachability = createReachability(Date.now);
   const keys = await openKeys(config, resolve(stateDir), log, reachability);
   const model = createModel(config.model, fetchDirect);
@@ -124,7 +127,7 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
     version: VERSION,
     verifyToken,
     model,
-    files: createFiles(config.files.socket),
+    files: createFiles(filesHome === undefined ? config.filesSocket : startFiles(filesHome, resolve(stateDir))),
     log,
     reachability,
   });
@@ -141,6 +144,18 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
     log.info('stopped');
   });
   process.stdout.write(`${JSON.stringify({ msg: 'listening', port: listeners.port, socket: listeners.socket })}\n`);
+}
+
+/** Where no systemd does it (a machine that is a process): `conductor files` as a child, which ends with us. Returns its socket. */
+function startFiles(home: string, stateDir: string): string {
+  const socket = join(stateDir, `files-${process.pid}.sock`);
+  // The compiled program has its entry inside; of sources it is the first argument.
+  const [, script = ''] = process.argv;
+  const entry = script.endsWith('/main.ts') && existsSync(script) ? [script] : [];
+  mkdirSync(stateDir, { recursive: true });
+  const flags = ['files', '--home', resolve(home), '--socket', socket, '--attached'];
+  spawn(process.execPath, [...entry, ...flags], { stdio: ['pipe', 'ignore', 'inherit'] });
+  return socket;
 }
 
 async function openKeys(

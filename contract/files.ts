@@ -41,10 +41,6 @@ export const ConductorConfig = z.object({
   files: z
     .object({
       socket: z.string().optional().describe('Where `conductor files` listens; none where left out'),
-      home: z
-        .string()
-        .optional()
-        .describe('Without systemd: the conductor itself starts `conductor files` for this home'),
     })
     .prefault({}),
   ai: z
