@@ -9,6 +9,7 @@ import { mergeTrees } from '../../sync/merge.ts';
 import type { Direction, Holds, Merge, MergeNote } from '../../sync/merge.ts';
 import { scanTree } from '../../sync/scan.ts';
 import type { Scan } from '../../sync/scan.ts';
+import { settleOnDisk } from '../../sync/settle.ts';
 import { openStaging } from '../../sync/staging.ts';
 import { createTreeState, loadTreeState, readBaseId, saveTreeState } from '../../sync/tree-state.ts';
 import type { TreeState } from '../../sync/tree-state.ts';
@@ -177,6 +178,7 @@ async function carryOut(
     if (merge.mine.length > 0) {
       await options.onPhase({ type: 'apply', where: 'here', steps: merge.mine.length });
       const applied = await applySteps(merge.mine, { root: folder.path, rows: state.rows, staging, pause });
+      if (applied.done.length > 0) await settleOnDisk(folder.path);
       result.here = applied.done;
       result.refused.push(...applied.refused.map((one) => ({ ...one, where: 'here' as const })));
       settled = [

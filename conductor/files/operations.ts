@@ -11,6 +11,7 @@ import { agreeOn, findBase, listChanges } from '../../sync/changes.ts';
 import { createFrameReader, encodeHead } from '../../sync/frames.ts';
 import type { Piece } from '../../sync/frames.ts';
 import { readPieces } from '../../sync/read-pieces.ts';
+import { settleOnDisk } from '../../sync/settle.ts';
 import { forgetBase, yieldTurn } from './workspaces.ts';
 import type { Workspace } from './workspaces.ts';
 
@@ -109,6 +110,7 @@ export async function applyToWorkspace(
   if (state.rows.size === 0) await workspace.scan(state.allow);
   try {
     const { done, refused } = await applySteps(steps, { root, rows: state.rows, staging, pause: yieldTurn });
+    if (done.length > 0) await settleOnDisk(root);
     const settled: Change[] = done.filter(({ agree }) => agree).map(({ path, want }) => [path, want]);
     if (base === undefined) forgetBase(state);
     agreeOn(state, base ?? state.base, next_base, [...agreed, ...settled]);
