@@ -1,3 +1,5 @@
+import { listSyncFailures, renderSync } from './sync.ts';
+import type { SyncTimes } from './sync.ts';
 import type { ClickToReady } from './click-share.ts';
 import { restOfClick, shareOfClick } from './click-share.ts';
 import type { FirstTokens } from './first-token.ts';
@@ -17,6 +19,7 @@ export interface Measurements {
   load?: Load;
   first_token?: FirstTokens;
   cold_start?: Record<string, number[]>;
+  sync?: SyncTimes;
 }
 
 export interface EngineTimes {
@@ -40,8 +43,8 @@ export function engineRatio({ lean, stock }: EngineTimes): Summary {
 }
 
 /** A sentence for everything that has to hold and doesn't. */
-export function listFailures({ engine, click_to_ready: clicks }: Measurements): string[] {
-  const failures: string[] = [];
+export function listFailures({ engine, click_to_ready: clicks, sync }: Measurements): string[] {
+  const failures: string[] = sync === undefined ? [] : listSyncFailures(sync);
   const ratio = engine && engineRatio(engine).median;
   if (ratio !== undefined && ratio > ENGINE_LIMIT)
     failures.push(`The engine's part takes ${ratio.toFixed(2)} of the stock one; at most ${ENGINE_LIMIT} is wanted.`);
@@ -70,6 +73,7 @@ export function renderReport(measured: Measurements): string {
     load,
     first_token: tokens,
     cold_start: starts,
+    sync,
   } = measured;
   const sections = [
     renderHead(date, machine),
@@ -79,6 +83,7 @@ export function renderReport(measured: Measurements): string {
     load && renderLoad(load),
     tokens && renderTokens(tokens),
     starts && renderStarts(starts),
+    sync && renderSync(sync),
   ];
   return sections.filter((section) => section !== undefined).join('\n');
 }

@@ -45,6 +45,15 @@ and stays until it is done. Ctrl-C leaves it at work.
 
 Ctrl-C leaves it at work.
 `,
+  sync: `Examples:
+  $ spoq sync                                 both ways
+  $ spoq sync push                            only from here to the box
+  $ spoq sync --watch                         and go on, until Ctrl-C
+  $ spoq sync --dry-run                       list what would be done
+
+Left out: what .gitignore or .spoqignore name, git's own folders, and what looks secret.
+Where both sides changed a file, both versions are kept.
+`,
   status: `Examples:
   $ spoq status
   $ spoq status --json | jq .box.version

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { createLocalGuard } from './guards/local-guard.ts';
 import { createTokenGuard } from './guards/token-guard.ts';
 import type { RetryPolicy } from './model/answer.ts';
+import type { Files } from './files/client.ts';
 import type { Model } from './model/create-model.ts';
 import { createProblemWriter, describeBug } from './problems.ts';
 import type { Reachability } from './reachability.ts';
@@ -12,6 +13,7 @@ import { createConversationRoutes } from './routes/conversations.ts';
 import { showHealth } from './routes/health.ts';
 import { createRoutes } from './routes/routes.ts';
 import type { RouteTable } from './routes/routes.ts';
+import { createWorkspaceRoutes } from './routes/workspaces.ts';
 import { showStatus } from './routes/status.ts';
 import type { Conversations } from './conversations/conversations.ts';
 import { restarting } from './conversations/places.ts';
@@ -25,6 +27,8 @@ export interface ConductorDeps {
   verifyToken: VerifyToken;
   /** Undefined when the box has no model key. */
   model: Model | undefined;
+  /** The way to the owner's files. */
+  files: Files;
   log: Logger;
   reachability: Reachability;
   /** Whether a run is open on this box. Never when left out. */
@@ -76,6 +80,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
       retryPolicy: deps.limits?.retryPolicy,
     }),
     ...createConversationRoutes({ conversations, ...stream }),
+    ...createWorkspaceRoutes(deps.files),
   };
   const routes = createRoutes(table);
   return {

@@ -40,6 +40,7 @@ describe('configuration', () => {
         maxOutputTokens: 8192,
         stallMs: 120_000,
       },
+      filesSocket: undefined,
       logLevel: 'info',
     });
   });
@@ -78,6 +79,7 @@ openai_base_url = "https://models.test/v1"
         maxOutputTokens: 100,
         stallMs: 1500,
       },
+      filesSocket: undefined,
       logLevel: 'warn',
     });
   });

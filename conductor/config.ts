@@ -29,6 +29,8 @@ export interface Config {
   keys: TokenKeys;
   revocationsUrl: string;
   model: ModelConfig;
+  /** Where the owner's files are reached. */
+  filesSocket: string | undefined;
   logLevel: string;
 }
 
@@ -74,6 +76,7 @@ export function loadConfig(sources: ConfigSources): Config {
       hostname: file.auth.hostname,
     }),
     model: readModel(file.ai, sources.env),
+    filesSocket: file.files.socket,
     logLevel,
   };
 }

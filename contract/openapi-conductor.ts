@@ -2,6 +2,7 @@ import { AskRequest, BoxHealth, BoxStatus } from './conductor.ts';
 import { ConversationEvent, ConversationList, ConversationSummary, Interrupted } from './conversation.ts';
 import { OTHERWISE, REFUSED, RESTARTING } from './openapi-box-answers.ts';
 import { CONVERSATION_OPERATIONS, EVENTS } from './openapi-conversations.ts';
+import { WORKSPACE_OPERATIONS, WORKSPACE_SCHEMAS } from './openapi-workspaces.ts';
 import { json, problemOnly, RETRY_AFTER } from './openapi-answers.ts';
 import { buildOpenApi, type JsonObject, type Operation } from './openapi.ts';
 import { Problem } from './problem.ts';
@@ -54,6 +55,7 @@ const OPERATIONS: Operation[] = [
     },
   },
   ...CONVERSATION_OPERATIONS,
+  ...WORKSPACE_OPERATIONS,
 ];
 
 /** The OpenAPI 3.1 document of a box. @param boxUrl a template with {hostname} */
@@ -68,7 +70,11 @@ export function buildConductorDocument(boxUrl: string, version: string): JsonObj
       description: 'The box',
       variables: { hostname: { default: 'alice.spoq.dev', description: "The box's host name" } },
     },
-    tags: { box: 'The conductor', conversations: 'What was asked and done' },
+    tags: {
+      box: 'The conductor',
+      conversations: 'What was asked and done',
+      workspaces: 'Folders that are synced with laptops',
+    },
     securitySchemes: {
       token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Not needed on the box itself' },
     },
@@ -80,6 +86,7 @@ export function buildConductorDocument(boxUrl: string, version: string): JsonObj
       ConversationSummary: { schema: ConversationSummary, ...output },
       BoxStatus: { schema: BoxStatus, ...output },
       BoxHealth: { schema: BoxHealth, ...output },
+      ...WORKSPACE_SCHEMAS,
       Problem: { schema: Problem, ...output },
     },
     operations: OPERATIONS,

@@ -23,7 +23,10 @@ export interface BoxKeys {
 const ACME_CA_PATH = '/etc/caddy/acme-ca.pem';
 export const SETUP_PATH = '/usr/local/lib/spoq/setup.sh';
 
-/** The conductor, what brings it back, and what makes the places of runs for it. */
+/** Of conductor-files.socket. */
+const FILES_SOCKET = '/run/conductor-agents/files.sock';
+
+/** The conductor, what brings it back, what sees the owner's files for it, and what makes the places of runs. */
 export const CONDUCTOR_UNITS = [
   'conductor.service',
   'conductor-retry.timer',
@@ -31,6 +34,8 @@ export const CONDUCTOR_UNITS = [
   'conductor-watch.timer',
   'conductor-work.socket',
   'conductor-work@.service',
+  'conductor-files.socket',
+  'conductor-files.service',
 ] as const;
 
 /** What makes the places of runs, beside the units: scripts and settings in the folder of setup.sh. */
@@ -102,7 +107,12 @@ function describeSetup({ hostname, releases, report }: BoxSpec): string {
 function describeConductor({ owner_id, hostname, auth, ai }: BoxSpec): ConductorConfig {
   const { issuer, algorithm, jwks_url, jwt_secret, revocations_url } = auth;
   const keys = algorithm === 'RS256' ? { jwks_url } : { jwt_secret, revocations_url };
-  const config = ConductorConfig.parse({ server: {}, auth: { owner_id, hostname, issuer, algorithm, ...keys }, ai });
+  const config = ConductorConfig.parse({
+    server: {},
+    auth: { owner_id, hostname, issuer, algorithm, ...keys },
+    files: { socket: FILES_SOCKET },
+    ai,
+  });
   // What is undefined has no line; smol-toml refuses it otherwise.
   return JSON.parse(JSON.stringify(config)) as ConductorConfig;
 }

@@ -60,6 +60,14 @@ export const ROLE_TABLE: RoleRow[] = [
   row('DELETE /api/conversations/:id', '         403 403 404 403 404 403 404 403'),
   row('GET /api/conversations/:id/events', '     403 403 404 403 404 403 404 403'),
   row('POST /api/conversations/:id/interrupt', ' 403 403 404 403 404 403 404 403'),
+  // A box without a place for files, which the test's is, says so to who may know.
+  row('GET /api/workspaces', '                  403 403 503 403 503 403 503 403'),
+  row('GET /api/workspaces/:name/changes', '    403 403 400 403 400 403 400 403'),
+  row('POST /api/workspaces/:name/scan', '      403 403 400 403 400 403 400 403', {}),
+  row('POST /api/workspaces/:name/contents', '  403 403 400 403 400 403 400 403', {}),
+  row('POST /api/workspaces/:name/fetch', '     403 403 400 403 400 403 400 403', {}),
+  row('POST /api/workspaces/:name/apply', '     403 403 400 403 400 403 400 403', {}),
+  row('POST /api/workspaces/:name/snapshot', '  403 403 400 403 400 403 400 403', {}),
   // What isn't there: who has no token doesn't learn that.
   row('GET /api/nothing', ' 403       403      404   403        404       403     404   403'),
 ];

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { createConductor } from '../app.ts';
 import type { ConductorDeps } from '../app.ts';
 import { createConversations, endInterrupted } from '../conversations/create-conversations.ts';
+import { createFiles } from '../files/client.ts';
 import { createKeyCache } from '../key-cache.ts';
 import { createKeyStore } from '../key-file.ts';
 import { LIMITS, openListeners } from '../listeners.ts';
@@ -33,6 +34,8 @@ export interface StartOptions {
   stateDir?: string;
   /** False: what is left at work gets no end. */
   recover?: boolean;
+  /** Where `conductor files` listens. */
+  files?: string;
   /** What one connection may cost, where it differs. */
   http?: Partial<typeof LIMITS>;
 }
@@ -94,6 +97,7 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     version: '0.0.0-test',
     verifyToken: createTokenVerifier({ ...identity, keys, revocations }),
     model: createModel(createModelConfig(options.model), fetchDirect),
+    files: createFiles(options.files),
     log,
     reachability,
     conversations: createConversations({ store, now: Date.now, limit: options.limits?.asks }),
