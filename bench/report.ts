@@ -1,3 +1,5 @@
+import { listSyncFailures, renderSync } from './sync.ts';
+import type { SyncTimes } from './sync.ts';
 import type { ClickToReady } from './click-share.ts';
 import { restOfClick, shareOfClick } from './click-share.ts';
 import type { FirstTokens } from './first-token.ts';
@@ -19,6 +21,7 @@ export interface Measurements {
   first_token?: FirstTokens;
   cold_start?: Record<string, number[]>;
   idle?: { seconds: number; processes: Record<string, Idle> };
+  sync?: SyncTimes;
 }
 
 export interface EngineTimes {
@@ -42,8 +45,8 @@ export function engineRatio({ lean, stock }: EngineTimes): Summary {
 }
 
 /** A sentence for everything that has to hold and doesn't. */
-export function listFailures({ engine, click_to_ready: clicks }: Measurements): string[] {
-  const failures: string[] = [];
+export function listFailures({ engine, click_to_ready: clicks, sync }: Measurements): string[] {
+  const failures: string[] = sync === undefined ? [] : listSyncFailures(sync);
   const ratio = engine && engineRatio(engine).median;
   if (ratio !== undefined && ratio > ENGINE_LIMIT)
     failures.push(`The engine's part takes ${ratio.toFixed(2)} of the stock one; at most ${ENGINE_LIMIT} is wanted.`);
@@ -73,6 +76,7 @@ export function renderReport(measured: Measurements): string {
     first_token: tokens,
     cold_start: starts,
     idle,
+    sync,
   } = measured;
   const sections = [
     renderHead(date, machine),
@@ -83,6 +87,7 @@ export function renderReport(measured: Measurements): string {
     tokens && renderTokens(tokens),
     starts && renderStarts(starts),
     idle && renderIdle(idle),
+    sync && renderSync(sync),
   ];
   return sections.filter((section) => section !== undefined).join('\n');
 }

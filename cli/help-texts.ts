@@ -68,6 +68,15 @@ stops, and what was said is kept.
 A key is checked with its provider, kept on the box where only the conductor reads it, and used
 from then on instead of the one that the box came with. It is never an argument: others see those.
 `,
+  sync: `Examples:
+  $ spoq sync                                 both ways
+  $ spoq sync push                            only from here to the box
+  $ spoq sync --watch                         and go on, until Ctrl-C
+  $ spoq sync --dry-run                       list what would be done
+
+Left out: what .gitignore or .spoqignore name, git's own folders, and what looks secret.
+Where both sides changed a file, both versions are kept.
+`,
   status: `Examples:
   $ spoq status
   $ spoq status --json | jq .box.version

@@ -60,6 +60,7 @@ function createProgram(deps: CliDeps, outside: CliDeps, print: (text: string) =>
   addResume({ ...deps, stdout: outside.stdout }, program);
   const add: Adding['add'] = (name, description) => addCommand(program, name, description);
   addModelCommands({ deps, add, hasNoColor: () => hasNoColor(program) });
+  addSync(deps, program);
   addStatus(deps, program);
   addLogout(deps, program);
   addUpgrade(deps, program);
@@ -96,6 +97,31 @@ function addAsk(deps: CliDeps, program: Command): void {
       const goOn = rest.in ?? rest.continue ?? false;
       await runAsk(deps, words, { ...rest, json, dryRun, allow, continue: goOn, noColor: hasNoColor(program) });
     });
+}
+
+function addSync(deps: CliDeps, program: Command): void {
+  addCommand(program, 'sync', 'make this folder and its workspace on the box the same')
+    .addArgument(new Argument('[direction]', 'one way only').choices(['push', 'pull']))
+    .option('--watch', 'go on, whenever something changes here or there')
+    .option('--dry-run', 'list what would be done, and do nothing')
+    .option('--delete', 'delete here or there though it is more than half of the files')
+    .option('--allow <path>', 'take this file along, even if it looks secret', collect)
+    .option('--name <workspace>', 'its name on the box, the first time')
+    .action(async (direction: 'push' | 'pull' | undefined, flags: SyncFlags) => {
+      const { runSync } = await import('./commands/sync.ts');
+      const { json = false, watch = false, dryRun = false, delete: deletes = false, allow = [], name } = flags;
+      const options = { json, watch, dryRun, delete: deletes, allow, name, noColor: hasNoColor(program) };
+      await runSync(deps, { ...options, direction: direction ?? 'both' });
+    });
+}
+
+interface SyncFlags {
+  json?: boolean;
+  watch?: boolean;
+  dryRun?: boolean;
+  delete?: boolean;
+  allow?: string[];
+  name?: string;
 }
 
 interface AskFlags {

@@ -8,6 +8,7 @@ import type { FindVersions } from './system.ts';
 import type { KeyRing } from './keys/key-ring.ts';
 import type { RetryPolicy } from './model/call-model.ts';
 import type { Models } from './model/models.ts';
+import type { Files } from './files/client.ts';
 import { createProblemWriter, describeBug } from './problems.ts';
 import type { Reachability } from './reachability.ts';
 import { createRequestLog } from './request-log.ts';
@@ -19,6 +20,7 @@ import { createKeyRoutes } from './routes/keys.ts';
 import { createModelRoutes } from './routes/models.ts';
 import { createRoutes } from './routes/routes.ts';
 import type { RouteTable } from './routes/routes.ts';
+import { createWorkspaceRoutes } from './routes/workspaces.ts';
 import { showStatus } from './routes/status.ts';
 import type { Conversations } from './conversations/conversations.ts';
 import { restarting } from './conversations/places.ts';
@@ -33,6 +35,8 @@ export interface ConductorDeps {
   models: Models;
   budget: Budget;
   keys: KeyRing;
+  /** The way to the owner's files. */
+  files: Files;
   log: Logger;
   reachability: Reachability;
   findCertificate: FindCertificate;
@@ -94,6 +98,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     ...createBudgetRoutes({ budget, conversations }),
     ...createModelRoutes({ models }),
     ...createKeyRoutes({ keys }),
+    ...createWorkspaceRoutes(deps.files),
   };
   const routes = createRoutes(table);
   return {

@@ -46,6 +46,7 @@ describe('configuration', () => {
         stallMs: 120_000,
       },
       budget: { day: 10_000_000, month: 100_000_000, conversation: 5_000_000 },
+      filesSocket: undefined,
       logLevel: 'info',
     });
   });
@@ -110,6 +111,7 @@ conversation_usd = 0
         stallMs: 1500,
       },
       budget: { day: 2_500_000, month: 100_000_000, conversation: 0 },
+      filesSocket: undefined,
       logLevel: 'warn',
     });
   });

@@ -44,6 +44,8 @@ export interface Config {
   revocationsUrl: string;
   ai: AiConfig;
   budget: Limits;
+  /** Where the owner's files are reached. */
+  filesSocket: string | undefined;
   logLevel: string;
 }
 
@@ -91,6 +93,7 @@ export function loadConfig(sources: ConfigSources): Config {
     }),
     ai,
     budget: readBudget(file.budget),
+    filesSocket: file.files.socket,
     logLevel,
   };
 }

@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
@@ -21,6 +23,8 @@ import { createCredentialKeeper } from './keys/credential-keeper.ts';
 import { createFileKeeper } from './keys/file-keeper.ts';
 import { createKeyRing } from './keys/key-ring.ts';
 import type { KeyRing } from './keys/key-ring.ts';
+import { createFiles } from './files/client.ts';
+import { serveFiles } from './files/server.ts';
 import { openListeners } from './listeners.ts';
 import { createModels } from './model/models.ts';
 import { awaitName, findAddresses, listAddresses } from './name.ts';
@@ -31,6 +35,7 @@ import type { Reachability } from './reachability.ts';
 import { createRevocations } from './revocations.ts';
 import { createStore } from './store/store.ts';
 import type { Store } from './store/store.ts';
+import { claimSocketPath } from './socket-file.ts';
 import { createTokenVerifier } from './token-verifier.ts';
 import type { VerifierKeys } from './token-verifier.ts';
 import { VERSION } from './version.ts';
@@ -50,11 +55,12 @@ async function main(): Promise<void> {
   if (args.help) return void process.stdout.write(HELP);
   if (args.version) return void process.stdout.write(`conductor ${VERSION}\n`);
   if (args.command === 'work') return work(args);
+  if (args.command === 'files') return files(args);
   const config = await readConfig(args);
   if (args.command === 'check') return check(config, args.waitMs);
   if (args.command === 'name') return name(config, args.waitMs);
   // Synchronous and without a worker thread: nothing is lost at exit, and the compiled executable has no worker file.
-  const log = pino({ level: config.logLevel, base: { name: 'conductor' } }, pino.destination({ fd: 2, sync: true }));
+  const log = openLog(config.logLevel, 'conductor');
   // The AI SDK would print warnings as plain text between the log lines.
   Object.assign(globalThis, { AI_SDK_LOG_WARNINGS: false });
   await run(config, args, log);
@@ -67,12 +73,38 @@ async function work({ work: options }: Arguments): Promise<void> {
   process.exit(0);
 }
 
+function openLog(level: string, name: string): Logger {
+  return pino({ level, base: { name } }, pino.destination({ fd: 2, sync: true }));
+}
+
 /** systemd gives MAINPID to the check that it runs after a start: there is nothing to wait for once that process has ended. */
 async function check(config: Config, waitMs: number): Promise<void> {
   const pid = Number(process.env['MAINPID']);
   const isAlive = (): boolean => !(pid > 0) || isRunning(pid);
   const version = await checkConductor({ port: config.port, socket: config.socket, waitMs, isAlive });
   process.stdout.write(`conductor ${version} answers on 127.0.0.1:${config.port} and ${config.socket}\n`);
+}
+
+/** Runs as the box's owner. With socket activation systemd hands over the listening socket as descriptor 3. */
+async function files({ home, socket, idleMs, attached }: Arguments): Promise<void> {
+  if (home === undefined)
+    throw new SpoqError('invalid_request', { detail: 'conductor files needs --home.', next: 'See conductor --help.' });
+  const handed = process.env['LISTEN_FDS'] === '1' && process.env['LISTEN_PID'] === String(process.pid);
+  if (!handed && socket === undefined)
+    throw new SpoqError('invalid_request', {
+      detail: 'conductor files needs --socket, or a socket from systemd.',
+      next: 'See conductor --help.',
+    });
+  const log = openLog(process.env['LOG_LEVEL'] || 'info', 'conductor-files');
+  if (!handed) await claimSocketPath(socket ?? '');
+  process.umask(0o022);
+  const listen = handed ? { fd: 3 } : { path: socket ?? '' };
+  const server = await serveFiles({ home: resolve(home), listen, log, ...(idleMs === undefined ? {} : { idleMs }) });
+  closeWithGrace({ delay: LAST_WORDS_MS, logger: false }, () => server.close());
+  if (attached) process.stdin.resume().once('end', () => void server.close());
+  process.stdout.write(`${JSON.stringify({ msg: 'listening', socket: handed ? null : socket })}\n`);
+  await server.ended;
+  process.exit(0);
 }
 
 async function name({ hostname }: Config, waitMs: number): Promise<void> {
@@ -100,7 +132,7 @@ async function readConfig(args: Arguments): Promise<Config> {
   return loadConfig({ toml, path: args.configPath, port: args.port, socket: args.socket, env: process.env });
 }
 
-async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger): Promise<void> {
+async function run(config: Config, { stateDir, graceMs, files: filesHome }: Arguments, log: Logger): Promise<void> {
   const reachability = createReachability(Date.now);
   const keys = await openKeys(config, resolve(stateDir), log, reachability);
   const modelKeys = await openModelKeys(config, resolve(stateDir), log);
@@ -130,6 +162,7 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
     findCertificate: createFindCertificate(config.hostname, Date.now),
     findVersions: createFindVersions(),
     budget: createBudget({ store, now: Date.now, defaults: config.budget }),
+    files: createFiles(filesHome === undefined ? config.filesSocket : startFiles(filesHome, resolve(stateDir))),
     log,
     reachability,
     hasRuns: () => workplaces.openCount > 0,
@@ -179,6 +212,18 @@ async function recover(store: Store, log: Logger): Promise<void> {
     if (!(error instanceof SpoqError)) throw error;
     log.error({ reason: error.detail }, 'conversations cannot be kept');
   }
+}
+
+/** Where no systemd does it (a machine that is a process): `conductor files` as a child, which ends with us. Returns its socket. */
+function startFiles(home: string, stateDir: string): string {
+  const socket = join(stateDir, `files-${process.pid}.sock`);
+  // The compiled program has its entry inside; of sources it is the first argument.
+  const [, script = ''] = process.argv;
+  const entry = script.endsWith('/main.ts') && existsSync(script) ? [script] : [];
+  mkdirSync(stateDir, { recursive: true });
+  const flags = ['files', '--home', resolve(home), '--socket', socket, '--attached'];
+  spawn(process.execPath, [...entry, ...flags], { stdio: ['pipe', 'ignore', 'inherit'] });
+  return socket;
 }
 
 async function openKeys(

@@ -41,6 +41,11 @@ export const ConductorConfig = z.object({
     jwt_secret: z.string().min(32).optional(),
     revocations_url: z.url().optional().describe('Beside the keys when left out, or on the issuer'),
   }),
+  files: z
+    .object({
+      socket: z.string().optional().describe('Where `conductor files` listens; none where left out'),
+    })
+    .prefault({}),
   ai: z
     .object({
       provider: ProviderName.default('anthropic').describe('Asked where nothing else is said'),

@@ -5,6 +5,7 @@ import { BudgetReport, ChangeBudgetRequest } from './budget.ts';
 import { KeyList, ModelList, SetKeyRequest } from './models.ts';
 import { CONVERSATION_OPERATIONS, EVENTS } from './openapi-conversations.ts';
 import { MODEL_OPERATIONS } from './openapi-models.ts';
+import { WORKSPACE_OPERATIONS, WORKSPACE_SCHEMAS } from './openapi-workspaces.ts';
 import { json, problemOnly, RETRY_AFTER } from './openapi-answers.ts';
 import { buildOpenApi, type JsonObject, type Operation } from './openapi.ts';
 import { Problem } from './problem.ts';
@@ -59,6 +60,7 @@ const OPERATIONS: Operation[] = [
   },
   ...CONVERSATION_OPERATIONS,
   ...MODEL_OPERATIONS,
+  ...WORKSPACE_OPERATIONS,
 ];
 
 /** The OpenAPI 3.1 document of a box. @param boxUrl a template with {hostname} */
@@ -73,7 +75,12 @@ export function buildConductorDocument(boxUrl: string, version: string): JsonObj
       description: 'The box',
       variables: { hostname: { default: 'alice.spoq.dev', description: "The box's host name" } },
     },
-    tags: { box: 'The conductor', conversations: 'What was asked and done', models: 'Models, budgets and keys' },
+    tags: {
+      box: 'The conductor',
+      conversations: 'What was asked and done',
+      workspaces: 'Folders that are synced with laptops',
+      models: 'Models, budgets and keys',
+    },
     securitySchemes: {
       token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Not needed on the box itself' },
     },
@@ -90,6 +97,7 @@ export function buildConductorDocument(boxUrl: string, version: string): JsonObj
       ChangeBudgetRequest: { schema: ChangeBudgetRequest, io: 'input' },
       KeyList: { schema: KeyList, ...output },
       SetKeyRequest: { schema: SetKeyRequest, io: 'input' },
+      ...WORKSPACE_SCHEMAS,
       Problem: { schema: Problem, ...output },
     },
     operations: OPERATIONS,

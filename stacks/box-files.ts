@@ -25,7 +25,10 @@ const ACME_CA_PATH = '/etc/caddy/acme-ca.pem';
 export const KEEP_KEYS_PATH = '/usr/local/lib/spoq/keep-keys.sh';
 export const SETUP_PATH = '/usr/local/lib/spoq/setup.sh';
 
-/** The conductor, what brings it back, and what makes the places of runs for it. */
+/** Of conductor-files.socket. */
+const FILES_SOCKET = '/run/conductor-agents/files.sock';
+
+/** The conductor, what brings it back, what sees the owner's files for it, and what makes the places of runs. */
 export const CONDUCTOR_UNITS = [
   'conductor.service',
   'conductor-retry.timer',
@@ -35,6 +38,8 @@ export const CONDUCTOR_UNITS = [
   'conductor-keys@.service',
   'conductor-work.socket',
   'conductor-work@.service',
+  'conductor-files.socket',
+  'conductor-files.service',
 ] as const;
 
 /** What makes the places of runs, beside the units: scripts and settings in the folder of setup.sh. */
@@ -107,7 +112,12 @@ function describeSetup({ hostname, releases, report }: BoxSpec): string {
 function describeConductor({ owner_id, hostname, auth, ai }: BoxSpec): ConductorConfig {
   const { issuer, algorithm, jwks_url, jwt_secret, revocations_url } = auth;
   const keys = algorithm === 'RS256' ? { jwks_url } : { jwt_secret, revocations_url };
-  const config = ConductorConfig.parse({ server: {}, auth: { owner_id, hostname, issuer, algorithm, ...keys }, ai });
+  const config = ConductorConfig.parse({
+    server: {},
+    auth: { owner_id, hostname, issuer, algorithm, ...keys },
+    files: { socket: FILES_SOCKET },
+    ai,
+  });
   // What is undefined has no line; smol-toml refuses it otherwise.
   return JSON.parse(JSON.stringify(config)) as ConductorConfig;
 }

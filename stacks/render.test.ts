@@ -67,6 +67,7 @@ describe('renderUserData', () => {
             jwt_secret: spec.auth.jwt_secret,
             revocations_url: LIST,
           },
+          files: { socket: '/run/conductor-agents/files.sock' },
           ai: { provider: 'openai', model: spec.ai.model, max_output_tokens: 8192, timeout_seconds: 120 },
         });
         expect(files['/etc/conductor/env']).to.equal(`OPENAI_API_KEY=${spec.model_keys.openai}\n`);

@@ -16,6 +16,8 @@ export const TEMPLATE_NAMES = [
   'conductor-work@.service',
   'launch-work.sh',
   'run-confinement.conf',
+  'conductor-files.socket',
+  'conductor-files.service',
   'caddy-restart.conf',
   'sshd.conf',
   'motd',

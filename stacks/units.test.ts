@@ -75,6 +75,19 @@ describe('the units of a box', () => {
     ]);
   });
 
+  it("leave what sees the owner's files an exposure of 2.5 at most", async () => {
+    await withFolder(async (folder) => {
+      const file = join(folder, 'conductor-files.service');
+      const rate = async (text: string): Promise<number | null> => {
+        await writeFile(file, text);
+        return spawnSync('systemd-analyze', ['security', '--offline=true', '--threshold=25', file]).status;
+      };
+      const text = templates['conductor-files.service'];
+      expect(await rate(text)).to.equal(0);
+      expect(await rate(text.replaceAll(/^(SystemCallFilter|PrivateNetwork|IPAddressDeny)=.*$/gm, ''))).to.equal(1);
+    });
+  });
+
   it('are read by systemd without a word', async () => {
     await withFolder(async (folder) => {
       // What a box has and this machine may not: the executable, and Caddy.

@@ -15,6 +15,7 @@ const COMMANDS = [
   'models',
   'budget',
   'keys',
+  'sync',
   'status',
   'logout',
   'upgrade',

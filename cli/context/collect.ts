@@ -6,7 +6,7 @@ import { estimateTokens } from './candidate.ts';
 import type { Candidate, LeftOut } from './candidate.ts';
 import { findRepository } from './git.ts';
 import type { Repository } from './git.ts';
-import { createIgnoreRules } from './ignore-rules.ts';
+import { createIgnoreRules } from '../../sync/rules/ignore-rules.ts';
 import { listFolder } from './list-folder.ts';
 import { rankCandidates } from './rank.ts';
 import { IMAGE_TOKENS, isInside, readCandidate, toSlashes } from './read-candidate.ts';

@@ -10,8 +10,8 @@ import { parseWords } from './named-paths.ts';
 import { IMAGE_TOKENS } from './read-candidate.ts';
 import type { ContextImage } from './read-candidate.ts';
 import { readStdin } from './read-stdin.ts';
-import { redactText } from './secret-text.ts';
-import type { Withheld } from './secret-text.ts';
+import { redactText } from '../../sync/rules/secret-text.ts';
+import type { Withheld } from '../../sync/rules/secret-text.ts';
 
 export interface PrepareOptions {
   words: string[];

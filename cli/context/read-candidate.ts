@@ -8,10 +8,10 @@ import type { ImageType } from '../../contract/conductor.ts';
 import { formatBytes } from '../terminal/format.ts';
 import { estimateTokens } from './candidate.ts';
 import type { Candidate, LeftOut } from './candidate.ts';
-import type { IgnoreRules } from './ignore-rules.ts';
-import { findSecretFileKind } from './secret-files.ts';
-import { redactText } from './secret-text.ts';
-import type { Withheld } from './secret-text.ts';
+import type { IgnoreRules } from '../../sync/rules/ignore-rules.ts';
+import { findSecretFileKind } from '../../sync/rules/secret-files.ts';
+import { redactText } from '../../sync/rules/secret-text.ts';
+import type { Withheld } from '../../sync/rules/secret-text.ts';
 
 /** A file that is sent. */
 export interface ContextFile {
@@ -63,7 +63,7 @@ export async function readCandidate(
   });
   if (stats.isDirectory()) return leaveOut('a repository of its own');
   if (!candidate.allowed) {
-    if (isInside(root, candidate.file) && (await rules.isIgnored(toSlashes(relative(root, candidate.file))))) {
+    if (isInside(root, candidate.file) && rules.isIgnored(toSlashes(relative(root, candidate.file)))) {
       return leaveOut('ignored by .spoqignore');
     }
     const kind = findSecretFileKind(candidate.path);

@@ -1,6 +1,6 @@
 import type { BoxAccess } from '../box/connection.ts';
 import type { Manifest } from '../context/prepare.ts';
-import type { Withheld } from '../context/secret-text.ts';
+import type { Withheld } from '../../sync/rules/secret-text.ts';
 import { formatBytes, formatCount } from './format.ts';
 import { sanitizeLine } from './sanitize.ts';
 

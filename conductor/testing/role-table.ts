@@ -67,6 +67,14 @@ export const ROLE_TABLE: RoleRow[] = [
   // Of a provider that there is not: nothing is changed.
   row('PUT /api/keys/:provider', '    403 403 404 403 404 403 404 403', { key: 'sk-of-the-role-table' }),
   row('DELETE /api/keys/:provider', ' 403 403 404 403 404 403 404 403'),
+  // A box without a place for files, which the test's is, says so to who may know.
+  row('GET /api/workspaces', '                  403 403 503 403 503 403 503 403'),
+  row('GET /api/workspaces/:name/changes', '    403 403 400 403 400 403 400 403'),
+  row('POST /api/workspaces/:name/scan', '      403 403 400 403 400 403 400 403', {}),
+  row('POST /api/workspaces/:name/contents', '  403 403 400 403 400 403 400 403', {}),
+  row('POST /api/workspaces/:name/fetch', '     403 403 400 403 400 403 400 403', {}),
+  row('POST /api/workspaces/:name/apply', '     403 403 400 403 400 403 400 403', {}),
+  row('POST /api/workspaces/:name/snapshot', '  403 403 400 403 400 403 400 403', {}),
   // What isn't there: who has no token doesn't learn that.
   row('GET /api/nothing', ' 403       403      404   403        404       403     404   403'),
 ];

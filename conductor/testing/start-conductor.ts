@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { createConductor } from '../app.ts';
 import type { ConductorDeps } from '../app.ts';
 import { createConversations, endInterrupted } from '../conversations/create-conversations.ts';
+import { createFiles } from '../files/client.ts';
 import { createKeyCache } from '../key-cache.ts';
 import { createFindCertificate } from '../certificate.ts';
 import { createFindVersions } from '../system.ts';
@@ -55,6 +56,8 @@ export interface StartOptions {
   stateDir?: string;
   /** False: what is left at work gets no end. */
   recover?: boolean;
+  /** Where `conductor files` listens. */
+  files?: string;
   /** What one connection may cost, where it differs. */
   http?: Partial<typeof LIMITS>;
 }
@@ -131,6 +134,7 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     findCertificate: createFindCertificate(identity.hostname, Date.now, options.frontDoor ?? 1),
     findVersions: createFindVersions(options.spoq),
     budget: createBudget({ store, now: options.now ?? Date.now, defaults: { ...FAR_AWAY, ...options.budget } }),
+    files: createFiles(options.files),
     log,
     reachability,
     conversations: createConversations({ store, now: Date.now, limit: options.limits?.asks }),
