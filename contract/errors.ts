@@ -1,3 +1,5 @@
+import { MODEL_ERRORS } from './model-errors.ts';
+
 /**
  * Every expected failure of Spoq, in one table: code → HTTP status, title, CLI exit code and next step.
  * Routes answer them as `application/problem+json` (RFC 9457), the CLI prints them, docs list them.
@@ -124,48 +126,7 @@ export const ERRORS = {
     exit: 1,
     next: 'Give the box a model key: `spoq keys set anthropic`.',
   },
-  model_unknown: {
-    status: 422,
-    title: 'There is no such model here',
-    exit: 64,
-    next: 'See `spoq models`.',
-  },
-  model_price_unknown: {
-    status: 422,
-    title: 'What this model costs is not known',
-    exit: 1,
-    next: 'Add its price to /etc/conductor/config.toml on the box, or ask another one: `spoq models`.',
-  },
-  budget_exceeded: {
-    status: 402,
-    title: 'The budget does not allow this call',
-    exit: 1,
-    next: 'What was said is kept. Raise the budget with `spoq budget set`, or wait until it opens again.',
-  },
-  key_refused: {
-    status: 422,
-    title: 'The provider does not accept this key',
-    exit: 1,
-    next: 'Check that it was copied whole and is of this provider. The key that was there is still used.',
-  },
-  key_not_checked: {
-    status: 502,
-    title: 'The key could not be checked',
-    exit: 69,
-    next: 'Try again, or set it without a check: `spoq keys set --no-check`. The key that was there is still used.',
-  },
-  key_not_kept: {
-    status: 500,
-    title: 'The key could not be kept',
-    exit: 1,
-    next: 'Look at `journalctl -u conductor-keys@*` on the box, and try again. The key that was there is still used.',
-  },
-  key_unknown: {
-    status: 404,
-    title: 'There is no such key',
-    exit: 1,
-    next: 'See `spoq keys list`.',
-  },
+  ...MODEL_ERRORS,
   not_authenticated: { status: 401, title: 'This computer is not signed in', exit: 4, next: "Run 'spoq init' first." },
   box_unreachable: {
     status: 503,
