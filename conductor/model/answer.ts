@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { streamText } from 'ai';
-import type { ModelMessage, TextStreamPart, ToolSet } from 'ai';
+import type { Instructions, ModelMessage, TextStreamPart, ToolSet } from 'ai';
 import { SpoqError } from '../../contract/errors.ts';
 import type { Reachability } from '../reachability.ts';
 import type { Model } from './create-model.ts';
@@ -21,11 +21,20 @@ const RETRY_POLICY: RetryPolicy = { retries: 2, backoffMs: 500, waitBudgetMs: 8_
 export interface AnswerDeps {
   reachability: Reachability;
   policy?: RetryPolicy | undefined;
+  /** What it is told of its task, and what it may call; a question is answered when left out. */
+  task?: { instructions: Instructions; tools: ToolSet } | undefined;
 }
 
 export type AnswerEvent =
   | { type: 'text'; text: string }
-  | { type: 'done'; stop_reason: string; input_tokens: number | null; output_tokens: number | null };
+  | {
+      type: 'done';
+      stop_reason: string;
+      input_tokens: number | null;
+      output_tokens: number | null;
+      /** What it has said and called, as it is to be told again. */
+      messages: ModelMessage[];
+    };
 
 /**
  * Asks the model and yields its words as they come, then `done`. Throws a SpoqError with a `model_*` code, or the reason
@@ -35,13 +44,13 @@ export async function* answerQuestion(
   model: Model,
   messages: ModelMessage[],
   signal: AbortSignal,
-  { reachability, policy = RETRY_POLICY }: AnswerDeps,
+  { reachability, policy = RETRY_POLICY, task = { instructions: INSTRUCTIONS, tools: {} } }: AnswerDeps,
 ): AsyncGenerator<AnswerEvent> {
   let waitedMs = 0;
   for (let attempt = 0; ; attempt += 1) {
     let spoke = false;
     try {
-      for await (const event of callModel(model, messages, signal)) {
+      for await (const event of callModel(model, messages, signal, task)) {
         if (!spoke) reachability.worked('model');
         spoke = true;
         yield event;
@@ -62,11 +71,16 @@ export async function* answerQuestion(
   }
 }
 
-async function* callModel(model: Model, messages: ModelMessage[], signal: AbortSignal): AsyncGenerator<AnswerEvent> {
+async function* callModel(
+  model: Model,
+  messages: ModelMessage[],
+  signal: AbortSignal,
+  task: Required<AnswerDeps>['task'] & object,
+): AsyncGenerator<AnswerEvent> {
   const stall = new AbortController();
   const result = streamText({
     model: model.model,
-    instructions: INSTRUCTIONS,
+    ...task,
     messages,
     maxOutputTokens: model.maxOutputTokens,
     maxRetries: 0,
@@ -82,8 +96,12 @@ async function* callModel(model: Model, messages: ModelMessage[], signal: AbortS
       if (part === undefined) throw new SpoqError('model_failed', { detail: 'The answer broke off.' });
       const event = readPart(part);
       if (event === undefined) continue;
-      yield event;
-      if (event.type === 'done') return;
+      if (event.type === 'text') {
+        yield event;
+        continue;
+      }
+      yield { ...event, messages: await result.responseMessages };
+      return;
     }
   } finally {
     // Whoever leaves this loop early, by an error or by not reading on, must not leave a paid call running.
@@ -105,7 +123,9 @@ async function nextPart<T>(parts: AsyncIterator<T>, stall: AbortController, ms: 
   }
 }
 
-function readPart(part: TextStreamPart<ToolSet>): AnswerEvent | undefined {
+type PartEvent = Exclude<AnswerEvent, { type: 'done' }> | Omit<Extract<AnswerEvent, { type: 'done' }>, 'messages'>;
+
+function readPart(part: TextStreamPart<ToolSet>): PartEvent | undefined {
   switch (part.type) {
     case 'text-delta':
       return part.text === '' ? undefined : { type: 'text', text: part.text };

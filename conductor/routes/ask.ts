@@ -110,7 +110,8 @@ async function speak(
         said += event.text;
         turn.emit(event).catch(giveUp);
       } else {
-        outcome = event;
+        const { stop_reason, input_tokens, output_tokens } = event;
+        outcome = { stop_reason, input_tokens, output_tokens };
       }
     }
   } catch (error) {
