@@ -12,9 +12,12 @@ import { createConversationRoutes } from './routes/conversations.ts';
 import { showHealth } from './routes/health.ts';
 import { createRoutes } from './routes/routes.ts';
 import type { RouteTable } from './routes/routes.ts';
+import { createRunRoutes } from './routes/runs.ts';
 import { showStatus } from './routes/status.ts';
 import type { Conversations } from './conversations/conversations.ts';
 import { restarting } from './conversations/places.ts';
+import type { OpenPlaces } from './run/open-places.ts';
+import type { Runs } from './run/runs.ts';
 import type { VerifyToken } from './token-verifier.ts';
 import type { ListenerName, Middleware, RequestState } from './web.ts';
 
@@ -28,6 +31,8 @@ export interface ConductorDeps {
   log: Logger;
   reachability: Reachability;
   conversations: Conversations;
+  runs: Runs;
+  places: OpenPlaces;
   /** Overrides for tests and for a machine that is small. */
   limits?: { heartbeatMs?: number; readerMs?: number; retryPolicy?: RetryPolicy };
 }
@@ -46,7 +51,7 @@ export interface Conductor {
 
 /** Puts a conductor together; it listens to nothing yet. */
 export function createConductor(deps: ConductorDeps): Conductor {
-  const { log, model, hostname, version, reachability, conversations } = deps;
+  const { log, model, hostname, version, reachability, conversations, runs, places } = deps;
   const stream = { heartbeatMs: deps.limits?.heartbeatMs, readerMs: deps.limits?.readerMs };
   let stopping = false;
   // After the guards: who has no token is told so, now as ever.
@@ -73,16 +78,18 @@ export function createConductor(deps: ConductorDeps): Conductor {
       report: (requestId, notes) => log.info({ request_id: requestId, ...notes }, 'answer'),
       retryPolicy: deps.limits?.retryPolicy,
     }),
-    ...createConversationRoutes({ conversations, ...stream }),
+    ...createConversationRoutes({ conversations, removePlace: (id) => places.remove(id), ...stream }),
+    ...createRunRoutes({ conversations, runs, places, ...stream }),
   };
   const routes = createRoutes(table);
   return {
     routes: Object.keys(table),
     local: createListenerApp(log, 'local', createLocalGuard(), [gate, ...routes]),
     remote: createListenerApp(log, 'remote', createTokenGuard(deps.verifyToken), [gate, ...routes]),
-    stop(graceMs) {
+    async stop(graceMs) {
       stopping = true;
-      return conversations.stop(graceMs);
+      await conversations.stop(graceMs);
+      await places.closeAll();
     },
   };
 }

@@ -21,6 +21,8 @@ import { fetchDirect } from './reach.ts';
 import { createReachability } from './reachability.ts';
 import type { Reachability } from './reachability.ts';
 import { createRevocations } from './revocations.ts';
+import { createRunParts } from './run/create-run-parts.ts';
+import type { Runs } from './run/runs.ts';
 import { createStore } from './store/store.ts';
 import type { Store } from './store/store.ts';
 import { createTokenVerifier } from './token-verifier.ts';
@@ -107,6 +109,19 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
     log.error({ kept_as: keptAs }, 'the database was damaged: it was put aside, and a new one was begun'),
   );
   await recover(store, log);
+  const conversations = createConversations({ store, now: Date.now });
+  const parts = createRunParts({
+    store,
+    conversations,
+    model,
+    reachability,
+    rules: config.rules,
+    servers: config.servers,
+    workplaces: undefined,
+    takeSnapshot: undefined,
+    now: Date.now,
+    reportBug: (error) => log.error(describeBug(error), 'bug'),
+  });
   const conductor = createConductor({
     hostname: config.hostname,
     version: VERSION,
@@ -114,8 +129,10 @@ async function run(config: Config, { stateDir, graceMs }: Arguments, log: Logger
     model,
     log,
     reachability,
-    conversations: createConversations({ store, now: Date.now }),
+    conversations,
+    ...parts,
   });
+  goOn(parts.runs, log);
   const listeners = await openListeners(conductor, config);
   log.info({ version: VERSION, port: listeners.port, socket: listeners.socket, model: model?.id ?? null }, 'listening');
   closeWithGrace({ delay: graceMs + LAST_WORDS_MS, logger: false }, async ({ signal, err }) => {
@@ -140,6 +157,17 @@ async function recover(store: Store, log: Logger): Promise<void> {
   } catch (error) {
     if (!(error instanceof SpoqError)) throw error;
     log.error({ reason: error.detail }, 'conversations cannot be kept');
+  }
+}
+
+/** What was parked, or waits for an answer, goes on before anybody is answered: who attaches finds it at work. */
+function goOn(runs: Runs, log: Logger): void {
+  try {
+    const count = runs.reviveAll();
+    if (count > 0) log.info({ runs: count }, 'runs go on');
+  } catch (error) {
+    if (!(error instanceof SpoqError)) throw error;
+    log.error({ reason: error.detail }, 'runs cannot go on');
   }
 }
 

@@ -33,6 +33,7 @@ const PLACE = {
   folder: Folder.optional(),
   workspace: RunWorkspace,
   snapshot: Commit.optional().describe('Of the workspace; its present state when left out'),
+  cwd: z.string().max(4096).optional().describe('Where in the workspace the person is'),
 };
 
 /** POST /api/run */

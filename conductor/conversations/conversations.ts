@@ -17,6 +17,10 @@ export interface NewTurn {
   input?: unknown;
   /** As in the log of requests. */
   requestId: string;
+  /** What happens right at its beginning, in the same transaction: events, what the model is told, and what `also` writes. */
+  events?: ConversationEvent[];
+  messages?: unknown[];
+  also?: (conversation: string) => void;
 }
 
 /** One ask, run or exec at work. Everything that happens in it is told through `emit`; `end` is called once, whatever happens. */

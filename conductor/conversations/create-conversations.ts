@@ -51,10 +51,13 @@ export function createConversations({ store, now, limit }: ConversationsDeps): C
     const number = (given?.turns ?? 0) + 1;
     const { turn: live, leave } = take(conversation, number);
     try {
-      const last = await log.append(conversation, number, [describeStart(turn, conversation, number, now())], () =>
-        insertTurn(store, { ...turn, conversation }, number, now()),
-      );
-      return { conversation, number, after: last - 1, live };
+      const events = [describeStart(turn, conversation, number, now()), ...(turn.events ?? [])];
+      const last = await log.append(conversation, number, events, () => {
+        insertTurn(store, { ...turn, conversation }, number, now());
+        insertMessages(store, conversation, number, turn.messages ?? []);
+        turn.also?.(conversation);
+      });
+      return { conversation, number, after: last - events.length, live };
     } catch (error) {
       leave();
       throw error;

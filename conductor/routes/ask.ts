@@ -9,6 +9,7 @@ import type { Outcome } from '../conversations/outcome.ts';
 import { answerQuestion } from '../model/answer.ts';
 import type { RetryPolicy } from '../model/answer.ts';
 import type { Model } from '../model/create-model.ts';
+import { toPlainHistory } from '../model/plain-history.ts';
 import { formatQuestion } from '../model/question-text.ts';
 import type { Reachability } from '../reachability.ts';
 import type { Middleware } from '../web.ts';
@@ -92,7 +93,7 @@ async function speak(
   onWord: () => void,
 ): Promise<Outcome> {
   const user = { role: 'user', content: question } as const;
-  const messages = [...(deps.conversations.recall(turn.conversation) as ModelMessage[]), user];
+  const messages = [...toPlainHistory(deps.conversations.recall(turn.conversation) as ModelMessage[]), user];
   // What can't be written down isn't asked for any longer.
   const giveUp = (error: unknown): void => own.abort(error);
   turn.remember([user]).catch(giveUp);

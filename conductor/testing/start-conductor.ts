@@ -12,10 +12,14 @@ import { createKeyStore } from '../key-file.ts';
 import { LIMITS, openListeners } from '../listeners.ts';
 import { createModel } from '../model/create-model.ts';
 import type { ModelConfig } from '../config.ts';
+import { describeBug } from '../problems.ts';
 import { fetchDirect } from '../reach.ts';
 import { createReachability } from '../reachability.ts';
 import { createRevocations, findRevocationsUrl } from '../revocations.ts';
+import { createRunParts } from '../run/create-run-parts.ts';
+import type { RunPartsDeps } from '../run/create-run-parts.ts';
 import { createStore } from '../store/store.ts';
+import type { Workplaces } from '../workplace/workplace.ts';
 import { createTokenVerifier } from '../token-verifier.ts';
 import type { Target } from './client.ts';
 import type { TestControlPlane } from './control-plane.ts';
@@ -33,6 +37,11 @@ export interface StartOptions {
   stateDir?: string;
   /** False: what is left at work gets no end. */
   recover?: boolean;
+  /** Where runs work; nowhere when left out. */
+  workplaces?: Workplaces;
+  /** The snapshot of every workspace. */
+  snapshot?: () => string;
+  runs?: Partial<Pick<RunPartsDeps, 'rules' | 'servers' | 'limits' | 'fetch'>>;
   /** What one connection may cost, where it differs. */
   http?: Partial<typeof LIMITS>;
 }
@@ -89,16 +98,36 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     ...(options.intervals === undefined ? {} : { intervals: options.intervals }),
   });
   revocations.start();
+  const model = createModel(createModelConfig(options.model), fetchDirect);
+  const conversations = createConversations({ store, now: Date.now, limit: options.limits?.asks });
+  const retryPolicy = options.limits?.retryPolicy ?? { retries: 2, backoffMs: 1, waitBudgetMs: 3000 };
+  const { snapshot } = options;
+  const parts = createRunParts({
+    store,
+    conversations,
+    model,
+    reachability,
+    retryPolicy,
+    rules: { allow: [], ask: [], deny: [] },
+    servers: [],
+    ...options.runs,
+    workplaces: options.workplaces,
+    takeSnapshot: snapshot === undefined ? undefined : () => Promise.resolve(snapshot()),
+    now: Date.now,
+    reportBug: (error) => log.error(describeBug(error), 'bug'),
+  });
   const conductor = createConductor({
     hostname: identity.hostname,
     version: '0.0.0-test',
     verifyToken: createTokenVerifier({ ...identity, keys, revocations }),
-    model: createModel(createModelConfig(options.model), fetchDirect),
+    model,
     log,
     reachability,
-    conversations: createConversations({ store, now: Date.now, limit: options.limits?.asks }),
-    limits: { retryPolicy: { retries: 2, backoffMs: 1, waitBudgetMs: 3000 }, ...options.limits },
+    conversations,
+    ...parts,
+    limits: { retryPolicy, ...options.limits },
   });
+  if (options.recover !== false) parts.runs.reviveAll();
   const listeners = await openListeners(
     conductor,
     { port: 0, socket: join(dir, 'remote.sock') },
