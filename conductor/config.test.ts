@@ -40,6 +40,8 @@ describe('configuration', () => {
         maxOutputTokens: 8192,
         stallMs: 120_000,
       },
+      rules: { allow: [], ask: [], deny: [] },
+      servers: [],
       logLevel: 'info',
     });
   });
@@ -60,6 +62,13 @@ max_output_tokens = 100
 timeout_seconds = 1.5
 anthropic_base_url = "https://not-this.test"
 openai_base_url = "https://models.test/v1"
+
+[rules]
+deny = ["shell(git push)"]
+
+[mcp.issues]
+command = "issues"
+args = ["--stdio"]
 `;
     const env = { OPENAI_API_KEY: 'sk-o', ANTHROPIC_API_KEY: 'sk-a', LOG_LEVEL: 'warn' };
     expect(loadConfig({ toml, path: 'config.toml', port: '0', socket: '/tmp/x.sock', env })).to.deep.equal({
@@ -78,6 +87,8 @@ openai_base_url = "https://models.test/v1"
         maxOutputTokens: 100,
         stallMs: 1500,
       },
+      rules: { allow: [], ask: [], deny: ['shell(git push)'] },
+      servers: [{ name: 'issues', command: 'issues', args: ['--stdio'], env: {} }],
       logLevel: 'warn',
     });
   });
@@ -118,6 +129,16 @@ max_output_tokens = 0
       name: 'no JWKS',
       sources: { toml: AUTH },
       fault: { field: 'auth.jwks_url', message: 'needed when auth.algorithm is RS256' },
+    },
+    {
+      name: 'a rule that is none',
+      sources: { toml: `${GOOD}[rules]\nask = ["shel(ls)"]\n` },
+      fault: { field: 'rules.ask', message: /'shel\(ls\)' is no rule/ },
+    },
+    {
+      name: 'a server without a command',
+      sources: { toml: `${GOOD}[mcp.x]\nargs = []\n` },
+      fault: { field: 'mcp.x.command', message: /string/ },
     },
     {
       name: 'no secret',

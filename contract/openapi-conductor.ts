@@ -2,9 +2,21 @@ import { AskRequest, BoxHealth, BoxStatus } from './conductor.ts';
 import { ConversationEvent, ConversationList, ConversationSummary, Interrupted } from './conversation.ts';
 import { OTHERWISE, REFUSED, RESTARTING } from './openapi-box-answers.ts';
 import { CONVERSATION_OPERATIONS, EVENTS } from './openapi-conversations.ts';
+import { RUN_OPERATIONS } from './openapi-runs.ts';
 import { json, problemOnly, RETRY_AFTER } from './openapi-answers.ts';
 import { buildOpenApi, type JsonObject, type Operation } from './openapi.ts';
 import { Problem } from './problem.ts';
+import {
+  ApprovalAnswer,
+  ApprovalDecided,
+  ChangeList,
+  ContinueRequest,
+  Discarded,
+  ExecRequest,
+  InputRequest,
+  InputTaken,
+  RunRequest,
+} from './run.ts';
 
 const OPERATIONS: Operation[] = [
   {
@@ -54,6 +66,7 @@ const OPERATIONS: Operation[] = [
     },
   },
   ...CONVERSATION_OPERATIONS,
+  ...RUN_OPERATIONS,
 ];
 
 /** The OpenAPI 3.1 document of a box. @param boxUrl a template with {hostname} */
@@ -68,7 +81,7 @@ export function buildConductorDocument(boxUrl: string, version: string): JsonObj
       description: 'The box',
       variables: { hostname: { default: 'alice.spoq.dev', description: "The box's host name" } },
     },
-    tags: { box: 'The conductor', conversations: 'What was asked and done' },
+    tags: { box: 'The conductor', conversations: 'What was asked and done', runs: 'Work in copies of workspaces' },
     securitySchemes: {
       token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Not needed on the box itself' },
     },
@@ -78,6 +91,15 @@ export function buildConductorDocument(boxUrl: string, version: string): JsonObj
       ConversationList: { schema: ConversationList, ...output },
       Interrupted: { schema: Interrupted, ...output },
       ConversationSummary: { schema: ConversationSummary, ...output },
+      RunRequest: { schema: RunRequest, io: 'input' },
+      ExecRequest: { schema: ExecRequest, io: 'input' },
+      ContinueRequest: { schema: ContinueRequest, io: 'input' },
+      ApprovalAnswer: { schema: ApprovalAnswer, io: 'input' },
+      ApprovalDecided: { schema: ApprovalDecided, ...output },
+      InputRequest: { schema: InputRequest, io: 'input' },
+      InputTaken: { schema: InputTaken, ...output },
+      ChangeList: { schema: ChangeList, ...output },
+      Discarded: { schema: Discarded, ...output },
       BoxStatus: { schema: BoxStatus, ...output },
       BoxHealth: { schema: BoxHealth, ...output },
       Problem: { schema: Problem, ...output },

@@ -130,7 +130,7 @@ function addTokens(store: Store, conversation: string, turn: number, end: StepEn
 const FULL = /prompt is too long|context[ _]length|context window|maximum context|exceeds? the context/i;
 
 function describeFullContext(error: unknown): unknown {
-  if (!(error instanceof SpoqError) || !/^model_/.test(error.code) || !FULL.test(error.detail ?? '')) return error;
+  if (!(error instanceof SpoqError) || !error.code.startsWith('model_') || !FULL.test(error.detail ?? '')) return error;
   return new SpoqError('context_full', { detail: error.detail ?? '', cause: error });
 }
 

@@ -118,11 +118,18 @@ function concerns(pattern: string | undefined, argv: string[]): boolean {
   const [called = '', ...args] = argv;
   const names = [called, called.split('/').at(-1) ?? ''];
   if (program === undefined || !names.some((name) => matchesWord(program.glob, name))) return false;
-  const letters = new Set(args.filter((arg) => /^-[A-Za-z]+$/.test(arg)).flatMap((arg) => [...arg.slice(1)]));
+  const letters = new Set(args.filter((arg) => /^-[A-Za-z]+$/.test(arg)).flatMap((arg) => arg.slice(1).split('')));
   let at = 0;
   for (const { glob } of wanted) {
     if (glob === '*') continue;
-    if (/^-[A-Za-z]+$/.test(glob) && [...glob.slice(1)].every((letter) => letters.has(letter))) continue;
+    if (
+      /^-[A-Za-z]+$/.test(glob) &&
+      glob
+        .slice(1)
+        .split('')
+        .every((letter) => letters.has(letter))
+    )
+      continue;
     const found = args.slice(at).findIndex((arg) => matchesWord(glob, arg));
     if (found === -1) return false;
     at += found + 1;

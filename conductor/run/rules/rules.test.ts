@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { decide } from './decide.ts';
 import type { Action } from './decide.ts';
 import { parseCommand } from './parse-command.ts';
