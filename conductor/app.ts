@@ -21,9 +21,12 @@ import { createModelRoutes } from './routes/models.ts';
 import { createRoutes } from './routes/routes.ts';
 import type { RouteTable } from './routes/routes.ts';
 import { createWorkspaceRoutes } from './routes/workspaces.ts';
+import { createRunRoutes } from './routes/runs.ts';
 import { showStatus } from './routes/status.ts';
 import type { Conversations } from './conversations/conversations.ts';
 import { restarting } from './conversations/places.ts';
+import type { OpenPlaces } from './run/open-places.ts';
+import type { Runs } from './run/runs.ts';
 import type { VerifyToken } from './token-verifier.ts';
 import type { ListenerName, Middleware, RequestState } from './web.ts';
 
@@ -44,6 +47,8 @@ export interface ConductorDeps {
   /** Whether a run is open on this box. Never when left out. */
   hasRuns?: () => boolean;
   conversations: Conversations;
+  runs: Runs;
+  places: OpenPlaces;
   /** Overrides for tests and for a machine that is small. */
   limits?: { heartbeatMs?: number; readerMs?: number; retryPolicy?: RetryPolicy };
 }
@@ -62,7 +67,7 @@ export interface Conductor {
 
 /** Puts a conductor together; it listens to nothing yet. */
 export function createConductor(deps: ConductorDeps): Conductor {
-  const { log, models, budget, keys, hostname, version, reachability, conversations } = deps;
+  const { log, models, budget, keys, hostname, version, reachability, conversations, runs, places } = deps;
   const stream = { heartbeatMs: deps.limits?.heartbeatMs, readerMs: deps.limits?.readerMs };
   let stopping = false;
   // After the guards: who has no token is told so, now as ever.
@@ -94,11 +99,12 @@ export function createConductor(deps: ConductorDeps): Conductor {
       report: (requestId, notes) => log.info({ request_id: requestId, ...notes }, 'answer'),
       retryPolicy: deps.limits?.retryPolicy,
     }),
-    ...createConversationRoutes({ conversations, ...stream }),
     ...createBudgetRoutes({ budget, conversations }),
     ...createModelRoutes({ models }),
     ...createKeyRoutes({ keys }),
     ...createWorkspaceRoutes(deps.files),
+    ...createConversationRoutes({ conversations, removePlace: (id) => places.remove(id), ...stream }),
+    ...createRunRoutes({ conversations, runs, places, ...stream }),
   };
   const routes = createRoutes(table);
   return {
@@ -108,9 +114,10 @@ export function createConductor(deps: ConductorDeps): Conductor {
       ...routes,
     ]),
     remote: createListenerApp(log, 'remote', createTokenGuard(deps.verifyToken), [gate, ...routes]),
-    stop(graceMs) {
+    async stop(graceMs) {
       stopping = true;
-      return conversations.stop(graceMs);
+      await conversations.stop(graceMs);
+      await places.closeAll();
     },
   };
 }

@@ -47,6 +47,8 @@ describe('configuration', () => {
       },
       budget: { day: 10_000_000, month: 100_000_000, conversation: 5_000_000 },
       filesSocket: undefined,
+      rules: { allow: [], ask: [], deny: [] },
+      servers: [],
       logLevel: 'info',
     });
   });
@@ -86,6 +88,13 @@ output = 2
 [budget]
 day_usd = 2.5
 conversation_usd = 0
+
+[rules]
+deny = ["shell(git push)"]
+
+[mcp.issues]
+command = "issues"
+args = ["--stdio"]
 `;
     const env = { OPENAI_API_KEY: 'sk-o', ANTHROPIC_API_KEY: 'sk-a', LOG_LEVEL: 'warn' };
     expect(loadConfig({ toml, path: 'config.toml', port: '0', socket: '/tmp/x.sock', env })).to.deep.equal({
@@ -112,6 +121,8 @@ conversation_usd = 0
       },
       budget: { day: 2_500_000, month: 100_000_000, conversation: 0 },
       filesSocket: undefined,
+      rules: { allow: [], ask: [], deny: ['shell(git push)'] },
+      servers: [{ name: 'issues', command: 'issues', args: ['--stdio'], env: {} }],
       logLevel: 'warn',
     });
   });
@@ -173,6 +184,16 @@ input = 1
       name: 'no JWKS',
       sources: { toml: AUTH },
       fault: { field: 'auth.jwks_url', message: 'needed when auth.algorithm is RS256' },
+    },
+    {
+      name: 'a rule that is none',
+      sources: { toml: `${GOOD}[rules]\nask = ["shel(ls)"]\n` },
+      fault: { field: 'rules.ask', message: /'shel\(ls\)' is no rule/ },
+    },
+    {
+      name: 'a server without a command',
+      sources: { toml: `${GOOD}[mcp.x]\nargs = []\n` },
+      fault: { field: 'mcp.x.command', message: /string/ },
     },
     {
       name: 'no secret',

@@ -6,6 +6,9 @@ import { isLoopbackName, isTestAddress } from '../contract/loopback.ts';
 import type { Limits } from './budget/budget.ts';
 import type { OwnPrice } from './budget/prices.ts';
 import { findRevocationsUrl } from './revocations.ts';
+import type { McpServer } from './run/mcp/open-servers.ts';
+import type { RuleTexts } from './run/permissions.ts';
+import { parseRule } from './run/rules/rules.ts';
 
 /** How tokens are checked: with the control plane's public keys, or with a secret of this box alone. */
 export type TokenKeys = { algorithm: 'RS256'; jwksUrl: string } | { algorithm: 'HS256'; secret: string };
@@ -46,6 +49,10 @@ export interface Config {
   budget: Limits;
   /** Where the owner's files are reached. */
   filesSocket: string | undefined;
+  /** What runs may do. */
+  rules: RuleTexts;
+  /** Started in the place of each run. */
+  servers: McpServer[];
   logLevel: string;
 }
 
@@ -70,6 +77,7 @@ export function loadConfig(sources: ConfigSources): Config {
   const logLevel = readLogLevel(sources.env['LOG_LEVEL'], faults);
   const file = readFileText(sources.toml, faults);
   const keys = file === undefined ? undefined : readTokenKeys(file.auth, faults);
+  if (file !== undefined) checkRules(file.rules, faults);
   const ai = file === undefined ? undefined : readAi(file, sources.env, faults);
   if (file === undefined || keys === undefined || ai === undefined || faults.length > 0) {
     throw new SpoqError('invalid_request', {
@@ -94,6 +102,8 @@ export function loadConfig(sources: ConfigSources): Config {
     ai,
     budget: readBudget(file.budget),
     filesSocket: file.files.socket,
+    rules: file.rules,
+    servers: Object.entries(file.mcp).map(([name, server]) => ({ name, ...server })),
     logLevel,
   };
 }
@@ -113,6 +123,17 @@ function readFileText(toml: string, faults: Fault[]): ConductorConfig | undefine
   if (result.success) return result.data;
   for (const { path, message } of result.error.issues) faults.push({ field: path.join('.') || 'file', message });
   return undefined;
+}
+
+function checkRules(rules: RuleTexts, faults: Fault[]): void {
+  for (const [field, texts] of Object.entries(rules) as [string, string[]][])
+    for (const text of texts) {
+      try {
+        parseRule(text);
+      } catch (error) {
+        faults.push({ field: `rules.${field}`, message: error instanceof Error ? error.message : 'is no rule' });
+      }
+    }
 }
 
 function readTokenKeys(auth: ConductorConfig['auth'], faults: Fault[]): TokenKeys | undefined {

@@ -33,6 +33,9 @@ import { fetchDirect } from './reach.ts';
 import { createReachability } from './reachability.ts';
 import type { Reachability } from './reachability.ts';
 import { createRevocations } from './revocations.ts';
+import { createRunParts } from './run/create-run-parts.ts';
+import { takeSnapshot } from './run/take-snapshot.ts';
+import type { Runs } from './run/runs.ts';
 import { createStore } from './store/store.ts';
 import type { Store } from './store/store.ts';
 import { claimSocketPath } from './socket-file.ts';
@@ -42,6 +45,7 @@ import { VERSION } from './version.ts';
 import { choosePlace } from './work/place.ts';
 import { serveWork } from './work/serve-work.ts';
 import { createDial } from './workplace/egress.ts';
+import { LAUNCHER_SOCKET } from './workplace/launcher.ts';
 import { createWorkplaces } from './workplace/systemd-workplaces.ts';
 
 /** What an answer needs to say that it was cut, and a connection to end; then it ends whatever still hangs. */
@@ -153,6 +157,22 @@ async function run(config: Config, { stateDir, graceMs, files: filesHome }: Argu
     log.error({ kept_as: keptAs }, 'the database was damaged: it was put aside, and a new one was begun'),
   );
   await recover(store, log);
+  const conversations = createConversations({ store, now: Date.now });
+  const budget = createBudget({ store, now: Date.now, defaults: config.budget });
+  const files = createFiles(filesHome === undefined ? config.filesSocket : startFiles(filesHome, resolve(stateDir)));
+  const parts = createRunParts({
+    store,
+    conversations,
+    models,
+    calls: { budget, keys: modelKeys, reachability },
+    rules: config.rules,
+    servers: config.servers,
+    // Where the launcher's socket isn't, nothing confines a run: then there is none.
+    workplaces: existsSync(LAUNCHER_SOCKET) ? workplaces : undefined,
+    takeSnapshot: (workspace) => takeSnapshot(files, workspace),
+    now: Date.now,
+    reportBug: (error) => log.error(describeBug(error), 'bug'),
+  });
   const conductor = createConductor({
     hostname: config.hostname,
     version: VERSION,
@@ -161,13 +181,15 @@ async function run(config: Config, { stateDir, graceMs, files: filesHome }: Argu
     keys: modelKeys,
     findCertificate: createFindCertificate(config.hostname, Date.now),
     findVersions: createFindVersions(),
-    budget: createBudget({ store, now: Date.now, defaults: config.budget }),
-    files: createFiles(filesHome === undefined ? config.filesSocket : startFiles(filesHome, resolve(stateDir))),
+    budget,
+    files,
     log,
     reachability,
     hasRuns: () => workplaces.openCount > 0,
-    conversations: createConversations({ store, now: Date.now }),
+    conversations,
+    ...parts,
   });
+  goOn(parts.runs, log);
   const listeners = await openListeners(conductor, config);
   log.info({ version: VERSION, port: listeners.port, socket: listeners.socket, model: models.standard }, 'listening');
   closeWithGrace({ delay: graceMs + LAST_WORDS_MS, logger: false }, async ({ signal, err }) => {
@@ -224,6 +246,17 @@ function startFiles(home: string, stateDir: string): string {
   const flags = ['files', '--home', resolve(home), '--socket', socket, '--attached'];
   spawn(process.execPath, [...entry, ...flags], { stdio: ['pipe', 'ignore', 'inherit'] });
   return socket;
+}
+
+/** What was parked, or waits for an answer, goes on before anybody is answered: who attaches finds it at work. */
+function goOn(runs: Runs, log: Logger): void {
+  try {
+    const count = runs.reviveAll();
+    if (count > 0) log.info({ runs: count }, 'runs go on');
+  } catch (error) {
+    if (!(error instanceof SpoqError)) throw error;
+    log.error({ reason: error.detail }, 'runs cannot go on');
+  }
 }
 
 async function openKeys(

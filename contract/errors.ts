@@ -1,4 +1,5 @@
 import { MODEL_ERRORS } from './model-errors.ts';
+import { RUN_ERRORS } from './run-errors.ts';
 
 /**
  * Every expected failure of Spoq, in one table: code → HTTP status, title, CLI exit code and next step.
@@ -158,6 +159,7 @@ export const ERRORS = {
     exit: 1,
     next: 'See `spoq sessions`.',
   },
+  ...RUN_ERRORS,
   turn_interrupted: {
     status: 503,
     title: 'The work was cut off',

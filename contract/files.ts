@@ -22,6 +22,7 @@ export const VpsMarker = z.object({ vps: z.literal(true), conductor: z.url(), ve
 export type VpsMarker = z.infer<typeof VpsMarker>;
 
 const Usd = z.number().nonnegative();
+const RuleTexts = z.array(z.string()).default([]);
 
 /** `/etc/conductor/config.toml`. */
 export const ConductorConfig = z.object({
@@ -76,5 +77,20 @@ export const ConductorConfig = z.object({
     )
     .optional()
     .describe('By provider/model or model: US dollars for a million tokens'),
+  rules: z
+    .strictObject({ allow: RuleTexts, ask: RuleTexts, deny: RuleTexts })
+    .prefault({})
+    .describe('What runs may do, as `shell(git push *)`'),
+  mcp: z
+    .record(
+      z.string().regex(/^[a-z0-9][a-z0-9_-]{0,30}$/, 'small letters, digits, hyphens'),
+      z.strictObject({
+        command: z.string().min(1),
+        args: z.array(z.string()).default([]),
+        env: z.record(z.string(), z.string()).default({}),
+      }),
+    )
+    .default({})
+    .describe('MCP servers that are started in the place of a run'),
 });
 export type ConductorConfig = z.infer<typeof ConductorConfig>;

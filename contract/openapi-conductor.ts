@@ -6,9 +6,21 @@ import { KeyList, ModelList, SetKeyRequest } from './models.ts';
 import { CONVERSATION_OPERATIONS, EVENTS } from './openapi-conversations.ts';
 import { MODEL_OPERATIONS } from './openapi-models.ts';
 import { WORKSPACE_OPERATIONS, WORKSPACE_SCHEMAS } from './openapi-workspaces.ts';
+import { RUN_OPERATIONS } from './openapi-runs.ts';
 import { json, problemOnly, RETRY_AFTER } from './openapi-answers.ts';
 import { buildOpenApi, type JsonObject, type Operation } from './openapi.ts';
 import { Problem } from './problem.ts';
+import {
+  ApprovalAnswer,
+  ApprovalDecided,
+  ChangeList,
+  ContinueRequest,
+  Discarded,
+  ExecRequest,
+  InputRequest,
+  InputTaken,
+  RunRequest,
+} from './run.ts';
 
 const OPERATIONS: Operation[] = [
   {
@@ -61,6 +73,7 @@ const OPERATIONS: Operation[] = [
   ...CONVERSATION_OPERATIONS,
   ...MODEL_OPERATIONS,
   ...WORKSPACE_OPERATIONS,
+  ...RUN_OPERATIONS,
 ];
 
 /** The OpenAPI 3.1 document of a box. @param boxUrl a template with {hostname} */
@@ -78,6 +91,7 @@ export function buildConductorDocument(boxUrl: string, version: string): JsonObj
     tags: {
       box: 'The conductor',
       conversations: 'What was asked and done',
+      runs: 'Work in copies of workspaces',
       workspaces: 'Folders that are synced with laptops',
       models: 'Models, budgets and keys',
     },
@@ -90,6 +104,15 @@ export function buildConductorDocument(boxUrl: string, version: string): JsonObj
       ConversationList: { schema: ConversationList, ...output },
       Interrupted: { schema: Interrupted, ...output },
       ConversationSummary: { schema: ConversationSummary, ...output },
+      RunRequest: { schema: RunRequest, io: 'input' },
+      ExecRequest: { schema: ExecRequest, io: 'input' },
+      ContinueRequest: { schema: ContinueRequest, io: 'input' },
+      ApprovalAnswer: { schema: ApprovalAnswer, io: 'input' },
+      ApprovalDecided: { schema: ApprovalDecided, ...output },
+      InputRequest: { schema: InputRequest, io: 'input' },
+      InputTaken: { schema: InputTaken, ...output },
+      ChangeList: { schema: ChangeList, ...output },
+      Discarded: { schema: Discarded, ...output },
       BoxStatus: { schema: BoxStatus, ...output },
       BoxHealth: { schema: BoxHealth, ...output },
       ModelList: { schema: ModelList, ...output },

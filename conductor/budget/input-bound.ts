@@ -1,5 +1,5 @@
 import { asSchema } from 'ai';
-import type { ModelMessage, ToolSet } from 'ai';
+import type { Instructions, ModelMessage, ToolSet } from 'ai';
 import { SpoqError } from '../../contract/errors.ts';
 
 /** What providers put around messages and tools: marks between turns, their own instructions on tools (Anthropic: up to 800 tokens). */
@@ -11,7 +11,7 @@ const IMAGE_TOKENS = 16_384;
 
 /** What goes into a call. */
 interface Input {
-  instructions: string;
+  instructions: Instructions;
   messages: ModelMessage[];
   tools?: ToolSet;
   schema?: Record<string, unknown> | undefined;
@@ -23,7 +23,10 @@ interface Input {
  * `invalid_request` on attachments whose tokens nothing bounds.
  */
 export async function boundInput({ instructions, messages, tools = {}, schema }: Input): Promise<number> {
-  let tokens = AROUND_TOKENS + byteLength(instructions) + messages.length * AROUND_MESSAGE_TOKENS;
+  let tokens =
+    AROUND_TOKENS +
+    byteLength(typeof instructions === 'string' ? instructions : JSON.stringify(instructions)) +
+    messages.length * AROUND_MESSAGE_TOKENS;
   let images = 0;
   const text = JSON.stringify(messages, (_key, value: unknown) => {
     if (!isBinaryPart(value)) return value;

@@ -41,7 +41,7 @@ function toSummary(row: Row): ConversationSummary {
     id: String(row['id']),
     title: String(row['title']),
     folder: typeof row['folder_name'] === 'string' ? row['folder_name'] : null,
-    state: state === 'running' || state === 'waiting' || state === 'interrupted' ? state : 'idle',
+    state: readState(state),
     last_kind: TurnKind.parse(row['last_kind']),
     turns: Number(row['turns']),
     last_event: Number(row['last_event'] ?? 0),
@@ -51,4 +51,9 @@ function toSummary(row: Row): ConversationSummary {
     output_tokens: Number(row['output_tokens']),
     cost_usd: Number(row['cost_micros']) / 1_000_000,
   };
+}
+
+function readState(state: string): ConversationSummary['state'] {
+  if (state === 'parked') return 'running';
+  return state === 'running' || state === 'waiting' || state === 'interrupted' ? state : 'idle';
 }

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { jsonSchema, Output, streamText } from 'ai';
-import type { LanguageModelUsage, ModelMessage, TextStreamPart, ToolSet } from 'ai';
+import type { Instructions, LanguageModelUsage, ModelMessage, TextStreamPart, ToolSet } from 'ai';
 import { SpoqError } from '../../contract/errors.ts';
 import type { Budget, Reservation } from '../budget/budget.ts';
 import type { Usage } from '../budget/cost.ts';
@@ -37,7 +37,7 @@ export interface ModelCall {
   models: Choice;
   /** Its budget pays, with those of the day and the month. */
   conversation: string;
-  instructions: string;
+  instructions: Instructions;
   messages: ModelMessage[];
   /** Offered to the model, never run here: tools without `execute`. */
   tools?: ToolSet;

@@ -14,6 +14,7 @@ import { createUserMessage, INSTRUCTIONS } from '../model/question-text.ts';
 import type { Question } from '../model/question-text.ts';
 import { checkAnswer, checkSchema } from '../model/answer-schema.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
+import { toPlainHistory } from '../model/plain-history.ts';
 import type { Reachability } from '../reachability.ts';
 import type { Middleware } from '../web.ts';
 import { readerSignal, readLastEventId, sendEvents } from './turn-stream.ts';
@@ -100,7 +101,7 @@ async function speak(
   onWord: () => void,
 ): Promise<Outcome> {
   const user = createUserMessage(question);
-  const messages = [...(deps.conversations.recall(turn.conversation) as ModelMessage[]), user];
+  const messages = [...toPlainHistory(deps.conversations.recall(turn.conversation) as ModelMessage[]), user];
   // What can't be written down isn't asked for any longer.
   const giveUp = (error: unknown): void => own.abort(error);
   turn.remember([user]).catch(giveUp);

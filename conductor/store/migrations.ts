@@ -99,4 +99,33 @@ export const MIGRATIONS: readonly string[] = [
   -- Limits that were changed: day, month, conversation. NULL is no limit.
   CREATE TABLE budgets (name TEXT PRIMARY KEY, micros INTEGER) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Where the tools of a conversation work: a copy of a workspace, as it was at a snapshot.
+  CREATE TABLE workplaces (
+    conversation TEXT PRIMARY KEY REFERENCES conversations (id) ON DELETE CASCADE,
+    workspace TEXT NOT NULL,
+    snapshot TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    files INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+
+  -- id: not to be guessed, and never told to what runs in a workplace. decision: null while it is waited for.
+  CREATE TABLE approvals (
+    id TEXT PRIMARY KEY,
+    conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    turn INTEGER NOT NULL,
+    call TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    decision TEXT
+  ) STRICT;
+  CREATE INDEX approvals_by_call ON approvals (conversation, call);
+
+  -- What was answered with "always".
+  CREATE TABLE allowed (
+    workspace TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (workspace, rule)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

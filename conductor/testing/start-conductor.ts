@@ -25,7 +25,10 @@ import type { AiConfig, ProviderConfig } from '../config.ts';
 import { fetchDirect } from '../reach.ts';
 import { createReachability } from '../reachability.ts';
 import { createRevocations, findRevocationsUrl } from '../revocations.ts';
+import { createRunParts } from '../run/create-run-parts.ts';
+import type { RunPartsDeps } from '../run/create-run-parts.ts';
 import { createStore } from '../store/store.ts';
+import type { Workplaces } from '../workplace/workplace.ts';
 import { createTokenVerifier } from '../token-verifier.ts';
 import type { Target } from './client.ts';
 import type { TestControlPlane } from './control-plane.ts';
@@ -58,6 +61,11 @@ export interface StartOptions {
   recover?: boolean;
   /** Where `conductor files` listens. */
   files?: string;
+  /** Where runs work; nowhere when left out. */
+  workplaces?: Workplaces;
+  /** The snapshot of every workspace. */
+  snapshot?: () => string;
+  runs?: Partial<Pick<RunPartsDeps, 'rules' | 'servers' | 'limits' | 'fetch'>>;
   /** What one connection may cost, where it differs. */
   http?: Partial<typeof LIMITS>;
 }
@@ -125,21 +133,41 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     ...(options.intervals === undefined ? {} : { intervals: options.intervals }),
   });
   revocations.start();
+  const models = createModels({ config: ai, findKey: modelKeys.find, fetch: fetchDirect });
+  const budget = createBudget({ store, now: options.now ?? Date.now, defaults: { ...FAR_AWAY, ...options.budget } });
+  const conversations = createConversations({ store, now: Date.now, limit: options.limits?.asks });
+  const retryPolicy = options.limits?.retryPolicy ?? { retries: 2, backoffMs: 1, waitBudgetMs: 3000 };
+  const { snapshot } = options;
+  const parts = createRunParts({
+    store,
+    conversations,
+    models,
+    calls: { budget, keys: modelKeys, reachability, policy: retryPolicy },
+    rules: { allow: [], ask: [], deny: [] },
+    servers: [],
+    ...options.runs,
+    workplaces: options.workplaces,
+    takeSnapshot: snapshot === undefined ? undefined : () => Promise.resolve(snapshot()),
+    now: Date.now,
+    reportBug: (error) => log.error(describeBug(error), 'bug'),
+  });
   const conductor = createConductor({
     hostname: identity.hostname,
     version: '0.0.0-test',
     verifyToken: createTokenVerifier({ ...identity, keys, revocations }),
-    models: createModels({ config: ai, findKey: modelKeys.find, fetch: fetchDirect }),
+    models,
     keys: modelKeys,
     findCertificate: createFindCertificate(identity.hostname, Date.now, options.frontDoor ?? 1),
     findVersions: createFindVersions(options.spoq),
-    budget: createBudget({ store, now: options.now ?? Date.now, defaults: { ...FAR_AWAY, ...options.budget } }),
+    budget,
     files: createFiles(options.files),
     log,
     reachability,
-    conversations: createConversations({ store, now: Date.now, limit: options.limits?.asks }),
-    limits: { retryPolicy: { retries: 2, backoffMs: 1, waitBudgetMs: 3000 }, ...options.limits },
+    conversations,
+    ...parts,
+    limits: { retryPolicy, ...options.limits },
   });
+  if (options.recover !== false) parts.runs.reviveAll();
   const listeners = await openListeners(
     conductor,
     { port: 0, socket: join(dir, 'remote.sock') },

@@ -80,6 +80,7 @@ export function createRemoteWorkplace({ input, output, dial, end }: RemoteOption
     listFiles: (options) => ask(ANSWERS.list_files, { op: 'list_files', ...options }),
     search: (options) => ask(ANSWERS.search, { op: 'search', ...options }),
     changes: () => ask(ANSWERS.changes, { op: 'changes' }),
+    readObject: (object, limit) => call({ op: 'read_object', object, limit }, undefined, limit),
     diff: async () => (await call({ op: 'diff' }, undefined, MAX_DIFF_BYTES)).toString('utf8'),
     onConnect: (rule) => void (decide = rule),
     async close() {
