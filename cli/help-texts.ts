@@ -2,6 +2,7 @@
 export const EXAMPLES = {
   spoq: `Examples:
   $ spoq init                                 sign this computer in
+  $ spoq                                      open a conversation (spoq -c: the last one again)
   $ spoq ask "what does this project do?"     ask about the repository you are in
   $ git diff | spoq ask "review this"         ask about what another program prints
   $ spoq status                               how your box is
@@ -11,6 +12,14 @@ export const EXAMPLES = {
   $ spoq init --browser                       approve in the browser of this computer, without a code
   $ spoq init --no-browser                    only print the address, e.g. over SSH
   $ spoq init --force                         sign in again, or as somebody else
+`,
+  chat: `Examples:
+  $ spoq                                      open a conversation
+  $ spoq -c                                   go on with the last one of this folder
+  $ spoq chat -c                              the same
+
+Each question goes along with files from here, as with spoq ask. /help tells what there is
+besides. Esc stops an answer, Ctrl-D leaves; the conversation is kept on your box.
 `,
   ask: `Examples:
   $ spoq ask "explain this function" @src/parse.ts

@@ -22,6 +22,8 @@ async function run(): Promise<number> {
     { createHttpClient },
     streams,
     { openBrowser },
+    { createKeyboard },
+    { askConfirmation },
     { homedir, hostname },
     { setTimeout: sleep },
   ] = await Promise.all([
@@ -30,14 +32,18 @@ async function run(): Promise<number> {
     import('./http/client.ts'),
     import('./terminal/streams.ts'),
     import('./terminal/browser.ts'),
+    import('./terminal/keyboard.ts'),
+    import('./terminal/confirm.ts'),
     import('node:os'),
     import('node:timers/promises'),
   ]);
+  const keyboard = createKeyboard(process.stdin, process.stderr);
   const stopper = new AbortController();
   let stoppedBy: StopSignal | undefined;
   let isReaderGone = false;
   for (const signal of Object.keys(SIGNAL_EXITS) as StopSignal[]) {
     process.on(signal, () => {
+      if (signal === 'SIGINT' && keyboard.interrupt()) return;
       // The second Ctrl-C doesn't wait for what the first one began.
       if (stoppedBy !== undefined) process.exit(SIGNAL_EXITS[signal]);
       stoppedBy = signal;
@@ -69,8 +75,9 @@ async function run(): Promise<number> {
       homeFolder: homedir(),
       http: createHttpClient(VERSION),
       openUrl: (url) => openBrowser(process.platform, url),
-      confirm: (question) => streams.askConfirmation(process.stdin, process.stderr, question),
       askSecret: (question) => streams.askSecret(process.stdin, process.stderr, question),
+      confirm: (question) => askConfirmation({ stderr, env: process.env, keyboard, signal: stopper.signal }, question),
+      keyboard,
       now: Date.now,
       sleep: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted()),
       signal: stopper.signal,

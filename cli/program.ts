@@ -2,14 +2,15 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import { SpoqError } from '../contract/errors.ts';
 import type { Shell } from './commands/completion.ts';
 import type { CliDeps } from './deps.ts';
+import { DEFAULT_BUDGET } from './context/budget.ts';
 import { ENVIRONMENT, EXAMPLES } from './help-texts.ts';
 import { addModelCommands, describeKeysUsage } from './program-models.ts';
 import type { Adding } from './program-models.ts';
+import { addChat, nameCommand } from './program-chat.ts';
 import { fitOutputs } from './terminal/fit.ts';
 import { reportError } from './terminal/report-error.ts';
 import { VERSION } from './version.ts';
 
-const DEFAULT_BUDGET = 60_000;
 /** More can't fit into the 4 MiB that a box takes. */
 const MAX_BUDGET = 1_000_000;
 
@@ -20,7 +21,7 @@ export async function runCli(outside: CliDeps, args: string[]): Promise<number> 
   let output = '';
   try {
     const program = createProgram(deps, outside, (text) => (output += text));
-    await program.parseAsync(args.length === 0 ? ['--help'] : args, { from: 'user' });
+    await program.parseAsync(nameCommand(outside, args), { from: 'user' });
     return 0;
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportError(deps, error, options);
@@ -55,6 +56,7 @@ function createProgram(deps: CliDeps, outside: CliDeps, print: (text: string) =>
     .addHelpText('before', EXAMPLES.spoq)
     .addHelpText('after', ENVIRONMENT);
   addInit(deps, program);
+  addChat({ ...deps, stdout: outside.stdout }, program, (name, about) => addCommand(program, name, about));
   addAsk({ ...deps, stdout: outside.stdout }, program);
   addSessions(deps, program);
   addResume({ ...deps, stdout: outside.stdout }, program);

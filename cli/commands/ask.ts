@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AskRequest } from '../../contract/conductor.ts';
+import { RequestId } from '../../contract/conversation.ts';
 import type { Folder } from '../../contract/conversation.ts';
 import { findBox } from '../box/connection.ts';
 import type { BoxAccess } from '../box/connection.ts';
@@ -14,6 +15,7 @@ import { describeDryRun, describeSending, describeWarnings } from '../terminal/m
 import { describeNotice } from '../terminal/notice.ts';
 import { canStyle, createStyle } from '../terminal/style.ts';
 import { createOnWait, showTurn } from './show-turn.ts';
+import type { ShowOptions } from './show-turn.ts';
 
 export interface AskOptions {
   json: boolean;
@@ -29,6 +31,8 @@ export interface AskOptions {
   continue: boolean | string;
   /** A file with the JSON schema that the answer shall have. */
   schema?: string;
+  /** Told of each event of the answer. */
+  onEvent?: ShowOptions['onEvent'];
 }
 
 /** `spoq ask`: asks the box, with files from here, and prints the answer while it is being written. */
@@ -76,6 +80,7 @@ async function findConversation(
   options: AskOptions,
 ): Promise<string | undefined> {
   if (options.continue === false) return undefined;
+  if (RequestId.safeParse(options.continue).success) return String(options.continue);
   const onWait = createOnWait(deps, options);
   const found =
     options.continue === true

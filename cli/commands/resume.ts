@@ -2,11 +2,12 @@ import type { ConversationSummary } from '../../contract/conversation.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { findBox } from '../box/connection.ts';
 import type { BoxAccess } from '../box/connection.ts';
-import { findByPrefix, findLast, listConversations } from '../box/conversations.ts';
+import { findByPrefix, listConversations } from '../box/conversations.ts';
 import type { OnWait } from '../box/patience.ts';
-import { identifyFolder } from '../context/folder.ts';
 import type { CliDeps } from '../deps.ts';
-import { createOnWait, showTurn } from './show-turn.ts';
+import { isConversational } from '../terminal/streams.ts';
+import { readConversation, watchConversation } from './read-conversation.ts';
+import { createOnWait } from './show-turn.ts';
 
 export interface ResumeOptions {
   json: boolean;
@@ -15,17 +16,16 @@ export interface ResumeOptions {
 
 /**
  * `spoq resume`: prints a conversation from its beginning, each event once, and goes along with it while something is at work. Without an id,
- * the last one of this folder. Ctrl-C leaves it at work.
+ * the last one of this folder. Ctrl-C leaves it at work. On a terminal it ends in a conversation.
  */
 export async function runResume(deps: CliDeps, id: string | undefined, options: ResumeOptions): Promise<void> {
-  const box = await findBox(deps);
-  const onWait = createOnWait(deps, options);
-  const found =
-    id === undefined
-      ? await findLast(deps, box, await identifyFolder(deps), onWait)
-      : await findByPrefix(deps, box, id, onWait);
-  await watch(deps, box, found, { ...options, from: 1 });
-  if (!options.json) await deps.stderr.write(`Go on with: spoq ask --in ${found.id.slice(0, 8)} "…"\n`);
+  const found = await readConversation(deps, id, options);
+  if (options.json) return;
+  if (isConversational(deps)) {
+    const { runChat } = await import('../chat/chat.ts');
+    return runChat(deps, { ...options, conversation: found });
+  }
+  await deps.stderr.write(`Go on with: spoq ask --in ${found.id.slice(0, 8)} "…"\n`);
 }
 
 /** `spoq attach`: goes along with what is at work now, from the beginning of that turn. Ctrl-C leaves it at work. */
@@ -33,7 +33,7 @@ export async function runAttach(deps: CliDeps, id: string | undefined, options: 
   const box = await findBox(deps);
   const onWait = createOnWait(deps, options);
   const found = id === undefined ? await findWorking(deps, box, onWait) : await findByPrefix(deps, box, id, onWait);
-  return watch(deps, box, found, { ...options, from: found.turns });
+  return watchConversation(deps, box, found, { ...options, from: found.turns });
 }
 
 /** What is at work, the latest first. Throws `conversation_unknown` when nothing is. */
@@ -45,21 +45,4 @@ async function findWorking(deps: CliDeps, box: BoxAccess, onWait: OnWait): Promi
     detail: 'Nothing is at work on the box.',
     next: 'Read what was said with `spoq resume`, or see `spoq sessions`.',
   });
-}
-
-async function watch(
-  deps: CliDeps,
-  box: BoxAccess,
-  found: ConversationSummary,
-  options: ResumeOptions & { from: number },
-): Promise<void> {
-  const beginning = { conversation: found.id, from: options.from, turn: found.turns };
-  try {
-    await showTurn(deps, box, beginning, { ...options, questions: true, detach: true });
-  } catch (error) {
-    if (deps.signal.aborted && !options.json) {
-      await deps.stderr.write(`It goes on without you: spoq attach ${found.id.slice(0, 8)}\n`);
-    }
-    throw error;
-  }
 }

@@ -18,6 +18,8 @@ export interface ShowOptions {
   questions: boolean;
   /** Answer JSON only when it is whole, on one line. */
   whole?: boolean;
+  /** Told of each event after it was printed. */
+  onEvent?: (event: ConversationEvent) => void | Promise<void>;
   /** Ctrl-C leaves it at work. */
   detach?: boolean;
 }
@@ -48,6 +50,7 @@ export async function showTurn(
       if (event.type === 'start') ({ conversation } = event);
       if (event.type !== 'start' || options.questions) await spinner.stop();
       await printer.print(event);
+      await options.onEvent?.(event);
       await settle(deps, event, printer, options);
     }
   } catch (error) {

@@ -2,7 +2,7 @@ import { fstatSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { SpoqError } from '../../contract/errors.ts';
-import type { Input, Output } from '../deps.ts';
+import type { CliDeps, Input, Output } from '../deps.ts';
 
 /** An output over a stream of the process. `onGone` is called when its reader has gone away (EPIPE). */
 export function createOutput(stream: NodeJS.WriteStream, onGone: () => void): Output {
@@ -36,15 +36,6 @@ function isPiped(): boolean {
   }
 }
 
-/** Asks yes or no on the terminal, on stderr. Throws `cancelled` when the person presses Ctrl-C, Ctrl-D or Escape. */
-export function askConfirmation(
-  stdin: NodeJS.ReadStream,
-  stderr: NodeJS.WriteStream,
-  question: string,
-): Promise<boolean> {
-  return ask(stdin, stderr, { type: 'confirm', message: question, initial: false });
-}
-
 /** Asks for a secret, of which nothing is shown, not even how long it is. Throws `cancelled` as above. */
 export function askSecret(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, question: string): Promise<string> {
   return ask(stdin, stderr, { type: 'invisible', message: question });
@@ -67,6 +58,11 @@ async function ask<T>(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, prom
   } finally {
     keys.stop();
   }
+}
+
+/** Whether a person can be asked and answered here. */
+export function isConversational(deps: Pick<CliDeps, 'stdin' | 'stdout' | 'stderr'>): boolean {
+  return deps.stdin.isTTY && deps.stdout.isTTY && deps.stderr.isTTY;
 }
 
 const CTRL_C = 3;

@@ -1,5 +1,5 @@
 import { SpoqError } from '../../contract/errors.ts';
-import type { CliDeps } from '../deps.ts';
+import type { CliDeps, Key } from '../deps.ts';
 import { createHttpClient } from '../http/client.ts';
 
 export interface TestDeps extends CliDeps {
@@ -8,6 +8,8 @@ export interface TestDeps extends CliDeps {
   err(): string;
   /** How long was waited, in milliseconds, in order. No time passes. */
   waits: number[];
+  /** Presses a key, as a terminal that listens would tell. */
+  press(key: Partial<Key>): void;
   /** URLs that the browser was started with. */
   opened: string[];
   /** Questions that were asked. */
@@ -29,6 +31,7 @@ export interface TestDepsOptions extends Partial<
 /** Dependencies that record everything. Waiting moves the clock and settles at once. */
 export function createTestDeps(options: TestDepsOptions = {}): TestDeps {
   const written = { out: '', err: '' };
+  const listeners = new Set<(key: Key) => void>();
   const stop = new AbortController();
   const isTTY = options.tty ?? false;
   const columns = options.columns ?? 80;
@@ -61,6 +64,15 @@ export function createTestDeps(options: TestDepsOptions = {}): TestDeps {
       deps.asked.push(question);
       if (options.secret === undefined) throw new SpoqError('cancelled');
       return options.secret;
+    },
+    keyboard: {
+      listen(onKey) {
+        listeners.add(onKey);
+        return () => void listeners.delete(onKey);
+      },
+    },
+    press(key) {
+      for (const listen of listeners) listen({ name: undefined, text: '', ctrl: false, meta: false, ...key });
     },
     now: options.now ?? (() => clock),
     sleep:
