@@ -19,7 +19,7 @@ export interface Input {
 
 /** A key that was pressed. */
 export interface Key {
-  /** As node:readline calls it: return, enter (Ctrl-J), escape, left, paste-start; `resize` for the window's new width, `end` for no more keys. */
+  /** As node:readline calls it: return, enter (Ctrl-J), escape, left, paste-start; `resize` for the window's new width, `closed` where no more keys come. */
   name: string | undefined;
   /** What it types, if anything. */
   text: string;

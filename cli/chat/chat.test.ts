@@ -246,7 +246,7 @@ describe('a conversation in the terminal', () => {
   it('ends when the terminal does, and when it is stopped', async () => {
     await withChat({}, async ({ see, deps, ended }) => {
       await see('> ');
-      deps.press({ name: 'end' });
+      deps.press({ name: 'closed' });
       expect(await ended).to.equal(0);
     });
     await withChat({}, async ({ see, deps, ended }) => {

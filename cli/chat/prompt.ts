@@ -82,7 +82,7 @@ export function createPrompt(
 
   const onKey = (key: Key): void => {
     const name = nameKey(key);
-    if (name === 'end') isOver = true;
+    if (name === 'closed') isOver = true;
     if (isPasting || name === 'paste-start') {
       isPasting = name !== 'paste-end';
       return change(insert(draft, name === 'return' || name === 'enter' ? '\n' : key.text));
@@ -91,7 +91,7 @@ export function createPrompt(
     if (settle === undefined) return name === 'return' ? undefined : change(edit(draft, key));
     if (name !== 'ctrl+c') isWarned &&= name === 'resize';
     switch (name) {
-      case 'end':
+      case 'closed':
         return settle('leave');
       case 'ctrl+c':
         return interrupt();

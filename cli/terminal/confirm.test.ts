@@ -45,7 +45,7 @@ describe('a yes or no', () => {
 
   it('is not answered by Ctrl-C, Ctrl-D, Escape, the end of the terminal, or a stop', async () => {
     const stopped = ['Sure? (y/N) \n'];
-    for (const key of [{ name: 'c', ctrl: true }, { name: 'd', ctrl: true }, { name: 'escape' }, { name: 'end' }])
+    for (const key of [{ name: 'c', ctrl: true }, { name: 'd', ctrl: true }, { name: 'escape' }, { name: 'closed' }])
       expect(await ask(({ press }) => press(key))).to.deep.equal(['cancelled', ...stopped]);
     expect(await ask(({ stop }) => stop.abort(new SpoqError('cancelled')))).to.deep.equal(['cancelled', ...stopped]);
   });

@@ -16,7 +16,7 @@ export async function askConfirmation(
   const onStop = (): void => reject(deps.signal.reason);
   let typed = '';
   const onKey = ({ name, text, ctrl }: Key): void => {
-    if (name === 'escape' || name === 'end' || (ctrl && (name === 'c' || name === 'd')))
+    if (name === 'escape' || name === 'closed' || (ctrl && (name === 'c' || name === 'd')))
       return reject(new SpoqError('cancelled'));
     if (name === 'return' || name === 'enter') return resolve(/^y(es)?$/i.test(typed.trim()));
     typed += text;

@@ -26,7 +26,7 @@ export function createKeyboard(
     },
     listen(onKey, { lines }) {
       const resized = (): void => onKey(createKey('resize'));
-      const ended = (): void => onKey(createKey('end'));
+      const ended = (): void => onKey(createKey('closed'));
       const stop = lines ? listenToLines(stdin, onKey) : listenToKeys(stdin, output, onKey);
       if (lines) onInterrupt = () => onKey({ ...createKey('c'), ctrl: true });
       output.on('resize', resized);
