@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
@@ -15,6 +14,7 @@ import type { Config } from './config.ts';
 import { createConversations, endInterrupted } from './conversations/create-conversations.ts';
 import { createKeyCache } from './key-cache.ts';
 import { createKeyStore } from './key-file.ts';
+import { startFiles } from './files/child.ts';
 import { createFiles } from './files/client.ts';
 import { serveFiles } from './files/server.ts';
 import { openListeners } from './listeners.ts';
@@ -123,6 +123,8 @@ async function readConfig(args: Arguments): Promise<Config> {
 }
 
 async function run(config: Config, { stateDir, graceMs, files: filesHome }: Arguments, log: Logger): Promise<void> {
+  // First of all: it gets ready while we do.
+  const filesChild = filesHome === undefined ? undefined : startFiles(findCommand(), filesHome, resolve(stateDir));
   const reachability = createReachability(Date.now);
   const keys = await openKeys(config, resolve(stateDir), log, reachability);
   const model = createModel(config.model, fetchDirect);
@@ -147,12 +149,14 @@ async function run(config: Config, { stateDir, graceMs, files: filesHome }: Argu
     version: VERSION,
     verifyToken,
     model,
-    files: createFiles(filesHome === undefined ? config.filesSocket : startFiles(filesHome, resolve(stateDir))),
+    files: createFiles(filesChild?.socket ?? config.filesSocket),
     log,
     reachability,
     hasRuns: () => workplaces.openCount > 0,
     conversations: createConversations({ store, now: Date.now }),
   });
+  // Who is told that we listen finds the files, too.
+  await filesChild?.listening;
   const listeners = await openListeners(conductor, config);
   log.info({ version: VERSION, port: listeners.port, socket: listeners.socket, model: model?.id ?? null }, 'listening');
   closeWithGrace({ delay: graceMs + LAST_WORDS_MS, logger: false }, async ({ signal, err }) => {
@@ -163,6 +167,7 @@ async function run(config: Config, { stateDir, graceMs, files: filesHome }: Argu
     // It listens to the end of the last answer: who comes meanwhile hears that it restarts, instead of nothing.
     await conductor.stop(err === undefined ? graceMs : 0);
     await listeners.close(LAST_CONNECTIONS_MS);
+    await filesChild?.close();
     store.close();
     log.info('stopped');
   });
@@ -180,16 +185,10 @@ async function recover(store: Store, log: Logger): Promise<void> {
   }
 }
 
-/** Where no systemd does it (a machine that is a process): `conductor files` as a child, which ends with us. Returns its socket. */
-function startFiles(home: string, stateDir: string): string {
-  const socket = join(stateDir, `files-${process.pid}.sock`);
-  // The compiled program has its entry inside; of sources it is the first argument.
+/** What runs this program: compiled it has its entry inside; of sources it is the first argument. */
+function findCommand(): string[] {
   const [, script = ''] = process.argv;
-  const entry = script.endsWith('/main.ts') && existsSync(script) ? [script] : [];
-  mkdirSync(stateDir, { recursive: true });
-  const flags = ['files', '--home', resolve(home), '--socket', socket, '--attached'];
-  spawn(process.execPath, [...entry, ...flags], { stdio: ['pipe', 'ignore', 'inherit'] });
-  return socket;
+  return script.endsWith('/main.ts') && existsSync(script) ? [process.execPath, script] : [process.execPath];
 }
 
 async function openKeys(
