@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
@@ -23,6 +22,7 @@ import { createCredentialKeeper } from './keys/credential-keeper.ts';
 import { createFileKeeper } from './keys/file-keeper.ts';
 import { createKeyRing } from './keys/key-ring.ts';
 import type { KeyRing } from './keys/key-ring.ts';
+import { startFiles } from './files/child.ts';
 import { createFiles } from './files/client.ts';
 import { serveFiles } from './files/server.ts';
 import { openListeners } from './listeners.ts';
@@ -137,6 +137,8 @@ async function readConfig(args: Arguments): Promise<Config> {
 }
 
 async function run(config: Config, { stateDir, graceMs, files: filesHome }: Arguments, log: Logger): Promise<void> {
+  // First of all: it gets ready while we do.
+  const filesChild = filesHome === undefined ? undefined : startFiles(findCommand(), filesHome, resolve(stateDir));
   const reachability = createReachability(Date.now);
   const keys = await openKeys(config, resolve(stateDir), log, reachability);
   const modelKeys = await openModelKeys(config, resolve(stateDir), log);
@@ -159,7 +161,7 @@ async function run(config: Config, { stateDir, graceMs, files: filesHome }: Argu
   await recover(store, log);
   const conversations = createConversations({ store, now: Date.now });
   const budget = createBudget({ store, now: Date.now, defaults: config.budget });
-  const files = createFiles(filesHome === undefined ? config.filesSocket : startFiles(filesHome, resolve(stateDir)));
+  const files = createFiles(filesChild?.socket ?? config.filesSocket);
   const parts = createRunParts({
     store,
     conversations,
@@ -190,6 +192,8 @@ async function run(config: Config, { stateDir, graceMs, files: filesHome }: Argu
     ...parts,
   });
   goOn(parts.runs, log);
+  // Who is told that we listen finds the files, too.
+  await filesChild?.listening;
   const listeners = await openListeners(conductor, config);
   log.info({ version: VERSION, port: listeners.port, socket: listeners.socket, model: models.standard }, 'listening');
   closeWithGrace({ delay: graceMs + LAST_WORDS_MS, logger: false }, async ({ signal, err }) => {
@@ -200,6 +204,7 @@ async function run(config: Config, { stateDir, graceMs, files: filesHome }: Argu
     // It listens to the end of the last answer: who comes meanwhile hears that it restarts, instead of nothing.
     await conductor.stop(err === undefined ? graceMs : 0);
     await listeners.close(LAST_CONNECTIONS_MS);
+    await filesChild?.close();
     store.close();
     log.info('stopped');
   });
@@ -236,16 +241,10 @@ async function recover(store: Store, log: Logger): Promise<void> {
   }
 }
 
-/** Where no systemd does it (a machine that is a process): `conductor files` as a child, which ends with us. Returns its socket. */
-function startFiles(home: string, stateDir: string): string {
-  const socket = join(stateDir, `files-${process.pid}.sock`);
-  // The compiled program has its entry inside; of sources it is the first argument.
+/** What runs this program: compiled it has its entry inside; of sources it is the first argument. */
+function findCommand(): string[] {
   const [, script = ''] = process.argv;
-  const entry = script.endsWith('/main.ts') && existsSync(script) ? [script] : [];
-  mkdirSync(stateDir, { recursive: true });
-  const flags = ['files', '--home', resolve(home), '--socket', socket, '--attached'];
-  spawn(process.execPath, [...entry, ...flags], { stdio: ['pipe', 'ignore', 'inherit'] });
-  return socket;
+  return script.endsWith('/main.ts') && existsSync(script) ? [process.execPath, script] : [process.execPath];
 }
 
 /** What was parked, or waits for an answer, goes on before anybody is answered: who attaches finds it at work. */

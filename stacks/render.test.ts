@@ -69,6 +69,8 @@ describe('renderUserData', () => {
           },
           files: { socket: '/run/conductor-agents/files.sock' },
           ai: { provider: 'openai', model: spec.ai.model, max_output_tokens: 8192, timeout_seconds: 120 },
+          rules: { allow: [], ask: [], deny: [] },
+          mcp: {},
         });
         expect(files['/etc/conductor/env']).to.equal(`OPENAI_API_KEY=${spec.model_keys.openai}\n`);
         expect(VpsMarker.parse(JSON.parse(files['/etc/spoq/vps.marker'] ?? ''))).to.deep.equal({

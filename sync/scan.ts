@@ -50,8 +50,14 @@ export async function scanTree(root: string, state: TreeState, options: ScanOpti
   const asked = new Set(listOdd(state.allow, options.allow));
   const known = asked.size === 0 ? state.rows : new Map([...state.rows].filter(([path]) => !asked.has(path)));
   const sameRules = known.size > 0 && asked.size === 0;
+  const looked: Stats[] = [];
+  if (sameRules && (await isAllSame(root, known, looked, options.pause))) return describeUnchanged(root, known);
   const seen = new Map<string, Stats>();
-  if (sameRules && (await isAllSame(root, known, seen, options.pause))) return describeUnchanged(root, known);
+  for (const path of known.keys()) {
+    const stats = looked[seen.size];
+    if (stats === undefined) break;
+    seen.set(path, stats);
+  }
   const first = await createWalk(root, known, options, sameRules, seen).run();
   // What an ignore file says holds for paths that were not looked at.
   return sameRules && first.rulesChanged
@@ -159,19 +165,18 @@ function isRulesFile(path: string): boolean {
   return path.endsWith('ignore') && IGNORE_FILES.some((name) => name === baseName(path));
 }
 
-/** Whether every row is as it was; `seen` gets what was looked at on the way to one that isn't. */
+/** Whether every row is as it was; `looked` gets what was seen on the way to one that isn't, in the order of the rows. */
 async function isAllSame(
   root: string,
   known: Map<string, Row>,
-  seen: Map<string, Stats>,
+  looked: Stats[],
   pause: (() => Promise<void>) | undefined,
 ): Promise<boolean> {
-  let count = 0;
   for (const [path, row] of known) {
-    if (++count % PAUSE_EVERY === 0) await pause?.();
+    if (looked.length % PAUSE_EVERY === PAUSE_EVERY - 1) await pause?.();
     const stats = lookAt(path === '' ? root : `${root}/${path}`);
     if (stats === undefined || !isSame(row, stats)) return false;
-    seen.set(path, stats);
+    looked.push(stats);
   }
   return true;
 }

@@ -89,7 +89,7 @@ export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promi
   state.rows = scan.rows;
   const changedRows = scan.changed || state.allow.length !== folder.allow.length;
   state.allow = [...folder.allow];
-  const merge = mergeSides(state, scan, answer, options);
+  const { merge, theirs } = mergeSides(state, scan, answer, options);
   const result: Synced = {
     here: merge.mine,
     box: merge.theirs,
@@ -114,7 +114,7 @@ export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promi
     return result;
   }
   try {
-    await carryOut(box, state, scan, answer, merge, result, options, pause);
+    await carryOut(box, state, scan, answer, { ...merge, tree: theirs }, result, options, pause);
   } finally {
     saveTreeState(file, state);
   }
@@ -122,14 +122,19 @@ export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promi
 }
 
 /** Compares, and stops where much would be deleted. */
-function mergeSides(state: TreeState, scan: Scan, answer: ScanAnswer, options: SyncOptions): Merge {
+function mergeSides(
+  state: TreeState,
+  scan: Scan,
+  answer: ScanAnswer,
+  options: SyncOptions,
+): { merge: Merge; theirs: ReadonlyMap<string, Entry> } {
   const { direction } = options;
   if (!answer.base_known) Object.assign(state, { ...createTreeState(), rows: state.rows, allow: state.allow });
   // Who is asked to push to a folder that is gone wants it back; likewise the other way round.
   const restores =
     (direction === 'push' && answer.vanished) ||
     (direction === 'pull' && scan.manifest.size === 0 && state.base.size > 0);
-  const theirs = withChanges(state.base, answer.changes);
+  const theirs = answer.changes.length === 0 ? state.base : withChanges(state.base, answer.changes);
   const base = restores ? new Map<string, Entry>() : state.base;
   const changes = restores ? [...scan.manifest, ...theirs] : [...listChanges(base, scan), ...answer.changes];
   const away = new Set(answer.left_out.map(({ path }) => path));
@@ -142,7 +147,7 @@ function mergeSides(state: TreeState, scan: Scan, answer: ScanAnswer, options: S
     label: { host: options.boxName, time: formatTime(options.now) },
   });
   if (!options.deleteMany) guardDeletes(merge, state.base, scan.manifest, theirs);
-  return merge;
+  return { merge, theirs };
 }
 
 async function carryOut(
@@ -150,15 +155,15 @@ async function carryOut(
   state: TreeState,
   scan: Scan,
   answer: ScanAnswer,
-  merge: Merge,
+  merge: Merge & { tree: ReadonlyMap<string, Entry> },
   result: Synced,
   options: SyncOptions,
   pause: () => Promise<void>,
 ): Promise<void> {
   const { folder, home, signal } = options;
-  const theirs = withChanges(state.base, answer.changes);
-  const ours = indexContents(scan.manifest);
-  const onBox = indexContents(theirs);
+  // Only the contents that a step wants are looked for.
+  const ours = indexContents(scan.manifest, [...merge.mine, ...merge.theirs]);
+  const onBox = indexContents(merge.tree, [...merge.mine, ...merge.theirs]);
   const staging = openStaging(`${home}/staged`);
   let settled: Change[] = [...merge.agreed];
   try {

@@ -44,10 +44,12 @@ export function listMissing(
   return [...missing.values()];
 }
 
-/** Every content of a tree: hash to one of its paths. */
-export function indexContents(tree: ReadonlyMap<string, Entry>): Map<string, string> {
+/** Where a tree has contents, all or those that these steps want: hash to one of its paths. */
+export function indexContents(tree: ReadonlyMap<string, Entry>, steps?: readonly Step[]): Map<string, string> {
+  const wanted = steps && new Set(steps.map(({ want }) => (want?.kind === 'file' ? want.hash : '')));
   const contents = new Map<string, string>();
-  for (const [path, entry] of tree) if (entry.kind === 'file') contents.set(entry.hash, path);
+  for (const [path, entry] of tree)
+    if (entry.kind === 'file' && wanted?.has(entry.hash) !== false) contents.set(entry.hash, path);
   return contents;
 }
 

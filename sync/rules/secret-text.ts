@@ -13,6 +13,8 @@ interface Rule {
   kind: string;
   /** Lower case; every match holds one of them. They tell cheaply that a text needs no closer look (secret-content.ts). */
   needles: string[];
+  /** No match is longer than a line. */
+  inLine?: true;
   /** The whole match is withheld, or the group `secret` where there is one. Needs the flags g and d. */
   pattern: RegExp;
   /** Looks at the value once more, to spare what only has the shape. */
@@ -119,6 +121,7 @@ const RULES: Rule[] = [
   {
     kind: 'a password or key',
     needles: KEY_NEEDLES,
+    inLine: true,
     pattern: new RegExp(
       String.raw`${KEY_NAME}${BETWEEN}(?<quote>["'\x60])(?<secret>[^"'\x60\r\n]{8,500})\k<quote>`,
       'dgi',
@@ -129,6 +132,7 @@ const RULES: Rule[] = [
     // Without quotes only where it can't be prose: KEY=value anywhere, and `key: value` at the start of a line.
     kind: 'a password or key',
     needles: KEY_NEEDLES,
+    inLine: true,
     pattern: new RegExp(
       String.raw`(?:${KEY_NAME}=|^[ \t-]*(?:export[ \t]+|set[ \t]+)?[\w.-]{0,40}${KEY_NAME}["']?[ \t]*[:=][ \t]+)(?<secret>[^\s"'\x60,;(){}<>[\]]{8,500})(?=$|[\s,;}])`,
       'dgim',
@@ -138,6 +142,7 @@ const RULES: Rule[] = [
   {
     kind: 'a password or key',
     needles: KEY_NEEDLES,
+    inLine: true,
     pattern: new RegExp(String.raw`<[\w.:-]{0,40}${KEY_NAME}>(?<secret>[^\s"'<>]{8,500})</`, 'dgi'),
     accept: looksRandom,
   },
@@ -162,15 +167,15 @@ export function redactText(text: string): Redacted {
 /** The needles of every rule, by its number. */
 export const RULE_NEEDLES: readonly (readonly string[])[] = RULES.map(({ needles }) => needles);
 
-/** What the text looks to hold by these rules, by their numbers; `undefined` for nothing. */
-export function findSecret(text: string, rules: Iterable<number>): string | undefined {
-  for (const number of rules) {
-    const withheld: Withheld[] = [];
-    const rule = RULES[number];
-    if (rule !== undefined) applyRule(rule, text, withheld);
-    if (withheld[0] !== undefined) return withheld[0].kind;
-  }
-  return undefined;
+/** The numbers of the rules whose matches stay within a line. */
+export const LINE_RULES: ReadonlySet<number> = new Set(RULES.flatMap(({ inLine }, rule) => (inLine ? [rule] : [])));
+
+/** What the text looks to hold by the rule of that number; `undefined` for nothing. */
+export function findSecret(text: string, rule: number): string | undefined {
+  const withheld: Withheld[] = [];
+  const one = RULES[rule];
+  if (one !== undefined) applyRule(one, text, withheld);
+  return withheld[0]?.kind;
 }
 
 /** What stands where something was withheld. It keeps the number of lines, so that a model can still name them. */

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   lstatSync,
@@ -13,12 +15,12 @@ import { createServer, request } from 'node:http';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { createTestDeps } from '../../cli/testing/create-test-deps.ts';
 import type { TestDeps, TestDepsOptions } from '../../cli/testing/create-test-deps.ts';
 import { runCli } from '../../cli/program.ts';
 import { serveFiles } from '../../conductor/files/server.ts';
-import type { FilesServer } from '../../conductor/files/server.ts';
 import { startControlPlane } from '../../conductor/testing/control-plane.ts';
 import { startConductor } from '../../conductor/testing/start-conductor.ts';
 import type { TestConductor } from '../../conductor/testing/start-conductor.ts';
@@ -47,15 +49,23 @@ export interface SyncWorld {
   close(): Promise<void>;
 }
 
-export async function openSyncWorld(name = 'tides'): Promise<SyncWorld> {
+export interface SyncWorldOptions {
+  /** The folder here, and so the workspace. */
+  name?: string;
+  /** The program that keeps the files is a process, and ends by SIGKILL. */
+  asProcess?: boolean;
+}
+
+export async function openSyncWorld({ name = 'tides', asProcess = false }: SyncWorldOptions = {}): Promise<SyncWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'spoq-sync-'));
   const laptop = join(folder, name);
   const home = join(folder, 'home');
   const spoqHome = join(folder, 'spoq');
   for (const one of [laptop, home, spoqHome]) mkdirSync(one);
   const socket = join(folder, 'files.sock');
-  const log = pino({ level: 'silent' });
-  let files: FilesServer = await serveFiles({ home, listen: { path: socket }, log });
+  const start = (): Promise<{ end(): Promise<void> }> =>
+    asProcess ? startFilesProcess(home, socket) : startFilesHere(home, socket);
+  let files = await start();
   const plane = await startControlPlane();
   const conductor = await startConductor({ plane, files: socket });
   const line = { left: Number.POSITIVE_INFINITY, bytes: 0 };
@@ -95,15 +105,35 @@ export async function openSyncWorld(name = 'tides'): Promise<SyncWorld> {
       return bytes;
     },
     async restartFiles() {
-      await files.close();
+      await files.end();
       rmSync(socket, { force: true });
-      files = await serveFiles({ home, listen: { path: socket }, log });
+      files = await start();
     },
     async close() {
       await closeServer(door);
       await conductor.close();
-      await Promise.all([files.close(), plane.close()]);
+      await Promise.all([files.end(), plane.close()]);
       rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startFilesHere(home: string, socket: string): Promise<{ end(): Promise<void> }> {
+  const server = await serveFiles({ home, listen: { path: socket }, log: pino({ level: 'silent' }) });
+  return { end: () => server.close() };
+}
+
+const FILES_MAIN = fileURLToPath(new URL('files-process.ts', import.meta.url));
+
+/** Nothing is written down at its end. */
+async function startFilesProcess(home: string, socket: string): Promise<{ end(): Promise<void> }> {
+  const child = spawn(process.execPath, [FILES_MAIN, home, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const closed = once(child, 'close');
+  await once(child.stdout, 'data');
+  return {
+    async end() {
+      child.kill('SIGKILL');
+      await closed;
     },
   };
 }
