@@ -17,6 +17,15 @@ export interface Input {
   close(): void;
 }
 
+/** The terminal that both ends of this program are, for a program that is run elsewhere. */
+export interface Terminal {
+  size(): { columns: number; rows: number };
+  /** Whether keys come as they are pressed, Ctrl-C as well. */
+  setRaw(on: boolean): void;
+  /** Returns what ends it. */
+  onResize(tell: () => void): () => void;
+}
+
 /** This very program as a file. */
 export interface Executable {
   path: string;
@@ -44,6 +53,14 @@ export interface CliDeps {
   openUrl(url: string): void;
   /** Asks a yes or no question on the terminal. */
   confirm(question: string): Promise<boolean>;
+  /** Lets the person choose on the terminal; answers the value. Rejects with `cancelled` when they leave it, and when the signal fires. */
+  choose(question: string, choices: { value: string; text: string }[], signal: AbortSignal): Promise<string>;
+  /** Writes bytes as they are. */
+  writeBytes(stream: 'stdout' | 'stderr', data: Uint8Array): Promise<void>;
+  /** Where both ends are one. */
+  terminal?: Terminal;
+  /** Ctrl-C is told here instead of stopping this program, until what is returned is called. */
+  onInterrupt(tell: () => void): () => void;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Settles after so many milliseconds, or rejects with `cancelled` when the signal fires. */

@@ -36,8 +36,11 @@ async function run(): Promise<number> {
   const stopper = new AbortController();
   let stoppedBy: StopSignal | undefined;
   let isReaderGone = false;
+  const interruptListeners = new Set<() => void>();
   for (const signal of Object.keys(SIGNAL_EXITS) as StopSignal[]) {
     process.on(signal, () => {
+      const listener = [...interruptListeners].at(-1);
+      if (signal === 'SIGINT' && listener !== undefined) return listener();
       // The second Ctrl-C doesn't wait for what the first one began.
       if (stoppedBy !== undefined) process.exit(SIGNAL_EXITS[signal]);
       stoppedBy = signal;
@@ -70,6 +73,16 @@ async function run(): Promise<number> {
       http: createHttpClient(VERSION),
       openUrl: (url) => openBrowser(process.platform, url),
       confirm: (question) => streams.askConfirmation(process.stdin, process.stderr, question),
+      choose: (question, choices, signal) =>
+        streams.askChoice(process.stdin, process.stderr, question, choices, signal),
+      writeBytes: (stream, data) => streams.writeBytes(process[stream], data),
+      ...(process.stdin.isTTY && process.stdout.isTTY
+        ? { terminal: streams.createTerminal(process.stdin, process.stdout) }
+        : {}),
+      onInterrupt(tell) {
+        interruptListeners.add(tell);
+        return () => interruptListeners.delete(tell);
+      },
       now: Date.now,
       sleep: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted()),
       signal: stopper.signal,

@@ -3,6 +3,10 @@ import { SpoqError } from '../contract/errors.ts';
 import type { Shell } from './commands/completion.ts';
 import type { CliDeps } from './deps.ts';
 import { ENVIRONMENT, EXAMPLES } from './help-texts.ts';
+import { addChanges, addRun, readProgram } from './run-commands.ts';
+import type { RunOutcome } from './run-commands.ts';
+import { addCommand, collect, hasNoColor } from './commander.ts';
+import type { JsonFlag } from './commander.ts';
 import { fitOutputs } from './terminal/fit.ts';
 import { reportError } from './terminal/report-error.ts';
 import { VERSION } from './version.ts';
@@ -13,13 +17,16 @@ const MAX_BUDGET = 1_000_000;
 
 /** Runs one command line (without the program's own name). Returns the exit code; everything else happens through `deps`. */
 export async function runCli(outside: CliDeps, args: string[]): Promise<number> {
-  const options = { json: args.includes('--json'), noColor: args.includes('--no-color') };
+  // What stands behind -- is for another program.
+  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  const options = { json: own.includes('--json'), noColor: own.includes('--no-color') };
   const deps = options.json ? outside : fitOutputs(outside);
   let output = '';
   try {
-    const program = createProgram(deps, outside, (text) => (output += text));
+    const run = { code: 0, argv: readProgram(args) };
+    const program = createProgram(deps, outside, run, (text) => (output += text));
     await program.parseAsync(args.length === 0 ? ['--help'] : args, { from: 'user' });
-    return 0;
+    return run.code;
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportError(deps, error, options);
     return error.exitCode === 0 ? 0 : reportError(deps, describeUsage(error), options);
@@ -39,7 +46,7 @@ function describeUsage(error: CommanderError): SpoqError {
 }
 
 /** `outside`: the outputs as they are, for an answer, which is fitted while it is written. */
-function createProgram(deps: CliDeps, outside: CliDeps, print: (text: string) => void): Command {
+function createProgram(deps: CliDeps, outside: CliDeps, run: RunOutcome, print: (text: string) => void): Command {
   const program = new Command('spoq')
     .description('A Linux box of your own with an AI agent on it')
     .version(VERSION, '-V, --version', 'print the version')
@@ -51,6 +58,8 @@ function createProgram(deps: CliDeps, outside: CliDeps, print: (text: string) =>
     .addHelpText('after', ENVIRONMENT);
   addInit(deps, program);
   addAsk({ ...deps, stdout: outside.stdout }, program);
+  addRun({ ...deps, stdout: outside.stdout }, program, run);
+  addChanges({ ...deps, stdout: outside.stdout }, program);
   addSessions(deps, program);
   addResume({ ...deps, stdout: outside.stdout }, program);
   addStatus(deps, program);
@@ -98,10 +107,6 @@ interface AskFlags {
   repo: boolean;
   continue?: boolean;
   in?: string;
-}
-
-interface JsonFlag {
-  json?: boolean;
 }
 
 function addSessions(deps: CliDeps, program: Command): void {
@@ -177,23 +182,6 @@ function addCompletion(deps: CliDeps, program: Command): void {
       const { describeCommands } = await import('./completion/describe-commands.ts');
       await runCompletion(deps, shell, describeCommands(program), { json });
     });
-}
-
-function addCommand(program: Command, name: keyof typeof EXAMPLES, description: string): Command {
-  return program
-    .command(name)
-    .description(description)
-    .option('--json', 'results as JSON')
-    .helpOption('-h, --help', 'explain this command')
-    .addHelpText('before', EXAMPLES[name]);
-}
-
-function hasNoColor(program: Command): boolean {
-  return program.opts<{ color: boolean }>().color === false;
-}
-
-function collect(value: string, previous: string[] = []): string[] {
-  return [...previous, value];
 }
 
 function parseLimit(value: string): number {

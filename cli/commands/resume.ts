@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ConversationSummary } from '../../contract/conversation.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { findBox } from '../box/connection.ts';
@@ -8,13 +9,16 @@ import { identifyFolder } from '../context/folder.ts';
 import type { CliDeps } from '../deps.ts';
 import { createOnWait, showTurn } from './show-turn.ts';
 
+/** How a turn ends that the box itself has cut off. */
+const CUT: ReadonlySet<string> = new Set(['turn_interrupted', 'box_restarting']);
+
 export interface ResumeOptions {
   json: boolean;
   noColor: boolean;
 }
 
 /**
- * `spoq resume`: prints a conversation from its beginning, each event once, and goes along with it while something is at work. Without an id,
+ * `spoq resume`: prints a conversation from its beginning, each event once, and goes along with it while something is at work; a run that was cut off goes on. Without an id,
  * the last one of this folder. Ctrl-C leaves it at work.
  */
 export async function runResume(deps: CliDeps, id: string | undefined, options: ResumeOptions): Promise<void> {
@@ -24,7 +28,17 @@ export async function runResume(deps: CliDeps, id: string | undefined, options: 
     id === undefined
       ? await findLast(deps, box, await identifyFolder(deps), onWait)
       : await findByPrefix(deps, box, id, onWait);
-  await watch(deps, box, found, { ...options, from: 1 });
+  try {
+    await watch(deps, box, found, { ...options, from: 1 });
+  } catch (error) {
+    const isCut = found.last_kind === 'run' && found.state === 'interrupted';
+    if (!isCut || !(error instanceof SpoqError) || !CUT.has(error.code)) throw error;
+    // It was shown to where it was cut off: from there it goes on.
+    if (!options.json) await deps.stderr.write('It was cut off here, and goes on now.\n');
+    const path = `/api/conversations/${found.id}/continue`;
+    const beginning = { path, body: JSON.stringify({ request: randomUUID() }) };
+    await showTurn(deps, box, beginning, { ...options, questions: false });
+  }
   if (!options.json) await deps.stderr.write(`Go on with: spoq ask --in ${found.id.slice(0, 8)} "…"\n`);
 }
 

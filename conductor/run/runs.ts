@@ -42,7 +42,8 @@ const GO_ON = 'Your work was cut off here. Look at how things stand, and go on w
 /** Puts the parts together. */
 export function createRuns(deps: RunsDeps): Runs {
   const { conversations, store, places } = deps;
-  const executing = new Map<string, RunningExec>();
+  /** Programs at work; who sends input early waits for the start. */
+  const executing = new Map<string, Promise<RunningExec>>();
   const working = new Set<Promise<void>>();
   const keep = (work: Promise<void>): void => {
     working.add(work);
@@ -115,8 +116,14 @@ export function createRuns(deps: RunsDeps): Runs {
           ...(tty === undefined ? {} : { tty }),
         };
         const input = { workspace: place.workspace, command, stdin };
-        const work = workOnExec(deps, live, input, (running) => executing.set(live.conversation, running));
-        keep(work.finally(() => executing.delete(live.conversation)));
+        const { promise: started, resolve, reject } = Promise.withResolvers<RunningExec>();
+        started.catch(() => undefined);
+        executing.set(live.conversation, started);
+        const end = (): void => {
+          executing.delete(live.conversation);
+          reject(nothingRuns());
+        };
+        keep(workOnExec(deps, live, input, resolve).finally(end));
       }
       return begun;
     },
@@ -148,9 +155,9 @@ export function createRuns(deps: RunsDeps): Runs {
 
     answer: (conversation, approval, decision, by) => deps.approvals.answer(conversation, approval, decision, by),
 
-    input(conversation, request) {
-      const running = executing.get(conversation);
-      if (running === undefined) throw new SpoqError('input_refused', { detail: 'Nothing runs that takes input.' });
+    async input(conversation, request) {
+      const running = await executing.get(conversation);
+      if (running === undefined) throw nothingRuns();
       return running.input(request);
     },
 
@@ -189,6 +196,10 @@ async function revive(deps: RunsDeps, turn: Turn, input: RunInput, isParked: boo
     return turn.park('parked');
   }
   await workOnRun(deps, turn, input);
+}
+
+function nothingRuns(): SpoqError {
+  return new SpoqError('input_refused', { detail: 'Nothing runs that takes input.' });
 }
 
 /** Throws `invalid_request` with every rule that is none. */
