@@ -26,6 +26,22 @@ export interface Terminal {
   onResize(tell: () => void): () => void;
 }
 
+/** A key that was pressed. */
+export interface Key {
+  /** As node:readline calls it: return, enter (Ctrl-J), escape, left, paste-start; `resize` for the window's new width, `end` for no more keys. */
+  name: string | undefined;
+  /** What it types, if anything. */
+  text: string;
+  ctrl: boolean;
+  meta: boolean;
+}
+
+/** Where a person types. */
+export interface Keyboard {
+  /** Calls `onKey` for each key, Ctrl-C too, until the returned function is called. `lines`: whole lines, which the terminal shows and corrects itself. */
+  listen(onKey: (key: Key) => void, options: { lines: boolean }): () => void;
+}
+
 /** This very program as a file. */
 export interface Executable {
   path: string;
@@ -61,6 +77,9 @@ export interface CliDeps {
   terminal?: Terminal;
   /** Ctrl-C is told here instead of stopping this program, until what is returned is called. */
   onInterrupt(tell: () => void): () => void;
+  /** Asks for a secret on the terminal, and shows nothing of it. */
+  askSecret(question: string): Promise<string>;
+  keyboard: Keyboard;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Settles after so many milliseconds, or rejects with `cancelled` when the signal fires. */

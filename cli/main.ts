@@ -22,6 +22,9 @@ async function run(): Promise<number> {
     { createHttpClient },
     streams,
     { openBrowser },
+    { createKeyboard },
+    { askConfirmation },
+    { askChoice },
     { homedir, hostname },
     { setTimeout: sleep },
   ] = await Promise.all([
@@ -30,9 +33,13 @@ async function run(): Promise<number> {
     import('./http/client.ts'),
     import('./terminal/streams.ts'),
     import('./terminal/browser.ts'),
+    import('./terminal/keyboard.ts'),
+    import('./terminal/confirm.ts'),
+    import('./terminal/choose.ts'),
     import('node:os'),
     import('node:timers/promises'),
   ]);
+  const keyboard = createKeyboard(process.stdin, process.stderr);
   const stopper = new AbortController();
   let stoppedBy: StopSignal | undefined;
   let isReaderGone = false;
@@ -41,6 +48,7 @@ async function run(): Promise<number> {
     process.on(signal, () => {
       const listener = [...interruptListeners].at(-1);
       if (signal === 'SIGINT' && listener !== undefined) return listener();
+      if (signal === 'SIGINT' && keyboard.interrupt()) return;
       // The second Ctrl-C doesn't wait for what the first one began.
       if (stoppedBy !== undefined) process.exit(SIGNAL_EXITS[signal]);
       stoppedBy = signal;
@@ -72,9 +80,8 @@ async function run(): Promise<number> {
       homeFolder: homedir(),
       http: createHttpClient(VERSION),
       openUrl: (url) => openBrowser(process.platform, url),
-      confirm: (question) => streams.askConfirmation(process.stdin, process.stderr, question),
       choose: (question, choices, signal) =>
-        streams.askChoice(process.stdin, process.stderr, question, choices, signal),
+        askChoice({ stderr, env: process.env, keyboard, signal }, question, choices),
       writeBytes: (stream, data) => streams.writeBytes(process[stream], data),
       ...(process.stdin.isTTY && process.stdout.isTTY
         ? { terminal: streams.createTerminal(process.stdin, process.stdout) }
@@ -83,6 +90,9 @@ async function run(): Promise<number> {
         interruptListeners.add(tell);
         return () => interruptListeners.delete(tell);
       },
+      askSecret: (question) => streams.askSecret(process.stdin, process.stderr, question),
+      confirm: (question) => askConfirmation({ stderr, env: process.env, keyboard, signal: stopper.signal }, question),
+      keyboard,
       now: Date.now,
       sleep: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted()),
       signal: stopper.signal,

@@ -15,7 +15,7 @@ describe('spoq', () => {
       const { code, out, err } = await run(...args);
       expect([code, err, out.startsWith('Examples:\n  $ spoq init')]).to.deep.equal([0, '', true]);
     }
-    for (const name of ['init', 'ask', 'status', 'logout']) {
+    for (const name of ['init', 'chat', 'ask', 'status', 'logout']) {
       const { code, out } = await run('help', name);
       expect([code, out.startsWith(`Examples:\n  $ `), out.includes(`Usage: spoq ${name}`)]).to.deep.equal([
         0,

@@ -22,6 +22,8 @@ interface RunFlags extends JsonFlag {
   yes?: boolean;
   wait: boolean;
   workspace?: string;
+  model?: string;
+  sync: boolean;
   continue?: boolean;
   in?: string;
 }
@@ -30,10 +32,12 @@ interface RunFlags extends JsonFlag {
 export function addRun(deps: CliDeps, program: Command, run: RunOutcome): void {
   addCommand(program, 'run', 'let the agent on your box do something, or run a program there')
     .argument('[task...]', 'what to do; or -- and a program with its arguments')
+    .option('--model <name>', 'let this one do it: see spoq models')
     .option('--allow <rule>', 'allow this without asking, as shell(git commit *)', collect)
     .option('--deny <rule>', 'deny this', collect)
     .option('--yes', 'allow everything that is asked for, once')
     .option('--no-wait', 'fail when something is asked for and nobody is there')
+    .option('--no-sync', 'work with what is on the box, without a sync')
     .option('--workspace <name>', 'the workspace on the box; that of this folder when left out')
     .addOption(new Option('-c, --continue', 'go on with the last conversation of this folder').conflicts('in'))
     .option('--in <id>', 'go on with this conversation, in its copy')

@@ -86,7 +86,7 @@ describe('conversations', () => {
       last_event: 8,
       input_tokens: 24,
       output_tokens: 14,
-      cost_usd: 0,
+      cost_usd: 2 * 0.000094,
     });
   });
 

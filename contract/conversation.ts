@@ -84,6 +84,7 @@ export const ConversationEvent = z.discriminatedUnion('type', [
     input_tokens: Tokens,
     output_tokens: Tokens,
     cost_usd: Money.optional(),
+    model: z.string().optional().describe('The one that answered'),
   }),
   z.object({
     type: z.literal('error'),

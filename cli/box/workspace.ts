@@ -1,9 +1,11 @@
-import { basename, relative, sep } from 'node:path';
-import { realpath } from 'node:fs/promises';
+import { realpathSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
 import { SpoqError } from '../../contract/errors.ts';
 import { RunWorkspace } from '../../contract/run.ts';
-import { findProjectRoot } from '../context/folder.ts';
+import { syncBeforeRun } from '../commands/sync.ts';
 import type { CliDeps } from '../deps.ts';
+import { findFolder } from '../sync/folders.ts';
+import type { BoxAccess } from './connection.ts';
 
 /** Where on the box the work is done. */
 export interface ChosenWorkspace {
@@ -12,22 +14,47 @@ export interface ChosenWorkspace {
   cwd?: string;
 }
 
-/** The workspace of this folder, and where in it the person is. `name` when it was given. Throws `invalid_request`. */
-export async function chooseWorkspace(deps: CliDeps, name: string | undefined): Promise<ChosenWorkspace> {
-  const root = await findProjectRoot(deps.cwd);
-  const workspace = name ?? nameWorkspace(basename(root));
-  if (!RunWorkspace.safeParse(workspace).success) {
-    throw new SpoqError('invalid_request', {
-      detail: `'${workspace}' cannot be the name of a workspace.`,
-      next: 'Give one with --workspace: small letters, digits and hyphens.',
-    });
-  }
-  const here = relative(root, await realpath(deps.cwd).catch(() => deps.cwd));
-  return { workspace, ...(here === '' || here.startsWith('..') ? {} : { cwd: here.split(sep).join('/') }) };
+export interface WorkspaceOptions {
+  json: boolean;
+  noColor: boolean;
+  /** Given by the person. */
+  workspace?: string;
+  /** False: as it is on the box. */
+  sync: boolean;
 }
 
-/** A folder's name as that of a workspace. */
-export function nameWorkspace(folder: string): string {
-  const name = folder.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
-  return name.slice(0, 63).replaceAll(/^-+|-+$/g, '');
+/** The folder here that a workspace is of, and the workspace's name where that is known. */
+export function findWorkspaceFolder(deps: CliDeps, box: BoxAccess): { path: string; name: string | undefined } {
+  if (!box.on_box) {
+    const { path, known } = findFolder(deps, box.url.host);
+    return { path, name: known?.name };
+  }
+  const all = join(deps.homeFolder, 'workspaces');
+  const [name = ''] = relative(all, realpathSync(deps.cwd)).split(sep);
+  if (name !== '' && name !== '..') return { path: join(all, name), name };
+  return { path: realpathSync(deps.cwd), name: undefined };
+}
+
+/** The workspace of this folder, made the same as the folder first, and where in it the person is. Throws `invalid_request` and what a sync throws. */
+export async function chooseWorkspace(
+  deps: CliDeps,
+  box: BoxAccess,
+  options: WorkspaceOptions,
+): Promise<ChosenWorkspace> {
+  const { path, name } = findWorkspaceFolder(deps, box);
+  const here = relative(path, realpathSync(deps.cwd)).split(sep).join('/');
+  const cwd = here === '' || here.startsWith('..') ? {} : { cwd: here };
+  if (options.sync && !box.on_box && (options.workspace === undefined || options.workspace === name)) {
+    const { json, noColor } = options;
+    return { ...(await syncBeforeRun(deps, box, path, { json, noColor })), ...cwd };
+  }
+  const workspace = options.workspace ?? name;
+  if (workspace !== undefined && RunWorkspace.safeParse(workspace).success)
+    return { workspace, ...(workspace === name ? cwd : {}) };
+  throw new SpoqError('invalid_request', {
+    detail: workspace === undefined ? 'This folder has no workspace on the box.' : `'${workspace}' cannot be its name.`,
+    next: box.on_box
+      ? 'Go to one of ~/workspaces, or name it with --workspace.'
+      : 'Sync it with `spoq sync`, or name one with --workspace.',
+  });
 }

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { AskRequest } from '../../contract/conductor.ts';
+import { RequestId } from '../../contract/conversation.ts';
 import type { Folder } from '../../contract/conversation.ts';
 import { findBox } from '../box/connection.ts';
 import type { BoxAccess } from '../box/connection.ts';
 import { findByPrefix, findLast } from '../box/conversations.ts';
 import { identifyFolder } from '../context/folder.ts';
 import { prepareQuestion } from '../context/prepare.ts';
+import { readSchema } from '../context/schema.ts';
 import type { Manifest } from '../context/prepare.ts';
 import type { CliDeps } from '../deps.ts';
 import { fitOutput } from '../terminal/fit.ts';
@@ -13,21 +15,29 @@ import { describeDryRun, describeSending, describeWarnings } from '../terminal/m
 import { describeNotice } from '../terminal/notice.ts';
 import { canStyle, createStyle } from '../terminal/style.ts';
 import { createOnWait, showTurn } from './show-turn.ts';
+import type { ShowOptions } from './show-turn.ts';
 
 export interface AskOptions {
   json: boolean;
   noColor: boolean;
   dryRun: boolean;
+  /** By name; the box's default when left out. */
+  model?: string;
   budget: number;
   allow: string[];
   stdin: boolean;
   repo: boolean;
   /** True: go on with the last conversation of this folder. The beginning of an id: with that one. */
   continue: boolean | string;
+  /** A file with the JSON schema that the answer shall have. */
+  schema?: string;
+  /** Told of each event of the answer. */
+  onEvent?: ShowOptions['onEvent'];
 }
 
 /** `spoq ask`: asks the box, with files from here, and prints the answer while it is being written. */
 export async function runAsk(deps: CliDeps, words: string[], options: AskOptions): Promise<void> {
+  const schema = options.schema === undefined ? undefined : await readSchema(options.schema, deps.cwd);
   const prepared = await prepareQuestion(deps, {
     words,
     budgetTokens: options.budget,
@@ -47,9 +57,20 @@ export async function runAsk(deps: CliDeps, words: string[], options: AskOptions
     ...prepared.request,
     request: randomUUID(),
     folder,
+    ...(options.model === undefined ? {} : { model: options.model }),
     ...(conversation === undefined ? {} : { conversation }),
+    ...(schema === undefined ? {} : { schema }),
   };
-  return showTurn(deps, box, { path: '/api/ask', body: JSON.stringify(request) }, { ...options, questions: false });
+  return showTurn(
+    deps,
+    box,
+    { path: '/api/ask', body: JSON.stringify(request) },
+    {
+      ...options,
+      questions: false,
+      whole: schema !== undefined,
+    },
+  );
 }
 
 async function findConversation(
@@ -59,6 +80,7 @@ async function findConversation(
   options: AskOptions,
 ): Promise<string | undefined> {
   if (options.continue === false) return undefined;
+  if (RequestId.safeParse(options.continue).success) return String(options.continue);
   const onWait = createOnWait(deps, options);
   const found =
     options.continue === true

@@ -6,9 +6,10 @@ import type { Applied } from '../apply/apply.ts';
 import { callBox, findBox } from '../box/connection.ts';
 import type { BoxAccess } from '../box/connection.ts';
 import { findByPrefix, listConversations } from '../box/conversations.ts';
+import { findWorkspaceFolder } from '../box/workspace.ts';
 import { fetchJson } from '../box/fetch-json.ts';
 import type { OnWait } from '../box/patience.ts';
-import { findProjectRoot, identifyFolder } from '../context/folder.ts';
+import { identifyFolder } from '../context/folder.ts';
 import type { CliDeps } from '../deps.ts';
 import { createSanitizer, sanitizeLine } from '../terminal/sanitize.ts';
 import { canStyle, createStyle } from '../terminal/style.ts';
@@ -58,7 +59,7 @@ export async function runApply(
   options: ChangesOptions & { keep: boolean },
 ): Promise<void> {
   const { box, conversation, onWait } = await find(deps, id, options);
-  const root = await findProjectRoot(deps.cwd);
+  const { path: root } = findWorkspaceFolder(deps, box);
   const path = `/api/conversations/${conversation.id}`;
   const changes = await fetchJson(deps, box, { method: 'GET', path: `${path}/changes` }, ChangeList, onWait);
   const readObject = async (object: string): Promise<Uint8Array> => {

@@ -30,7 +30,7 @@ describe('spoq run, diff, apply and discard', () => {
     const rules = { allow: [], ask: ['shell(git tag)'], deny: [] };
     bench = await startBench(plane, { 'sum.js': SUM, 'a.bin': bytes }, { runs: { rules } });
     folder = await mkdtemp(join(tmpdir(), 'run-'));
-    project = join(folder, 'web');
+    project = join(folder, 'workspaces', 'web');
     await mkdir(join(project, '.git'), { recursive: true });
     await writeFile(join(project, 'sum.js'), SUM);
     await point();
@@ -218,7 +218,7 @@ describe('spoq run, diff, apply and discard', () => {
   for (const [what, args, text] of [
     ['nothing to do', ['run'], 'There is nothing to do.'],
     ['a task and a program', ['run', 'x', '--', 'y'], 'There is a task, and a program behind --.'],
-    ['a bad name', ['run', '--workspace', '../x', 'y'], "'../x' cannot be the name of a workspace."],
+    ['a bad name', ['run', '--workspace', '../x', 'y'], "'../x' cannot be its name."],
   ] as const) {
     it(`refuses ${what}`, async () => {
       const { code, err } = await spoq([...args]);

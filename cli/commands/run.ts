@@ -20,6 +20,9 @@ export interface RunOptions {
   yes: boolean;
   wait: boolean;
   workspace?: string;
+  /** Make the workspace the same as the folder first. */
+  sync: boolean;
+  model?: string;
   /** True: go on with the last conversation of this folder. The beginning of an id: with that one. */
   continue: boolean | string;
 }
@@ -49,7 +52,12 @@ export async function runRun(
   }
   const [box, folder] = await Promise.all([findBox(deps), identifyFolder(deps)]);
   const conversation = await findConversation(deps, box, options);
-  const place = await chooseWorkspace(deps, options.workspace ?? conversation?.workspace ?? undefined);
+  // A conversation with a copy goes on in that, whatever has changed here.
+  const copy = conversation?.workspace ?? undefined;
+  const place =
+    copy === undefined || options.workspace !== undefined
+      ? await chooseWorkspace(deps, box, options)
+      : { workspace: copy };
   const common = {
     ...place,
     request: randomUUID(),
@@ -63,6 +71,7 @@ export async function runRun(
     task,
     allow: options.allow,
     deny: options.deny,
+    ...(options.model === undefined ? {} : { model: options.model }),
     ...(stdin === undefined ? {} : { stdin }),
   };
   await showTurn(

@@ -17,6 +17,10 @@ export interface ShowOptions {
   noColor: boolean;
   /** Print also what was asked. */
   questions: boolean;
+  /** Answer JSON only when it is whole, on one line. */
+  whole?: boolean;
+  /** Told of each event after it was printed. */
+  onEvent?: (event: ConversationEvent) => void | Promise<void>;
   /** Ctrl-C leaves it at work. */
   detach?: boolean;
   /** Answer everything that is asked for with "once". */
@@ -66,6 +70,7 @@ export async function showTurn(
       if (event.type !== 'start' || options.questions) await spinner.stop();
       await printer.print(event);
       await approver.take(event);
+      await options.onEvent?.(event);
       await settle(deps, event, printer, options);
     }
   } catch (error) {

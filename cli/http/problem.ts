@@ -14,9 +14,10 @@ export async function readProblem(response: HttpResponse, unreachable: ErrorCode
   }
   const { code, title, detail, instance, next_step: next, errors } = problem.data;
   const retryAfter = Number(response.header('retry-after'));
+  // The title of a code that is known is said anyway.
   const words = detail ?? (isErrorCode(code) ? undefined : title);
   return new SpoqError(isErrorCode(code) ? code : guessCode(response.status), {
-    detail: instance === undefined ? words : `${words ?? title} (request ${instance})`,
+    detail: instance === undefined ? words : [words, `(request ${instance})`].filter(Boolean).join(' '),
     next,
     faults: errors ?? [],
     ...(Number.isFinite(retryAfter) && retryAfter > 0 ? { retryAfterSeconds: retryAfter } : {}),

@@ -1,6 +1,8 @@
 import { fstatSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { SpoqError } from '../../contract/errors.ts';
-import type { Input, Output, Terminal } from '../deps.ts';
+import type { CliDeps, Input, Output, Terminal } from '../deps.ts';
 
 /** An output over a stream of the process. `onGone` is called when its reader has gone away (EPIPE). */
 export function createOutput(stream: NodeJS.WriteStream, onGone: () => void): Output {
@@ -34,22 +36,27 @@ function isPiped(): boolean {
   }
 }
 
-/** Asks yes or no on the terminal, on stderr. Throws `cancelled` when the person presses Ctrl-C or Escape. */
-export async function askConfirmation(
-  stdin: NodeJS.ReadStream,
-  stderr: NodeJS.WriteStream,
-  question: string,
-): Promise<boolean> {
+/** Asks for a secret, of which nothing is shown, not even how long it is. Throws `cancelled` as above. */
+export function askSecret(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, question: string): Promise<string> {
+  return ask(stdin, stderr, { type: 'invisible', message: question });
+}
+
+async function ask<T>(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, prompt: object): Promise<T> {
   const { default: enquirer } = await import('enquirer');
-  // Its types don't know the streams that its prompts take.
-  const prompt = { type: 'confirm', name: 'yes', message: question, initial: false, stdin, stdout: stderr } as never;
+  let shown: { cancel(): Promise<void> } | undefined;
+  const keys = passKeys(stdin, () => void shown?.cancel());
+  const onRun = (one: typeof shown): void => void (shown = one);
   try {
-    const answer = await enquirer.prompt<{ yes: boolean }>(prompt);
-    return answer.yes;
+    // Its types don't know the streams that its prompts take.
+    const given = { ...prompt, name: 'answer', stdin: keys.stream, stdout: stderr, onRun } as never;
+    const { answer } = await enquirer.prompt<{ answer: T }>(given);
+    return answer;
   } catch (error) {
     // Enquirer rejects with an empty string then.
     if (error === '') throw new SpoqError('cancelled');
     throw error;
+  } finally {
+    keys.stop();
   }
 }
 
@@ -70,36 +77,34 @@ export function createTerminal(stdin: NodeJS.ReadStream, stdout: NodeJS.WriteStr
   };
 }
 
-/** Lets the person choose on the terminal, on stderr. Throws `cancelled` when they leave it, and when the signal fires. */
-export async function askChoice(
-  stdin: NodeJS.ReadStream,
-  stderr: NodeJS.WriteStream,
-  question: string,
-  choices: { value: string; text: string }[],
-  signal: AbortSignal,
-): Promise<string> {
-  const { default: enquirer } = await import('enquirer');
-  // Its types don't know the prompts that it has, nor the streams that they take.
-  const { Select } = enquirer as unknown as {
-    Select: new (options: object) => { run(): Promise<string>; cancel(): Promise<void> };
-  };
-  const prompt = new Select({
-    name: 'choice',
-    message: question,
-    choices: choices.map(({ value, text }) => ({ name: value, message: text })),
-    stdin,
-    stdout: stderr,
+/** Whether a person can be asked and answered here. */
+export function isConversational(deps: Pick<CliDeps, 'stdin' | 'stdout' | 'stderr'>): boolean {
+  return deps.stdin.isTTY && deps.stdout.isTTY && deps.stderr.isTTY;
+}
+
+const CTRL_C = 3;
+const CTRL_D = 4;
+
+/**
+ * What is typed, as a terminal of its own, but for Ctrl-C and Ctrl-D: those call `onCancel`. Node's readline, on which enquirer reads, would
+ * close itself at either, and enquirer then throws where nobody can catch it, or waits for ever.
+ */
+function passKeys(stdin: NodeJS.ReadStream, onCancel: () => void): { stream: Readable; stop: () => void } {
+  const stream = Object.assign(new PassThrough(), {
+    isTTY: true,
+    isRaw: stdin.isRaw,
+    setRawMode: (raw: boolean) => stdin.setRawMode(raw),
   });
-  const cancel = (): void => void prompt.cancel();
-  signal.addEventListener('abort', cancel, { once: true });
-  try {
-    signal.throwIfAborted();
-    return await prompt.run();
-  } catch (error) {
-    // Enquirer rejects with an empty string then.
-    if (error === '' || error === undefined || signal.aborted) throw new SpoqError('cancelled');
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', cancel);
-  }
+  const onData = (typed: Buffer): void => {
+    if (typed.includes(CTRL_C) || typed.includes(CTRL_D)) onCancel();
+    else stream.write(typed);
+  };
+  stdin.on('data', onData);
+  return {
+    stream,
+    stop() {
+      stdin.off('data', onData).pause();
+      stream.destroy();
+    },
+  };
 }

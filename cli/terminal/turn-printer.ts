@@ -1,6 +1,7 @@
 import type { ConversationEvent } from '../../contract/conversation.ts';
 import type { CliDeps } from '../deps.ts';
 import { createAnswerPrinter } from './answer-printer.ts';
+import { describeCost } from './money.ts';
 import { sanitizeLine, sanitizeText } from './sanitize.ts';
 import { canStyle, createStyle } from './style.ts';
 
@@ -16,6 +17,8 @@ export interface TurnPrinterOptions {
   noColor: boolean;
   /** Also what was asked, for who wasn't there. */
   questions: boolean;
+  /** Answer JSON only when it is whole, on one line. */
+  whole?: boolean;
 }
 
 /** Of what one call writes. All of it is on the box. */
@@ -46,11 +49,20 @@ export function createTurnPrinter(
     for (const line of lines.slice(0, Math.max(0, SHOWN_LINES - before))) await say(style.dim(`  │ ${line}`));
     if (before <= SHOWN_LINES && before + lines.length > SHOWN_LINES) await say(style.dim('  │ …'));
   };
+  let whole = '';
   return {
     async print(event) {
       switch (event.type) {
         case 'text':
-          return answer.print(event);
+          if (options.whole !== true) return answer.print(event);
+          whole += event.text;
+          return;
+        case 'done': {
+          // The box has checked it. JSON.stringify leaves nothing in it that a terminal obeys but what stands in strings.
+          if (options.whole === true) await deps.stdout.write(`${escapeJson(whole)}\n`);
+          const cost = describeCost(event);
+          return cost === undefined ? undefined : say(style.dim(sanitizeLine(cost)));
+        }
         case 'start': {
           if (!options.questions) return;
           const lines = sanitizeText(event.text).split('\n');
@@ -88,4 +100,13 @@ export function describeChanges(event: Extract<ConversationEvent, { type: 'chang
 
 function describeExit({ code, signal }: Extract<ConversationEvent, { type: 'exit' }>): string {
   return code === null ? `ended by ${signal ?? 'a signal'}` : `exit code ${code}`;
+}
+
+/** JSON on one line, everything beyond printable ASCII of control escaped. */
+function escapeJson(text: string): string {
+  const line = JSON.stringify(JSON.parse(text));
+  return line.replaceAll(
+    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

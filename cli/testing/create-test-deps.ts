@@ -1,4 +1,5 @@
-import type { CliDeps, Terminal } from '../deps.ts';
+import { SpoqError } from '../../contract/errors.ts';
+import type { CliDeps, Key, Terminal } from '../deps.ts';
 import { createHttpClient } from '../http/client.ts';
 
 export interface TestDeps extends CliDeps {
@@ -7,6 +8,8 @@ export interface TestDeps extends CliDeps {
   err(): string;
   /** How long was waited, in milliseconds, in order. No time passes. */
   waits: number[];
+  /** Presses a key, as a terminal that listens would tell. */
+  press(key: Partial<Key>): void;
   /** URLs that the browser was started with. */
   opened: string[];
   /** Questions that were asked. */
@@ -30,16 +33,19 @@ export interface TestDepsOptions extends Partial<
   /** What comes on stdin, instead of a text. */
   input?: () => AsyncIterable<Uint8Array>;
   terminal?: Terminal;
+  /** What is typed where a secret is asked for; Ctrl-C when left out. */
+  secret?: string;
 }
 
 /** Dependencies that record everything. Waiting moves the clock and settles at once. */
 export function createTestDeps(options: TestDepsOptions = {}): TestDeps {
   const written = { out: '', err: '' };
+  const listeners = new Set<(key: Key) => void>();
   const stop = new AbortController();
   const isTTY = options.tty ?? false;
   const columns = options.columns ?? 80;
   let clock = Date.parse('2026-01-02T03:04:05Z');
-  const listeners = new Set<() => void>();
+  const interruptListeners = new Set<() => void>();
   let choices = options.choices ?? [];
   const deps: TestDeps = {
     stdout: { isTTY, columns, write: (text) => Promise.resolve(void (written.out += text)) },
@@ -76,12 +82,26 @@ export function createTestDeps(options: TestDepsOptions = {}): TestDeps {
     writeBytes: async (stream, data) => void deps.bytes[stream].push(data),
     ...(options.terminal === undefined ? {} : { terminal: options.terminal }),
     onInterrupt(tell) {
-      listeners.add(tell);
-      return () => listeners.delete(tell);
+      interruptListeners.add(tell);
+      return () => interruptListeners.delete(tell);
     },
     bytes: { stdout: [], stderr: [] },
     interrupt() {
-      for (const tell of listeners) tell();
+      for (const tell of interruptListeners) tell();
+    },
+    askSecret: async (question) => {
+      deps.asked.push(question);
+      if (options.secret === undefined) throw new SpoqError('cancelled');
+      return options.secret;
+    },
+    keyboard: {
+      listen(onKey) {
+        listeners.add(onKey);
+        return () => void listeners.delete(onKey);
+      },
+    },
+    press(key) {
+      for (const listen of listeners) listen({ name: undefined, text: '', ctrl: false, meta: false, ...key });
     },
     now: options.now ?? (() => clock),
     sleep:

@@ -29,9 +29,11 @@ export interface Turn {
   readonly number: number;
   /** Fires when the person interrupts it, when it may not go on, or when the conductor stops; its reason is a SpoqError. */
   readonly signal: AbortSignal;
+  /** Words of an answer. Those that come while others are being written go together. Settles when all so far are on the disk. */
+  say(text: string): Promise<void>;
   /** Fires a while before `signal` does, when the conductor is about to stop: what can go on later had better pause now. */
   readonly stopping: AbortSignal;
-  /** Settles when the events are on the disk. */
+  /** After what was said. Settles when the events are on the disk. */
   emit(...events: ConversationEvent[]): Promise<void>;
   /** `waiting`: for an approval. */
   setState(state: 'running' | 'waiting'): void;

@@ -146,17 +146,33 @@ function createTurn(deps: TurnDeps, conversation: string, number: number): Turn 
   const { store, log, now, signal, stopping, leave, onPark } = deps;
   const setState = (state: string): void =>
     store.run('UPDATE turns SET state = ? WHERE conversation = ? AND number = ?', state, conversation, number);
+  let unsaid = '';
+  let saying: Promise<void> | undefined;
+  const takeUnsaid = (): ConversationEvent[] => {
+    const text = unsaid;
+    unsaid = '';
+    return text === '' ? [] : [{ type: 'text', text }];
+  };
+  const write = async (): Promise<void> => {
+    await log.append(conversation, number, takeUnsaid());
+    if (unsaid !== '') await write();
+  };
   return {
     conversation,
     number,
     signal,
+    say(text) {
+      unsaid += text;
+      saying ??= write().finally(() => (saying = undefined));
+      return saying;
+    },
     stopping,
     async emit(...events) {
-      await log.append(conversation, number, events);
+      await log.append(conversation, number, [...takeUnsaid(), ...events]);
     },
     setState,
     async record({ events = [], messages = [], also }) {
-      await log.append(conversation, number, events, () => {
+      await log.append(conversation, number, [...takeUnsaid(), ...events], () => {
         insertMessages(store, conversation, number, messages);
         also?.();
       });
@@ -173,7 +189,7 @@ function createTurn(deps: TurnDeps, conversation: string, number: number): Turn 
     async end(outcome) {
       try {
         const state = 'failure' in outcome ? readEndState(outcome.failure) : 'done';
-        await log.append(conversation, number, [describeOutcome(outcome)], () => {
+        await log.append(conversation, number, [...takeUnsaid(), describeOutcome(outcome)], () => {
           closeTurn(store, conversation, number, state, now());
           store.run(
             'UPDATE turns SET input_tokens = ?, output_tokens = ?, cost_micros = ? WHERE conversation = ? AND number = ?',

@@ -1,7 +1,6 @@
 import type { Conversations } from '../conversations/conversations.ts';
-import type { RetryPolicy } from '../model/answer.ts';
-import type { Model } from '../model/create-model.ts';
-import type { Reachability } from '../reachability.ts';
+import type { CallDeps } from '../model/call-model.ts';
+import type { Models } from '../model/models.ts';
 import type { Store } from '../store/store.ts';
 import type { Workplaces } from '../workplace/workplace.ts';
 import { createApprovals } from './approvals.ts';
@@ -21,9 +20,9 @@ import { SHELL_TOOLS } from './tools/shell.ts';
 export interface RunPartsDeps {
   store: Store;
   conversations: Conversations;
-  model: Model | undefined;
-  reachability: Reachability;
-  retryPolicy?: RetryPolicy | undefined;
+  models: Models;
+  /** What every call of a model needs. */
+  calls: CallDeps;
   rules: RuleTexts;
   servers: McpServer[];
   /** Undefined where runs can't be confined. */
@@ -40,15 +39,15 @@ const LIMITS = { steps: 300, activeMs: 5 * 3600_000 };
 
 /** Everything that works in workplaces, put together. */
 export function createRunParts(deps: RunPartsDeps): { runs: Runs; places: OpenPlaces } {
-  const { store, conversations, model, reachability, retryPolicy, workplaces, now, reportBug } = deps;
+  const { store, conversations, models, workplaces, now, reportBug } = deps;
   const places = createOpenPlaces(store, workplaces, now, reportBug);
   const runs = createRuns({
     store,
     conversations,
     places,
     approvals: createApprovals(store, now),
-    modelId: model?.id ?? null,
-    callModel: model === undefined ? undefined : createCallModel(model, { reachability, policy: retryPolicy }),
+    chooseModel: (name) => models.choose(name)[0].id,
+    callModel: createCallModel(models, deps.calls),
     recall: (conversation) => conversations.recall(conversation),
     available: workplaces !== undefined,
     takeSnapshot: deps.takeSnapshot,

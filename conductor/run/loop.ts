@@ -16,18 +16,30 @@ export type StepEnd = {
   messages: ModelMessage[];
 };
 
-/** One answer of a model; `onText` is told its words as they come. Throws a SpoqError, or the reason of the signal. */
-export type CallModel = (
-  messages: ModelMessage[],
-  task: { instructions: Instructions; tools: ToolSet },
-  signal: AbortSignal,
-  onText: (text: string) => void,
-) => Promise<StepEnd>;
+export interface Step {
+  conversation: string;
+  /** By the name that the person gave; the box's own when undefined. */
+  model: string | undefined;
+  messages: ModelMessage[];
+  instructions: Instructions;
+  tools: ToolSet;
+  signal: AbortSignal;
+  /** Told its words as they come. */
+  onText(text: string): void;
+  /** Told what happens meanwhile. */
+  onNotice(event: { type: 'notice'; code: string; message: string }): void;
+  /** Told of micro-dollars as soon as they are charged. */
+  onCost(micros: number): void;
+}
+
+/** One answer of a model. Throws a SpoqError, or the reason of the signal. */
+export type CallModel = (step: Step) => Promise<StepEnd>;
 
 export interface LoopDeps extends CallDeps {
   store: Store;
   recall(): ModelMessage[];
   callModel: CallModel;
+  model: string | undefined;
   instructions: Instructions;
   limits: { steps: number; activeMs: number };
 }
@@ -86,14 +98,23 @@ async function makeStep(deps: LoopDeps, messages: ModelMessage[], tools: ToolSet
   // What can't be written down isn't asked for any longer.
   const own = new AbortController();
   let said = '';
-  const onText = (text: string): void => {
-    said += text;
-    turn.emit({ type: 'text', text }).catch((error: unknown) => own.abort(error));
-  };
+  const giveUp = (error: unknown): void => own.abort(error);
   try {
     const signal = AbortSignal.any([deps.signal, own.signal]);
-    const task = { instructions: deps.instructions, tools };
-    const end = await deps.callModel(markCached(messages), task, signal, onText);
+    const end = await deps.callModel({
+      conversation: turn.conversation,
+      model: deps.model,
+      messages: markCached(messages),
+      instructions: deps.instructions,
+      tools,
+      signal,
+      onText(text) {
+        said += text;
+        turn.say(text).catch(giveUp);
+      },
+      onNotice: (event) => void turn.emit(event).catch(giveUp),
+      onCost: (micros) => addCost(store, turn, micros),
+    });
     const answer = end.messages.filter(({ role }) => role === 'assistant');
     // A model that says nothing and asks for nothing is done.
     if (answer.length === 0) answer.push({ role: 'assistant', content: '[Nothing.]' });
@@ -113,6 +134,11 @@ async function makeStep(deps: LoopDeps, messages: ModelMessage[], tools: ToolSet
     if (said !== '') await turn.record({ messages: [{ role: 'assistant', content: said }] });
     throw failure;
   }
+}
+
+function addCost(store: Store, { conversation, number }: LoopDeps['turn'], micros: number): void {
+  const sql = 'UPDATE turns SET cost_micros = coalesce(cost_micros, 0) + ? WHERE conversation = ? AND number = ?';
+  store.run(sql, micros, conversation, number);
 }
 
 function addTokens(store: Store, conversation: string, turn: number, end: StepEnd): void {

@@ -1,16 +1,18 @@
 import { SpoqError } from '../../contract/errors.ts';
-import { answerQuestion } from '../model/answer.ts';
-import type { AnswerDeps } from '../model/answer.ts';
-import type { Model } from '../model/create-model.ts';
+import { callModel } from '../model/call-model.ts';
+import type { CallDeps } from '../model/call-model.ts';
+import type { Models } from '../model/models.ts';
 import type { CallModel, StepEnd } from './loop.ts';
 
-/** The one way from a run to a model: whatever every call of it needs belongs here. */
-export function createCallModel(model: Model, deps: Omit<AnswerDeps, 'task'>): CallModel {
-  return async (messages, task, signal, onText) => {
+/** The one way from a run to a model: its budget pays for it, and where the model is overloaded another one is asked. */
+export function createCallModel(models: Models, deps: CallDeps): CallModel {
+  return async ({ conversation, model, messages, instructions, tools, signal, onText, onNotice, onCost }) => {
     let end: StepEnd | undefined;
-    for await (const event of answerQuestion(model, messages, signal, { ...deps, task })) {
+    const call = { models: models.choose(model), conversation, messages, instructions, tools, signal, onCost };
+    for await (const event of callModel(deps, call)) {
       if (event.type === 'text') onText(event.text);
-      else end = event;
+      else if (event.type === 'notice') onNotice(event);
+      else if (event.type === 'done') end = event;
     }
     if (end === undefined) throw new SpoqError('model_failed', { detail: 'The answer broke off.' });
     return end;

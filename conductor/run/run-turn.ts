@@ -25,6 +25,7 @@ export const RunInput = z.object({
   cwd: z.string(),
   allow: z.array(z.string()),
   deny: z.array(z.string()),
+  model: z.string().optional(),
 });
 export type RunInput = z.infer<typeof RunInput>;
 
@@ -32,7 +33,7 @@ export interface RunTurnDeps {
   store: Store;
   approvals: Approvals;
   places: OpenPlaces;
-  callModel: CallModel | undefined;
+  callModel: CallModel;
   recall(conversation: string): unknown[];
   rules: RuleTexts;
   tools: RunTool[];
@@ -70,7 +71,6 @@ async function work(deps: RunTurnDeps, turn: Turn, input: RunInput): Promise<Out
   let servers: Servers | undefined;
   let outcome: Outcome;
   try {
-    if (deps.callModel === undefined) throw new SpoqError('model_not_configured');
     const { conversation, signal } = turn;
     const permissions = createPermissions({
       approvals: deps.approvals,
@@ -102,6 +102,7 @@ async function work(deps: RunTurnDeps, turn: Turn, input: RunInput): Promise<Out
       recall: () => deps.recall(conversation) as ModelMessage[],
       recallOutput: (call) => readOutput(deps.store, conversation, call),
       callModel: deps.callModel,
+      model: input.model,
       instructions: makeInstructions(input.workspace, guides),
       limits: deps.limits,
     });
@@ -165,8 +166,16 @@ export function createProgress(turn: Turn): (text: string) => void {
   };
 }
 
-function readTokens(store: Store, turn: Turn): { input_tokens: number; output_tokens: number } {
-  const sql = 'SELECT input_tokens, output_tokens FROM turns WHERE conversation = ? AND number = ?';
+function readTokens(
+  store: Store,
+  turn: Turn,
+): { input_tokens: number; output_tokens: number; cost_micros: number | null } {
+  const sql = 'SELECT input_tokens, output_tokens, cost_micros FROM turns WHERE conversation = ? AND number = ?';
   const row = store.get(sql, turn.conversation, turn.number);
-  return { input_tokens: Number(row?.['input_tokens'] ?? 0), output_tokens: Number(row?.['output_tokens'] ?? 0) };
+  const cost = row?.['cost_micros'];
+  return {
+    input_tokens: Number(row?.['input_tokens'] ?? 0),
+    output_tokens: Number(row?.['output_tokens'] ?? 0),
+    cost_micros: typeof cost === 'number' ? cost : null,
+  };
 }

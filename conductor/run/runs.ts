@@ -16,7 +16,8 @@ import { parseRule } from './rules/rules.ts';
 
 export interface RunsDeps extends RunTurnDeps {
   conversations: Conversations;
-  modelId: string | null;
+  /** The model that will be asked: the one of that name, or the box's own. Throws like `Models.choose`. */
+  chooseModel(name: string | undefined): string;
   /** Whether this box can confine a run. */
   available: boolean;
   /** Writes down the present state of a workspace; undefined where a box has none. */
@@ -74,17 +75,17 @@ export function createRuns(deps: RunsDeps): Runs {
   return {
     async begin(request, requestId) {
       checkRules({ allow: request.allow, deny: request.deny });
-      if (deps.callModel === undefined) throw new SpoqError('model_not_configured');
+      const model = deps.chooseModel(request.model);
       const place = await choosePlace(request);
       const { cwd = '.', allow, deny } = request;
-      const input: RunInput = { ...place, cwd, allow, deny };
+      const input: RunInput = { ...place, cwd, allow, deny, model: request.model };
       const begun = await conversations.begin({
         request: request.request ?? randomUUID(),
         conversation: request.conversation,
         kind: 'run',
         text: request.task,
         folder: request.folder,
-        model: deps.modelId,
+        model,
         input,
         requestId,
         ...beginWith(deps, request.conversation, place, [describeTask(request.task, request.stdin)]),
@@ -143,7 +144,7 @@ export function createRuns(deps: RunsDeps): Runs {
         conversation,
         kind: 'run',
         text: 'Go on.',
-        model: deps.modelId,
+        model: deps.chooseModel(input.model),
         input,
         requestId,
         ...beginWith(deps, conversation, places.find(conversation) ?? input, messages),

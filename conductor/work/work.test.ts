@@ -271,11 +271,11 @@ for (const kind of ['from source', 'compiled'] as const)
         'circle',
       ])
         for (const use of [
-          place.readFile(name),
-          place.writeFile(name, 'x'),
-          place.editFile(name, [{ old: 's', new: 'x' }]),
+          () => place.readFile(name),
+          () => place.writeFile(name, 'x'),
+          () => place.editFile(name, [{ old: 's', new: 'x' }]),
         ])
-          expect([name, await codeOf(use)]).to.deep.equal([name, 'outside']);
+          expect([name, await codeOf(use())]).to.deep.equal([name, 'outside']);
       await place.writeFile('dangling', 'x').catch(() => undefined);
       expect(existsSync(path.join(outside, 'made'))).to.equal(false);
       expect(readFileSync(path.join(outside, 'secret'), 'utf8')).to.equal('secret');

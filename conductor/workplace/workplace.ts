@@ -34,6 +34,8 @@ export type WorkErrorCode =
   | 'bad_pattern'
   | 'denied'
   | 'no_space'
+  /** Nothing is confined here, so nothing is run. */
+  | 'unavailable'
   /** The place is gone, or what came back from it made no sense. */
   | 'lost'
   | 'failed';

@@ -1,0 +1,76 @@
+import { emitKeypressEvents } from 'node:readline';
+import type { Key, Keyboard } from '../deps.ts';
+import { sanitizeText } from './sanitize.ts';
+
+/** A lone Escape is told from the beginning of another key after so long; node:readline waits half a second unless told. */
+const ESCAPE_MS = 50;
+/** Bracketed paste: terminals mark what is pasted, so that its line breaks send nothing. */
+const PASTE = { begin: '\u001b[?2004h', end: '\u001b[?2004l' };
+
+interface Pressed {
+  name?: string;
+  ctrl: boolean;
+  meta: boolean;
+}
+
+/** The keyboard of the process. `interrupt` is told of a SIGINT and answers whether somebody takes it for a key. */
+export function createKeyboard(
+  stdin: NodeJS.ReadStream,
+  output: NodeJS.WriteStream,
+): Keyboard & { interrupt(): boolean } {
+  let onInterrupt: (() => void) | undefined;
+  return {
+    interrupt() {
+      onInterrupt?.();
+      return onInterrupt !== undefined;
+    },
+    listen(onKey, { lines }) {
+      const resized = (): void => onKey(createKey('resize'));
+      const ended = (): void => onKey(createKey('end'));
+      const stop = lines ? listenToLines(stdin, onKey) : listenToKeys(stdin, output, onKey);
+      if (lines) onInterrupt = () => onKey({ ...createKey('c'), ctrl: true });
+      output.on('resize', resized);
+      stdin.on('end', ended);
+      stdin.resume();
+      return () => {
+        onInterrupt = undefined;
+        output.off('resize', resized);
+        stdin.off('end', ended);
+        stop();
+        stdin.pause();
+      };
+    },
+  };
+}
+
+function listenToKeys(stdin: NodeJS.ReadStream, output: NodeJS.WriteStream, onKey: (key: Key) => void): () => void {
+  // Of an interface of readline it takes this number alone, which its types don't know.
+  emitKeypressEvents(stdin, { escapeCodeTimeout: ESCAPE_MS } as never);
+  const pressed = (text: string | undefined, { name, ctrl, meta }: Pressed): void => {
+    onKey({ name, text: ctrl || meta || text === undefined ? '' : sanitizeText(text), ctrl, meta });
+  };
+  stdin.on('keypress', pressed);
+  stdin.setRawMode(true);
+  output.write(PASTE.begin);
+  return () => {
+    output.write(PASTE.end);
+    stdin.setRawMode(false);
+    stdin.off('keypress', pressed);
+  };
+}
+
+function listenToLines(stdin: NodeJS.ReadStream, onKey: (key: Key) => void): () => void {
+  const decoder = new TextDecoder();
+  const typed = (chunk: Uint8Array): void => {
+    for (const [index, line] of decoder.decode(chunk, { stream: true }).split(/\r?\n/).entries()) {
+      if (index > 0) onKey(createKey('return'));
+      if (line !== '') onKey({ ...createKey(undefined), text: sanitizeText(line) });
+    }
+  };
+  stdin.on('data', typed);
+  return () => stdin.off('data', typed);
+}
+
+function createKey(name: string | undefined): Key {
+  return { name, text: '', ctrl: false, meta: false };
+}
