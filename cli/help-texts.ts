@@ -37,6 +37,30 @@ From a git repository, files go along until the budget is used: those that the q
 names, then README and manifests, then near and small ones. Never sent: what .gitignore or
 .spoqignore name, binaries, files over 256 kB, and what looks secret (.env, keys, tokens).
 `,
+  run: `Examples:
+  $ spoq run "fix the failing test"           in a copy of the workspace; nothing here changes
+  $ spoq run -c "and add one for the edge"    go on, in the same copy
+  $ spoq run --deny "shell(git push)" --allow "network(example.com)" "update the client"
+  $ spoq run -- npm test                      a program of yours, with its output and exit code
+
+The agent reads, edits and runs in its copy without asking; what leaves it (hosts, MCP
+servers) is asked for. Look at what it did with spoq diff, take it with spoq apply.
+`,
+  diff: `Examples:
+  $ spoq diff
+  $ spoq diff 4dd3c3a4 | git apply --check
+`,
+  apply: `Examples:
+  $ spoq apply
+  $ spoq apply 4dd3c3a4 --keep                keep the copy on the box
+
+What you changed meanwhile is never overwritten: changes are put together, and where that
+can't be, both versions are kept and named.
+`,
+  discard: `Examples:
+  $ spoq discard
+  $ spoq discard 4dd3c3a4 --yes
+`,
   sessions: `Examples:
   $ spoq sessions
   $ spoq sessions --here --limit 5            only those of this folder

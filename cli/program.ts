@@ -4,6 +4,10 @@ import type { Shell } from './commands/completion.ts';
 import type { CliDeps } from './deps.ts';
 import { DEFAULT_BUDGET } from './context/budget.ts';
 import { ENVIRONMENT, EXAMPLES } from './help-texts.ts';
+import { addChanges, addRun, readProgram } from './run-commands.ts';
+import type { RunOutcome } from './run-commands.ts';
+import { addCommand, collect, hasNoColor } from './commander.ts';
+import type { JsonFlag } from './commander.ts';
 import { addModelCommands, describeKeysUsage } from './program-models.ts';
 import type { Adding } from './program-models.ts';
 import { addChat, nameCommand } from './program-chat.ts';
@@ -16,13 +20,16 @@ const MAX_BUDGET = 1_000_000;
 
 /** Runs one command line (without the program's own name). Returns the exit code; everything else happens through `deps`. */
 export async function runCli(outside: CliDeps, args: string[]): Promise<number> {
-  const options = { json: args.includes('--json'), noColor: args.includes('--no-color') };
+  // What stands behind -- is for another program.
+  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  const options = { json: own.includes('--json'), noColor: own.includes('--no-color') };
   const deps = options.json ? outside : fitOutputs(outside);
   let output = '';
   try {
-    const program = createProgram(deps, outside, (text) => (output += text));
+    const run = { code: 0, argv: readProgram(args) };
+    const program = createProgram(deps, outside, run, (text) => (output += text));
     await program.parseAsync(nameCommand(outside, args), { from: 'user' });
-    return 0;
+    return run.code;
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportError(deps, error, options);
     return error.exitCode === 0 ? 0 : reportError(deps, describeUsage(error, args), options);
@@ -45,7 +52,7 @@ function describeUsage(error: CommanderError, args: string[]): SpoqError {
 }
 
 /** `outside`: the outputs as they are, for an answer, which is fitted while it is written. */
-function createProgram(deps: CliDeps, outside: CliDeps, print: (text: string) => void): Command {
+function createProgram(deps: CliDeps, outside: CliDeps, run: RunOutcome, print: (text: string) => void): Command {
   const program = new Command('spoq')
     .description('A Linux box of your own with an AI agent on it')
     .version(VERSION, '-V, --version', 'print the version')
@@ -58,6 +65,8 @@ function createProgram(deps: CliDeps, outside: CliDeps, print: (text: string) =>
   addInit(deps, program);
   addChat({ ...deps, stdout: outside.stdout }, program, (name, about) => addCommand(program, name, about));
   addAsk({ ...deps, stdout: outside.stdout }, program);
+  addRun({ ...deps, stdout: outside.stdout }, program, run);
+  addChanges({ ...deps, stdout: outside.stdout }, program);
   addSessions(deps, program);
   addResume({ ...deps, stdout: outside.stdout }, program);
   const add: Adding['add'] = (name, description) => addCommand(program, name, description);
@@ -139,10 +148,6 @@ interface AskFlags {
   schema?: string;
 }
 
-interface JsonFlag {
-  json?: boolean;
-}
-
 function addSessions(deps: CliDeps, program: Command): void {
   addCommand(program, 'sessions', 'list the conversations on your box')
     .option('--here', 'only those of this folder')
@@ -216,23 +221,6 @@ function addCompletion(deps: CliDeps, program: Command): void {
       const { describeCommands } = await import('./completion/describe-commands.ts');
       await runCompletion(deps, shell, describeCommands(program), { json });
     });
-}
-
-function addCommand(program: Command, name: keyof typeof EXAMPLES, description: string): Command {
-  return program
-    .command(name)
-    .description(description)
-    .option('--json', 'results as JSON')
-    .helpOption('-h, --help', 'explain this command')
-    .addHelpText('before', EXAMPLES[name]);
-}
-
-function hasNoColor(program: Command): boolean {
-  return program.opts<{ color: boolean }>().color === false;
-}
-
-function collect(value: string, previous: string[] = []): string[] {
-  return [...previous, value];
 }
 
 function parseLimit(value: string): number {

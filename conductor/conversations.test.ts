@@ -80,6 +80,8 @@ describe('conversations', () => {
       folder: null,
       state: 'idle',
       last_kind: 'ask',
+      workspace: null,
+      changed_files: null,
       turns: 2,
       last_event: 8,
       input_tokens: 24,

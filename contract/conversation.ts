@@ -109,6 +109,8 @@ export const ConversationSummary = z.object({
     .enum(CONVERSATION_STATES)
     .describe('waiting: for an approval; interrupted: its last turn was cut off by the box'),
   last_kind: TurnKind,
+  workspace: z.string().nullable().default(null).describe('Of which it has a copy'),
+  changed_files: z.number().int().nullable().default(null).describe('In that copy, when it was last looked at'),
   turns: z.number().int(),
   last_event: z.number().int(),
   created_at: z.iso.datetime(),

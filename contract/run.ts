@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Folder, RequestId } from './conversation.ts';
+import { MODEL_NAME_CHARS } from './models.ts';
 
 /** Bounds of a run and of what is asked about it. */
 export const RUN_LIMITS = {
@@ -41,6 +42,13 @@ export const RunRequest = z.strictObject({
   ...PLACE,
   task: z.string().trim().min(1).max(RUN_LIMITS.task_chars),
   stdin: z.string().max(RUN_LIMITS.body_bytes).optional(),
+  model: z
+    .string()
+    .trim()
+    .min(1)
+    .max(MODEL_NAME_CHARS)
+    .optional()
+    .describe('provider/model, a model alone or an alias; the default of the box when left out'),
   allow: Rules.describe('Rules of this run, as `shell(npm test)`'),
   deny: Rules,
 });

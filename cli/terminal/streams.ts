@@ -2,7 +2,7 @@ import { fstatSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { SpoqError } from '../../contract/errors.ts';
-import type { CliDeps, Input, Output } from '../deps.ts';
+import type { CliDeps, Input, Output, Terminal } from '../deps.ts';
 
 /** An output over a stream of the process. `onGone` is called when its reader has gone away (EPIPE). */
 export function createOutput(stream: NodeJS.WriteStream, onGone: () => void): Output {
@@ -58,6 +58,23 @@ async function ask<T>(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream, prom
   } finally {
     keys.stop();
   }
+}
+
+/** Writes bytes as they are, and waits for the reader. */
+export function writeBytes(stream: NodeJS.WriteStream, data: Uint8Array): Promise<void> {
+  return new Promise((resolve) => stream.write(data, () => resolve()));
+}
+
+/** The terminal of this process. */
+export function createTerminal(stdin: NodeJS.ReadStream, stdout: NodeJS.WriteStream): Terminal {
+  return {
+    size: () => ({ columns: stdout.columns, rows: stdout.rows }),
+    setRaw: (on) => void stdin.setRawMode(on),
+    onResize(tell) {
+      stdout.on('resize', tell);
+      return () => stdout.off('resize', tell);
+    },
+  };
 }
 
 /** Whether a person can be asked and answered here. */

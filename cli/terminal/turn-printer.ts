@@ -21,6 +21,10 @@ export interface TurnPrinterOptions {
   whole?: boolean;
 }
 
+/** Of what one call writes. All of it is on the box. */
+const SHOWN_LINES = 12;
+const DECISIONS = { allow: 'allowed once', always: 'allowed from now on', deny: 'denied' } as const;
+
 /** With `--json` every event is a line on stdout. */
 export function createTurnPrinter(
   deps: Pick<CliDeps, 'stdout' | 'stderr' | 'env'>,
@@ -33,6 +37,17 @@ export function createTurnPrinter(
     await answer.end();
     answer = createAnswerPrinter(deps, options);
     await deps.stderr.write(`${line}\n`);
+  };
+  const shown = new Map<string, number>();
+  const showOutput = async ({
+    call,
+    text = '',
+  }: Extract<ConversationEvent, { type: 'tool_output' }>): Promise<void> => {
+    const before = shown.get(call) ?? 0;
+    const lines = sanitizeText(text).replace(/\n$/, '').split('\n');
+    shown.set(call, before + lines.length);
+    for (const line of lines.slice(0, Math.max(0, SHOWN_LINES - before))) await say(style.dim(`  │ ${line}`));
+    if (before <= SHOWN_LINES && before + lines.length > SHOWN_LINES) await say(style.dim('  │ …'));
   };
   let whole = '';
   return {
@@ -59,6 +74,14 @@ export function createTurnPrinter(
           const mark = event.outcome === 'ok' ? style.dim('└') : style.yellow('└');
           return say(`  ${mark} ${style.dim(sanitizeLine(event.summary))}`);
         }
+        case 'tool_output':
+          return showOutput(event);
+        case 'approval':
+          return say(style.dim(`  ${DECISIONS[event.decision]} (${sanitizeLine(event.by)})`));
+        case 'changes':
+          return event.files === 0 ? undefined : say(describeChanges(event));
+        case 'exit':
+          return event.code === 0 ? undefined : say(`  ${style.yellow(describeExit(event))}`);
         case 'notice':
           return say(style.yellow(sanitizeLine(event.message)));
         default:
@@ -67,6 +90,16 @@ export function createTurnPrinter(
     },
     end: () => answer.end(),
   };
+}
+
+/** As after a run, for a person. */
+export function describeChanges(event: Extract<ConversationEvent, { type: 'changes' }>): string {
+  const { files, added_lines: added, removed_lines: removed } = event;
+  return `${files} ${files === 1 ? 'file' : 'files'} changed, +${added} -${removed}. Look: spoq diff. Take: spoq apply. Drop: spoq discard.`;
+}
+
+function describeExit({ code, signal }: Extract<ConversationEvent, { type: 'exit' }>): string {
+  return code === null ? `ended by ${signal ?? 'a signal'}` : `exit code ${code}`;
 }
 
 /** JSON on one line, everything beyond printable ASCII of control escaped. */

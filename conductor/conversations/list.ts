@@ -16,6 +16,8 @@ const SUMMARY = `
     (SELECT max(number) FROM events WHERE conversation = c.id) AS last_event,
     count(t.number) AS turns,
     total(t.input_tokens) AS input_tokens, total(t.output_tokens) AS output_tokens, total(t.cost_micros) AS cost_micros,
+    (SELECT workspace FROM workplaces WHERE conversation = c.id) AS workspace,
+    (SELECT files FROM workplaces WHERE conversation = c.id) AS changed_files,
     (SELECT state FROM turns WHERE conversation = c.id ORDER BY number DESC LIMIT 1) AS state,
     (SELECT kind FROM turns WHERE conversation = c.id ORDER BY number DESC LIMIT 1) AS last_kind
   FROM conversations c JOIN turns t ON t.conversation = c.id`;
@@ -43,6 +45,8 @@ function toSummary(row: Row): ConversationSummary {
     folder: typeof row['folder_name'] === 'string' ? row['folder_name'] : null,
     state: readState(state),
     last_kind: TurnKind.parse(row['last_kind']),
+    workspace: typeof row['workspace'] === 'string' ? row['workspace'] : null,
+    changed_files: typeof row['changed_files'] === 'number' ? row['changed_files'] : null,
     turns: Number(row['turns']),
     last_event: Number(row['last_event'] ?? 0),
     created_at: new Date(Number(row['created_at'])).toISOString(),

@@ -46,7 +46,7 @@ export function createRunParts(deps: RunPartsDeps): { runs: Runs; places: OpenPl
     conversations,
     places,
     approvals: createApprovals(store, now),
-    chooseModel: () => models.choose()[0].id,
+    chooseModel: (name) => models.choose(name)[0].id,
     callModel: createCallModel(models, deps.calls),
     recall: (conversation) => conversations.recall(conversation),
     available: workplaces !== undefined,

@@ -85,8 +85,9 @@ async function run(
       place.onConnect((host) => permissions.connect(host));
       signal.throwIfAborted();
       const child = place.exec(input.command);
-      if (!input.stdin && input.command.tty === undefined) child.end();
-      else onStart(createRunning(child));
+      const isFed = input.stdin || input.command.tty !== undefined;
+      if (!isFed) child.end();
+      onStart(createRunning(child, isFed));
       // Whoever interrupts it wants it to end, in order first.
       const stop = (): void => child.kill('SIGKILL');
       signal.addEventListener('abort', stop, { once: true });
@@ -130,9 +131,9 @@ function describeOutput(stream: 'stdout' | 'stderr', data: Uint8Array): Conversa
   }
 }
 
-function createRunning(child: WorkProcess): RunningExec {
+function createRunning(child: WorkProcess, isFed: boolean): RunningExec {
   let received = 0;
-  let isEnded = false;
+  let isEnded = !isFed;
   // One after the other: what is sent again waits for what was sent first.
   let last: Promise<unknown> = Promise.resolve();
   const give = async (offset: number, data: Buffer, end: boolean): Promise<{ received: number }> => {
@@ -143,7 +144,8 @@ function createRunning(child: WorkProcess): RunningExec {
       });
     }
     const fresh = data.subarray(received - offset);
-    if (isEnded && fresh.length > 0) throw new SpoqError('input_refused', { detail: 'Its input has ended.' });
+    if (isEnded && fresh.length > 0)
+      throw new SpoqError('input_refused', { detail: isFed ? 'Its input has ended.' : 'It was begun without input.' });
     received += fresh.length;
     // A program that has ended, or doesn't read, has no use for it: that is no failure of who sends it.
     if (fresh.length > 0) await child.write(fresh).catch(() => undefined);

@@ -55,8 +55,7 @@ describe('a program in a workspace', () => {
   it('takes input once, however often it is sent', async () => {
     const stream = await bench.begin('/api/exec', { argv: ['cat'], stdin: true });
     const { conversation } = await readUntil(stream, 'start');
-    let first = await input(conversation, { offset: 0, data: encode('one ') });
-    while (first.status === 409) first = await input(conversation, { offset: 0, data: encode('one ') });
+    const first = await input(conversation, { offset: 0, data: encode('one ') });
     expect(first.json).to.deep.equal({ received: 4 });
     expect((await input(conversation, { offset: 0, data: encode('one two ') })).json).to.deep.equal({ received: 8 });
     const gap = await input(conversation, { offset: 9, data: encode('x') });
@@ -74,6 +73,12 @@ describe('a program in a workspace', () => {
 
   it('has no input where none will come', async () => {
     expect(collect(await exec(['cat']), 'stdout').toString()).to.equal('');
+    const stream = await bench.begin('/api/exec', { argv: ['sleep', '600'] });
+    const { conversation } = await readUntil(stream, 'start');
+    const refused = await input(conversation, { offset: 0, data: encode('x') });
+    expect(refused.json).to.deep.include({ status: 409, detail: 'It was begun without input.' });
+    await input(conversation, { signal: 'SIGTERM' });
+    expect(ofType(await readAll(stream), 'exit')[0]).to.deep.include({ code: null, signal: 'SIGTERM' });
   });
 
   it('has a terminal that is resized, and gets signals', async () => {
@@ -86,7 +91,8 @@ describe('a program in a workspace', () => {
     const { conversation } = await readUntil(stream, 'start');
     expect((await readUntil(stream, 'tool_output')).text).to.contain('20 70');
     await input(conversation, { resize: { columns: 90, rows: 30 } });
-    expect((await readUntil(stream, 'tool_output')).text).to.contain('30 90');
+    // Its columns are set first, then its rows: the program may look in between.
+    while (!(await readUntil(stream, 'tool_output')).text?.includes('30 90'));
     await input(conversation, { signal: 'SIGINT' });
     const rest = await readAll(stream);
     expect(collect(rest, 'stdout').toString()).to.contain('30 90');
@@ -97,7 +103,7 @@ describe('a program in a workspace', () => {
     const request = randomUUID();
     const stream = await bench.begin('/api/exec', { argv: ['cat'], stdin: true, request });
     const { conversation } = await readUntil(stream, 'start');
-    while ((await input(conversation, { offset: 0, data: encode('one\n') })).status === 409);
+    await input(conversation, { offset: 0, data: encode('one\n') });
     const seen = await readUntil(stream, 'tool_output');
     stream.drop();
     await input(conversation, { offset: 4, data: encode('two\n'), end: true });

@@ -18,6 +18,8 @@ export type StepEnd = {
 
 export interface Step {
   conversation: string;
+  /** By the name that the person gave; the box's own when undefined. */
+  model: string | undefined;
   messages: ModelMessage[];
   instructions: Instructions;
   tools: ToolSet;
@@ -37,6 +39,7 @@ export interface LoopDeps extends CallDeps {
   store: Store;
   recall(): ModelMessage[];
   callModel: CallModel;
+  model: string | undefined;
   instructions: Instructions;
   limits: { steps: number; activeMs: number };
 }
@@ -100,6 +103,7 @@ async function makeStep(deps: LoopDeps, messages: ModelMessage[], tools: ToolSet
     const signal = AbortSignal.any([deps.signal, own.signal]);
     const end = await deps.callModel({
       conversation: turn.conversation,
+      model: deps.model,
       messages: markCached(messages),
       instructions: deps.instructions,
       tools,

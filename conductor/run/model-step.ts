@@ -6,9 +6,9 @@ import type { CallModel, StepEnd } from './loop.ts';
 
 /** The one way from a run to a model: its budget pays for it, and where the model is overloaded another one is asked. */
 export function createCallModel(models: Models, deps: CallDeps): CallModel {
-  return async ({ conversation, messages, instructions, tools, signal, onText, onNotice, onCost }) => {
+  return async ({ conversation, model, messages, instructions, tools, signal, onText, onNotice, onCost }) => {
     let end: StepEnd | undefined;
-    const call = { models: models.choose(), conversation, messages, instructions, tools, signal, onCost };
+    const call = { models: models.choose(model), conversation, messages, instructions, tools, signal, onCost };
     for await (const event of callModel(deps, call)) {
       if (event.type === 'text') onText(event.text);
       else if (event.type === 'notice') onNotice(event);

@@ -25,6 +25,7 @@ export const RunInput = z.object({
   cwd: z.string(),
   allow: z.array(z.string()),
   deny: z.array(z.string()),
+  model: z.string().optional(),
 });
 export type RunInput = z.infer<typeof RunInput>;
 
@@ -101,6 +102,7 @@ async function work(deps: RunTurnDeps, turn: Turn, input: RunInput): Promise<Out
       recall: () => deps.recall(conversation) as ModelMessage[],
       recallOutput: (call) => readOutput(deps.store, conversation, call),
       callModel: deps.callModel,
+      model: input.model,
       instructions: makeInstructions(input.workspace, guides),
       limits: deps.limits,
     });

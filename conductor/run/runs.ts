@@ -16,8 +16,8 @@ import { parseRule } from './rules/rules.ts';
 
 export interface RunsDeps extends RunTurnDeps {
   conversations: Conversations;
-  /** The model that will be asked. Throws `model_not_configured`. */
-  chooseModel(): string;
+  /** The model that will be asked: the one of that name, or the box's own. Throws like `Models.choose`. */
+  chooseModel(name: string | undefined): string;
   /** Whether this box can confine a run. */
   available: boolean;
   /** Writes down the present state of a workspace; undefined where a box has none. */
@@ -43,7 +43,8 @@ const GO_ON = 'Your work was cut off here. Look at how things stand, and go on w
 /** Puts the parts together. */
 export function createRuns(deps: RunsDeps): Runs {
   const { conversations, store, places } = deps;
-  const executing = new Map<string, RunningExec>();
+  /** Programs at work; who sends input early waits for the start. */
+  const executing = new Map<string, Promise<RunningExec>>();
   const working = new Set<Promise<void>>();
   const keep = (work: Promise<void>): void => {
     working.add(work);
@@ -74,10 +75,10 @@ export function createRuns(deps: RunsDeps): Runs {
   return {
     async begin(request, requestId) {
       checkRules({ allow: request.allow, deny: request.deny });
-      const model = deps.chooseModel();
+      const model = deps.chooseModel(request.model);
       const place = await choosePlace(request);
       const { cwd = '.', allow, deny } = request;
-      const input: RunInput = { ...place, cwd, allow, deny };
+      const input: RunInput = { ...place, cwd, allow, deny, model: request.model };
       const begun = await conversations.begin({
         request: request.request ?? randomUUID(),
         conversation: request.conversation,
@@ -116,8 +117,14 @@ export function createRuns(deps: RunsDeps): Runs {
           ...(tty === undefined ? {} : { tty }),
         };
         const input = { workspace: place.workspace, command, stdin };
-        const work = workOnExec(deps, live, input, (running) => executing.set(live.conversation, running));
-        keep(work.finally(() => executing.delete(live.conversation)));
+        const { promise: started, resolve, reject } = Promise.withResolvers<RunningExec>();
+        started.catch(() => undefined);
+        executing.set(live.conversation, started);
+        const end = (): void => {
+          executing.delete(live.conversation);
+          reject(nothingRuns());
+        };
+        keep(workOnExec(deps, live, input, resolve).finally(end));
       }
       return begun;
     },
@@ -137,7 +144,7 @@ export function createRuns(deps: RunsDeps): Runs {
         conversation,
         kind: 'run',
         text: 'Go on.',
-        model: deps.chooseModel(),
+        model: deps.chooseModel(input.model),
         input,
         requestId,
         ...beginWith(deps, conversation, places.find(conversation) ?? input, messages),
@@ -149,9 +156,9 @@ export function createRuns(deps: RunsDeps): Runs {
 
     answer: (conversation, approval, decision, by) => deps.approvals.answer(conversation, approval, decision, by),
 
-    input(conversation, request) {
-      const running = executing.get(conversation);
-      if (running === undefined) throw new SpoqError('input_refused', { detail: 'Nothing runs that takes input.' });
+    async input(conversation, request) {
+      const running = await executing.get(conversation);
+      if (running === undefined) throw nothingRuns();
       return running.input(request);
     },
 
@@ -190,6 +197,10 @@ async function revive(deps: RunsDeps, turn: Turn, input: RunInput, isParked: boo
     return turn.park('parked');
   }
   await workOnRun(deps, turn, input);
+}
+
+function nothingRuns(): SpoqError {
+  return new SpoqError('input_refused', { detail: 'Nothing runs that takes input.' });
 }
 
 /** Throws `invalid_request` with every rule that is none. */
