@@ -132,7 +132,9 @@ describe('a run', () => {
   it('keeps nothing of a copy in which nothing was changed', async () => {
     bench.model.speak = playScript([{ text: 'Nothing to do.' }]);
     const events = await bench.run('Look');
-    expect(events.map(({ type }) => type)).to.deep.equal(['start', 'text', 'changes', 'done']);
+    // On a machine that is busy it says first that a place is being made.
+    const types = events.map(({ type }) => type).filter((type) => type !== 'notice');
+    expect(types).to.deep.equal(['start', 'text', 'changes', 'done']);
     const conversation = conversationOf(events);
     const { json } = await send(bench.conductor.local, { path: `/api/conversations/${conversation}/changes` });
     expect(json).to.deep.include({ code: 'workplace_unknown' });
@@ -165,7 +167,7 @@ describe('a run', () => {
     bench.model.speak = playScript([{ calls: [{ name: 'shell', input: { command: 'false' } }] }]);
     const events = await bench.run('Try');
     expect(ofType(events, 'tool_call').length).to.equal(3);
-    expect(ofType(events, 'notice').map(({ code }) => code)).to.deep.equal(['repeated_failure']);
+    expect(ofType(events, 'notice').at(-1)?.code).to.equal('repeated_failure');
     expect(events.at(-1)).to.deep.include({ type: 'done', stop_reason: 'repeated_failure' });
   });
 
