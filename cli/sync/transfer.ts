@@ -113,22 +113,18 @@ interface Batch {
   bytes: number;
 }
 
-/** Contents in batches of about `size()` bytes; a file that is larger goes in several. */
-function* cutBatches(contents: readonly Content[], size: () => number): Generator<Batch, undefined> {
+/** Contents in batches of about `size()` bytes; a file that is larger goes in several, an empty one in one all the same. */
+export function* cutBatches(contents: readonly Content[], size: () => number): Generator<Batch, undefined> {
   let batch: Batch = { parts: [], bytes: 0 };
   for (const content of contents) {
     let { offset } = content;
     do {
-      const room = size() - batch.bytes;
-      if (batch.parts.length > 0 && (room <= 0 || batch.parts.length >= MAX_BATCH_FILES)) {
+      if (batch.parts.length > 0 && (batch.bytes >= size() || batch.parts.length >= MAX_BATCH_FILES)) {
         yield batch;
         batch = { parts: [], bytes: 0 };
-        continue;
       }
-      const end =
-        content.size - offset <= Math.max(room, SYNC_LIMITS.piece_bytes)
-          ? content.size
-          : offset + Math.max(room, SYNC_LIMITS.piece_bytes);
+      const most = Math.max(size() - batch.bytes, SYNC_LIMITS.piece_bytes);
+      const end = Math.min(content.size, offset + most);
       batch.parts.push({ content: { ...content, offset }, end });
       batch.bytes += end - offset;
       offset = end;
