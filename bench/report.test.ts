@@ -35,6 +35,7 @@ describe('the report', () => {
       load: LOAD,
       first_token,
       cold_start: { hello: [10] },
+      idle: { seconds: 60, processes: { 'the conductor': { rss_mb: 60, cpu_percent: 0.1, wakes_per_second: 2 } } },
     };
     expect(titles(renderReport({ ...WHERE, ...all }))).to.deep.equal([
       '## From the click to a box that is ready',
@@ -43,6 +44,7 @@ describe('the report', () => {
       '## Load',
       '## Time to first token',
       '## Cold start of `--version`',
+      '## With nothing to do',
     ]);
   });
 

@@ -1,6 +1,9 @@
+import { listSyncFailures, renderSync } from './sync.ts';
+import type { SyncTimes } from './sync.ts';
 import type { ClickToReady } from './click-share.ts';
 import { restOfClick, shareOfClick } from './click-share.ts';
 import type { FirstTokens } from './first-token.ts';
+import type { Idle } from './idle.ts';
 import { renderLoad } from './load/render.ts';
 import type { Load } from './load.ts';
 import { formatSummary, summarize, summarizeRatio } from './statistics.ts';
@@ -17,6 +20,8 @@ export interface Measurements {
   load?: Load;
   first_token?: FirstTokens;
   cold_start?: Record<string, number[]>;
+  idle?: { seconds: number; processes: Record<string, Idle> };
+  sync?: SyncTimes;
 }
 
 export interface EngineTimes {
@@ -40,8 +45,8 @@ export function engineRatio({ lean, stock }: EngineTimes): Summary {
 }
 
 /** A sentence for everything that has to hold and doesn't. */
-export function listFailures({ engine, click_to_ready: clicks }: Measurements): string[] {
-  const failures: string[] = [];
+export function listFailures({ engine, click_to_ready: clicks, sync }: Measurements): string[] {
+  const failures: string[] = sync === undefined ? [] : listSyncFailures(sync);
   const ratio = engine && engineRatio(engine).median;
   if (ratio !== undefined && ratio > ENGINE_LIMIT)
     failures.push(`The engine's part takes ${ratio.toFixed(2)} of the stock one; at most ${ENGINE_LIMIT} is wanted.`);
@@ -70,6 +75,8 @@ export function renderReport(measured: Measurements): string {
     load,
     first_token: tokens,
     cold_start: starts,
+    idle,
+    sync,
   } = measured;
   const sections = [
     renderHead(date, machine),
@@ -79,6 +86,8 @@ export function renderReport(measured: Measurements): string {
     load && renderLoad(load),
     tokens && renderTokens(tokens),
     starts && renderStarts(starts),
+    idle && renderIdle(idle),
+    sync && renderSync(sync),
   ];
   return sections.filter((section) => section !== undefined).join('\n');
 }
@@ -196,6 +205,21 @@ Whole processes. The floor is the smallest program, compiled by the same bun wit
 
 | | ms | ratio to the floor |
 |---|---|---|
+${lines.join('\n')}
+`;
+}
+
+function renderIdle({ seconds, processes }: NonNullable<Measurements['idle']>): string {
+  const lines = Object.entries(processes).map(
+    ([name, { rss_mb, cpu_percent, wakes_per_second }]) =>
+      `| ${name} | ${rss_mb.toFixed(0)} | ${cpu_percent.toFixed(2)} | ${wakes_per_second.toFixed(1)} |`,
+  );
+  return `## With nothing to do
+
+The compiled conductor of a box that nobody asks, over ${seconds} s. The floor is an empty server, compiled by the same bun with the same flags.
+
+| | resident, MB | of one processor, % | wakes a second |
+|---|---|---|---|
 ${lines.join('\n')}
 `;
 }

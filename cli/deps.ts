@@ -17,9 +17,18 @@ export interface Input {
   close(): void;
 }
 
+/** The terminal that both ends of this program are, for a program that is run elsewhere. */
+export interface Terminal {
+  size(): { columns: number; rows: number };
+  /** Whether keys come as they are pressed, Ctrl-C as well. */
+  setRaw(on: boolean): void;
+  /** Returns what ends it. */
+  onResize(tell: () => void): () => void;
+}
+
 /** A key that was pressed. */
 export interface Key {
-  /** As node:readline calls it: return, enter (Ctrl-J), escape, left, paste-start; `resize` for the window's new width, `closed` for no more keys. */
+  /** As node:readline calls it: return, enter (Ctrl-J), escape, left, paste-start; `resize` for the window's new width, `closed` where no more keys come. */
   name: string | undefined;
   /** What it types, if anything. */
   text: string;
@@ -60,6 +69,16 @@ export interface CliDeps {
   openUrl(url: string): void;
   /** Asks a yes or no question on the terminal. */
   confirm(question: string): Promise<boolean>;
+  /** Lets the person choose on the terminal; answers the value. Rejects with `cancelled` when they leave it, and when the signal fires. */
+  choose(question: string, choices: { value: string; text: string }[], signal: AbortSignal): Promise<string>;
+  /** Writes bytes as they are. */
+  writeBytes(stream: 'stdout' | 'stderr', data: Uint8Array): Promise<void>;
+  /** Where both ends are one. */
+  terminal?: Terminal;
+  /** Ctrl-C is told here instead of stopping this program, until what is returned is called. */
+  onInterrupt(tell: () => void): () => void;
+  /** Asks for a secret on the terminal, and shows nothing of it. */
+  askSecret(question: string): Promise<string>;
   keyboard: Keyboard;
   /** Milliseconds since the epoch. */
   now(): number;

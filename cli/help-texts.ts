@@ -24,7 +24,10 @@ besides. Esc stops an answer, Ctrl-D leaves; the conversation is kept on your bo
   ask: `Examples:
   $ spoq ask "explain this function" @src/parse.ts
   $ spoq ask "what is wrong in @src/ and @notes.md?"
+  $ spoq ask "what is wrong with this page?" @screen.png
+  $ spoq ask --schema todo.json "what is left to do in @notes.md?"
   $ npm test 2>&1 | spoq ask "why does this fail?"
+  $ spoq ask --model claude-opus-5-5 "…"      ask another model: see spoq models
   $ spoq ask -c "and the tests?"              go on with the last conversation of this folder
   $ spoq ask --in 4dd3c3a4 "and the tests?"   go on with another one
   $ spoq ask --dry-run "where is the retry?"  list what would be sent, and send nothing
@@ -33,6 +36,30 @@ besides. Esc stops an answer, Ctrl-D leaves; the conversation is kept on your bo
 From a git repository, files go along until the budget is used: those that the question
 names, then README and manifests, then near and small ones. Never sent: what .gitignore or
 .spoqignore name, binaries, files over 256 kB, and what looks secret (.env, keys, tokens).
+`,
+  run: `Examples:
+  $ spoq run "fix the failing test"           in a copy of the workspace; nothing here changes
+  $ spoq run -c "and add one for the edge"    go on, in the same copy
+  $ spoq run --deny "shell(git push)" --allow "network(example.com)" "update the client"
+  $ spoq run -- npm test                      a program of yours, with its output and exit code
+
+The agent reads, edits and runs in its copy without asking; what leaves it (hosts, MCP
+servers) is asked for. Look at what it did with spoq diff, take it with spoq apply.
+`,
+  diff: `Examples:
+  $ spoq diff
+  $ spoq diff 4dd3c3a4 | git apply --check
+`,
+  apply: `Examples:
+  $ spoq apply
+  $ spoq apply 4dd3c3a4 --keep                keep the copy on the box
+
+What you changed meanwhile is never overwritten: changes are put together, and where that
+can't be, both versions are kept and named.
+`,
+  discard: `Examples:
+  $ spoq discard
+  $ spoq discard 4dd3c3a4 --yes
 `,
   sessions: `Examples:
   $ spoq sessions
@@ -51,6 +78,37 @@ and stays until it is done. Ctrl-C leaves it at work.
   $ spoq attach 4dd3c3a4
 
 Ctrl-C leaves it at work.
+`,
+  models: `Examples:
+  $ spoq models
+  $ spoq ask --model claude-haiku-5-5 "…"     ask one of them
+  $ spoq models --all                         also those without a key or a price
+`,
+  budget: `Examples:
+  $ spoq budget                               what is spent, and what is left
+  $ spoq budget set --day 5 --month 50        most US dollars a day and a month
+  $ spoq budget set --conversation none       no limit for a single conversation
+
+They hold for everything that asks your box. Days and months are those of UTC. At a limit work
+stops, and what was said is kept.
+`,
+  keys: `Examples:
+  $ spoq keys set anthropic                   asks for it, and shows nothing
+  $ spoq keys set openai < key.txt            from a file or a program
+  $ spoq keys list
+  $ spoq keys remove anthropic
+
+A key is checked with its provider, kept on the box where only the conductor reads it, and used
+from then on instead of the one that the box came with. It is never an argument: others see those.
+`,
+  sync: `Examples:
+  $ spoq sync                                 both ways
+  $ spoq sync push                            only from here to the box
+  $ spoq sync --watch                         and go on, until Ctrl-C
+  $ spoq sync --dry-run                       list what would be done
+
+Left out: what .gitignore or .spoqignore name, git's own folders, and what looks secret.
+Where both sides changed a file, both versions are kept.
 `,
   status: `Examples:
   $ spoq status

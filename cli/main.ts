@@ -24,6 +24,7 @@ async function run(): Promise<number> {
     { openBrowser },
     { createKeyboard },
     { askConfirmation },
+    { askChoice },
     { homedir, hostname },
     { setTimeout: sleep },
   ] = await Promise.all([
@@ -34,6 +35,7 @@ async function run(): Promise<number> {
     import('./terminal/browser.ts'),
     import('./terminal/keyboard.ts'),
     import('./terminal/confirm.ts'),
+    import('./terminal/choose.ts'),
     import('node:os'),
     import('node:timers/promises'),
   ]);
@@ -41,8 +43,11 @@ async function run(): Promise<number> {
   const stopper = new AbortController();
   let stoppedBy: StopSignal | undefined;
   let isReaderGone = false;
+  const interruptListeners = new Set<() => void>();
   for (const signal of Object.keys(SIGNAL_EXITS) as StopSignal[]) {
     process.on(signal, () => {
+      const listener = [...interruptListeners].at(-1);
+      if (signal === 'SIGINT' && listener !== undefined) return listener();
       if (signal === 'SIGINT' && keyboard.interrupt()) return;
       // The second Ctrl-C doesn't wait for what the first one began.
       if (stoppedBy !== undefined) process.exit(SIGNAL_EXITS[signal]);
@@ -75,6 +80,17 @@ async function run(): Promise<number> {
       homeFolder: homedir(),
       http: createHttpClient(VERSION),
       openUrl: (url) => openBrowser(process.platform, url),
+      choose: (question, choices, signal) =>
+        askChoice({ stderr, env: process.env, keyboard, signal }, question, choices),
+      writeBytes: (stream, data) => streams.writeBytes(process[stream], data),
+      ...(process.stdin.isTTY && process.stdout.isTTY
+        ? { terminal: streams.createTerminal(process.stdin, process.stdout) }
+        : {}),
+      onInterrupt(tell) {
+        interruptListeners.add(tell);
+        return () => interruptListeners.delete(tell);
+      },
+      askSecret: (question) => streams.askSecret(process.stdin, process.stderr, question),
       confirm: (question) => askConfirmation({ stderr, env: process.env, keyboard, signal: stopper.signal }, question),
       keyboard,
       now: Date.now,

@@ -4,6 +4,12 @@ import type { Shell } from './commands/completion.ts';
 import type { CliDeps } from './deps.ts';
 import { DEFAULT_BUDGET } from './context/budget.ts';
 import { ENVIRONMENT, EXAMPLES } from './help-texts.ts';
+import { addChanges, addRun, readProgram } from './run-commands.ts';
+import type { RunOutcome } from './run-commands.ts';
+import { addCommand, collect, hasNoColor } from './commander.ts';
+import type { JsonFlag } from './commander.ts';
+import { addModelCommands, describeKeysUsage } from './program-models.ts';
+import type { Adding } from './program-models.ts';
 import { addChat, nameCommand } from './program-chat.ts';
 import { fitOutputs } from './terminal/fit.ts';
 import { reportError } from './terminal/report-error.ts';
@@ -14,23 +20,29 @@ const MAX_BUDGET = 1_000_000;
 
 /** Runs one command line (without the program's own name). Returns the exit code; everything else happens through `deps`. */
 export async function runCli(outside: CliDeps, args: string[]): Promise<number> {
-  const options = { json: args.includes('--json'), noColor: args.includes('--no-color') };
+  // What stands behind -- is for another program.
+  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  const options = { json: own.includes('--json'), noColor: own.includes('--no-color') };
   const deps = options.json ? outside : fitOutputs(outside);
   let output = '';
   try {
-    const program = createProgram(deps, outside, (text) => (output += text));
+    const run = { code: 0, argv: readProgram(args) };
+    const program = createProgram(deps, outside, run, (text) => (output += text));
     await program.parseAsync(nameCommand(outside, args), { from: 'user' });
-    return 0;
+    return run.code;
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportError(deps, error, options);
-    return error.exitCode === 0 ? 0 : reportError(deps, describeUsage(error), options);
+    return error.exitCode === 0 ? 0 : reportError(deps, describeUsage(error, args), options);
   } finally {
     // Help and version: commander writes them before it throws.
     if (output !== '') await deps.stdout.write(output);
   }
 }
 
-function describeUsage(error: CommanderError): SpoqError {
+function describeUsage(error: CommanderError, args: string[]): SpoqError {
+  const isKeys = args.find((one) => !one.startsWith('-')) === 'keys';
+  const keys = isKeys ? describeKeysUsage(error.code) : undefined;
+  if (keys !== undefined) return new SpoqError('invalid_request', { detail: keys, next: 'See spoq keys --help.' });
   const [detail, ...more] = error.message.replace(/^error: /, '').split('\n');
   return new SpoqError('invalid_request', {
     detail: [detail, ...more].join(' '),
@@ -40,7 +52,7 @@ function describeUsage(error: CommanderError): SpoqError {
 }
 
 /** `outside`: the outputs as they are, for an answer, which is fitted while it is written. */
-function createProgram(deps: CliDeps, outside: CliDeps, print: (text: string) => void): Command {
+function createProgram(deps: CliDeps, outside: CliDeps, run: RunOutcome, print: (text: string) => void): Command {
   const program = new Command('spoq')
     .description('A Linux box of your own with an AI agent on it')
     .version(VERSION, '-V, --version', 'print the version')
@@ -53,8 +65,13 @@ function createProgram(deps: CliDeps, outside: CliDeps, print: (text: string) =>
   addInit(deps, program);
   addChat({ ...deps, stdout: outside.stdout }, program, (name, about) => addCommand(program, name, about));
   addAsk({ ...deps, stdout: outside.stdout }, program);
+  addRun({ ...deps, stdout: outside.stdout }, program, run);
+  addChanges({ ...deps, stdout: outside.stdout }, program);
   addSessions(deps, program);
   addResume({ ...deps, stdout: outside.stdout }, program);
+  const add: Adding['add'] = (name, description) => addCommand(program, name, description);
+  addModelCommands({ deps, add, hasNoColor: () => hasNoColor(program) });
+  addSync(deps, program);
   addStatus(deps, program);
   addLogout(deps, program);
   addUpgrade(deps, program);
@@ -77,6 +94,7 @@ function addInit(deps: CliDeps, program: Command): void {
 function addAsk(deps: CliDeps, program: Command): void {
   addCommand(program, 'ask', 'ask your box a question')
     .argument('[question...]', 'the question and @paths; without it, or as -, stdin')
+    .option('--model <name>', 'ask this one: see spoq models')
     .option('--dry-run', 'list what would be sent, and send nothing')
     .addOption(new Option('--budget <tokens>', 'most tokens of context').default(DEFAULT_BUDGET).argParser(parseBudget))
     .option('--allow <path>', 'send this file as it is, even if it looks secret', collect)
@@ -84,6 +102,7 @@ function addAsk(deps: CliDeps, program: Command): void {
     .option('--no-repo', 'leave the git repository out')
     .addOption(new Option('-c, --continue', 'go on with the last conversation of this folder').conflicts('in'))
     .option('--in <id>', 'go on with this conversation')
+    .option('--schema <file>', 'answer as JSON that fits this JSON schema')
     .action(async (words: string[], { json = false, dryRun = false, allow = [], ...rest }: AskFlags) => {
       const { runAsk } = await import('./commands/ask.ts');
       const goOn = rest.in ?? rest.continue ?? false;
@@ -91,19 +110,42 @@ function addAsk(deps: CliDeps, program: Command): void {
     });
 }
 
+function addSync(deps: CliDeps, program: Command): void {
+  addCommand(program, 'sync', 'make this folder and its workspace on the box the same')
+    .addArgument(new Argument('[direction]', 'one way only').choices(['push', 'pull']))
+    .option('--watch', 'go on, whenever something changes here or there')
+    .option('--dry-run', 'list what would be done, and do nothing')
+    .option('--delete', 'delete here or there though it is more than half of the files')
+    .option('--allow <path>', 'take this file along, even if it looks secret', collect)
+    .option('--name <workspace>', 'its name on the box, the first time')
+    .action(async (direction: 'push' | 'pull' | undefined, flags: SyncFlags) => {
+      const { runSync } = await import('./commands/sync.ts');
+      const { json = false, watch = false, dryRun = false, delete: deletes = false, allow = [], name } = flags;
+      const options = { json, watch, dryRun, delete: deletes, allow, name, noColor: hasNoColor(program) };
+      await runSync(deps, { ...options, direction: direction ?? 'both' });
+    });
+}
+
+interface SyncFlags {
+  json?: boolean;
+  watch?: boolean;
+  dryRun?: boolean;
+  delete?: boolean;
+  allow?: string[];
+  name?: string;
+}
+
 interface AskFlags {
   json?: boolean;
   dryRun?: boolean;
+  model?: string;
   budget: number;
   allow?: string[];
   stdin: boolean;
   repo: boolean;
   continue?: boolean;
   in?: string;
-}
-
-interface JsonFlag {
-  json?: boolean;
+  schema?: string;
 }
 
 function addSessions(deps: CliDeps, program: Command): void {
@@ -179,23 +221,6 @@ function addCompletion(deps: CliDeps, program: Command): void {
       const { describeCommands } = await import('./completion/describe-commands.ts');
       await runCompletion(deps, shell, describeCommands(program), { json });
     });
-}
-
-function addCommand(program: Command, name: keyof typeof EXAMPLES, description: string): Command {
-  return program
-    .command(name)
-    .description(description)
-    .option('--json', 'results as JSON')
-    .helpOption('-h, --help', 'explain this command')
-    .addHelpText('before', EXAMPLES[name]);
-}
-
-function hasNoColor(program: Command): boolean {
-  return program.opts<{ color: boolean }>().color === false;
-}
-
-function collect(value: string, previous: string[] = []): string[] {
-  return [...previous, value];
 }
 
 function parseLimit(value: string): number {

@@ -56,6 +56,7 @@ switch() {
   remote 'systemctl stop conductor-retry.timer conductor caddy'
   carry_trees "${WORK[@]}"
   carry_certificate
+  carry_keys
   leave_notes
   remote "touch $CARRIED && systemctl start caddy conductor conductor-retry.timer"
   say 'Everything is on the new machine'
@@ -164,6 +165,13 @@ await_set_up() {
 }
 
 carry_certificate() { carry /var/lib/caddy; }
+
+# Sealed with the key of this machine, they are unsealed here and sealed there. They stand in no argument and in no file between.
+carry_keys() {
+  local keep=/usr/local/lib/spoq/keep-keys.sh
+  [ -e /var/lib/spoq/keys ] || return 0
+  [ "$("$keep" show | ssh -F "$folder/config" next "$keep keep")" = kept ] || fail "The owner's model keys could not be carried."
+}
 
 carry_trees() {
   local tree

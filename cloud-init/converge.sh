@@ -101,6 +101,7 @@ install_conductor() {
 }
 
 restart() {
+  systemctl stop conductor-files.service 2>/dev/null || : # the next who needs it starts the new one
   systemctl reset-failed conductor 2>/dev/null || : # its own tries have a limit, which would count against ours
   systemctl restart conductor || :                  # whether it is well is seen by asking it
 }

@@ -243,7 +243,13 @@ step_conductor() {
     chown root:conductor /etc/conductor/config.toml
     chmod 0640 /etc/conductor/config.toml
   }
-  settle conductor "$(sha256sum /etc/systemd/system/conductor* /etc/conductor/*; stat -c '%s %y' /usr/local/bin/conductor)"
+  # Where the owner hands over model keys. What they become, a drop-in, is none of what the conductor is started with here.
+  settle conductor-keys.socket "$(sha256sum /etc/systemd/system/conductor-keys*)"
+  # Runs are confined by what these files say; the conductor finds the socket when it starts.
+  settle conductor-work.socket "$(sha256sum /etc/systemd/system/conductor-work*)"
+  # What works for the conductor in the owner's home. Its socket can only be opened anew while nothing serves it.
+  settle conductor-files.socket "$(sha256sum /etc/systemd/system/conductor-files.*)" systemctl stop conductor-files.service
+  settle conductor "$(find /etc/systemd/system -maxdepth 1 -type f -name 'conductor*' -exec sha256sum {} + | sort; sha256sum /etc/conductor/*; stat -c '%s %y' /usr/local/bin/conductor)"
 }
 
 step_caddy() {

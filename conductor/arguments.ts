@@ -20,12 +20,19 @@ export const HELP = `conductor: answers questions on a Spoq box
   conductor work --home DIR --workspace NAME --repository DIR [--proxy-port N]
     works for one run, on standard input and output: started inside the confinement of the run, not by people
 
+  conductor files --home DIR [--socket PATH] [--idle SECONDS]
+    serves the files in that home to the conductor, on this socket or on the one that systemd has opened
+
   --config FILE    configuration (default ${DEFAULT_CONFIG_PATH})
   --socket PATH    Unix socket for remote requests, each with a token; overrides server.socket
   --port N         port on 127.0.0.1 for requests of this machine, 0 for any; overrides server.port
   --state DIR      where public keys are kept across restarts (default ${DEFAULT_STATE_DIR})
   --grace SECONDS  how long answers may go on after SIGTERM (default ${DEFAULT_GRACE_SECONDS})
   --wait SECONDS   how long check and name wait, 0 to ask once (default ${DEFAULT_WAIT_SECONDS})
+  --home DIR       the home whose workspaces are served
+  --attached       files ends when its standard input does
+  --files DIR      without systemd: serve the files in that home as well, by a process of its own
+  --idle SECONDS   files ends when nobody has come for so long (default: never)
   --version        print the version
   --help           print this
 
@@ -34,7 +41,7 @@ When both listeners answer, one JSON line {"msg":"listening","port":N,"socket":"
 `;
 
 export interface Arguments {
-  command: 'serve' | 'check' | 'name' | 'work';
+  command: 'serve' | 'check' | 'name' | 'work' | 'files';
   configPath: string;
   stateDir: string;
   socket: string | undefined;
@@ -43,6 +50,10 @@ export interface Arguments {
   waitMs: number;
   /** What `work` needs, where it was given. */
   work: { home: string | undefined; workspace: string | undefined; repository: string | undefined; proxyPort: number };
+  home: string | undefined;
+  attached: boolean;
+  files: string | undefined;
+  idleMs: number | undefined;
   version: boolean;
   help: boolean;
 }
@@ -64,6 +75,9 @@ export function parseArguments(argv: string[]): Arguments {
         workspace: { type: 'string' },
         repository: { type: 'string' },
         'proxy-port': { type: 'string', default: String(PROXY_PORT) },
+        attached: { type: 'boolean', default: false },
+        files: { type: 'string' },
+        idle: { type: 'string' },
         version: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -82,6 +96,10 @@ export function parseArguments(argv: string[]): Arguments {
         repository: values.repository,
         proxyPort: readPortNumber('--proxy-port', values['proxy-port']),
       },
+      home: values.home,
+      attached: values.attached,
+      files: values.files,
+      idleMs: values.idle === undefined ? undefined : readSeconds('--idle', values.idle),
       version: values.version,
       help: values.help,
     };
@@ -99,7 +117,9 @@ export function parseArguments(argv: string[]): Arguments {
 function readCommand(positionals: string[]): Arguments['command'] {
   const [command, ...others] = positionals;
   if (command === undefined) return 'serve';
-  if ((command === 'check' || command === 'name' || command === 'work') && others.length === 0) return command;
+  const commands = ['check', 'name', 'work', 'files'] as const;
+  const found = commands.find((name) => name === command);
+  if (found !== undefined && others.length === 0) return found;
   throw new Error(`There is no command '${positionals.join(' ')}'`);
 }
 

@@ -17,6 +17,16 @@ import { startConductor, TEST_API_KEY } from './testing/start-conductor.ts';
 import type { StartOptions, TestConductor } from './testing/start-conductor.ts';
 import { waitUntil } from './testing/wait-until.ts';
 
+/** 12 tokens in at $2 and 7 out at $10 a million. */
+const DONE = {
+  type: 'done',
+  stop_reason: 'stop',
+  input_tokens: 12,
+  output_tokens: 7,
+  cost_usd: 0.000094,
+  model: 'claude-sonnet-5-5',
+};
+
 describe('POST /api/ask', () => {
   let plane: TestControlPlane;
   let model: TestModelServer;
@@ -71,7 +81,7 @@ describe('POST /api/ask', () => {
     expect(await stream.next()).to.deep.equal({
       id: '4',
       event: 'done',
-      data: { type: 'done', stop_reason: 'stop', input_tokens: 12, output_tokens: 7 },
+      data: DONE,
     });
     expect(await stream.next()).to.equal(undefined);
   });
@@ -112,7 +122,7 @@ describe('POST /api/ask', () => {
       { type: 'start', id: 'request-0002', turn: 1, kind: 'ask', text: 'Why?', model: 'gpt-5.6' },
       { type: 'text', text: 'Hello' },
       { type: 'text', text: ' there' },
-      { type: 'done', stop_reason: 'stop', input_tokens: 12, output_tokens: 7 },
+      { ...DONE, cost_usd: 0.00027, model: 'gpt-5.6' },
     ]);
     const [call] = model.calls;
     expect(call?.path).to.equal('/v1/responses');
@@ -130,7 +140,7 @@ describe('POST /api/ask', () => {
     model.speak = (res) => sayAnthropic(res, ['Hel'], 'max_tokens');
     await start();
     const events = await askAll(conductor.local, { question: 'Why?' });
-    expect(events.at(-1)).to.deep.equal({ type: 'done', stop_reason: 'length', input_tokens: 12, output_tokens: 7 });
+    expect(events.at(-1)).to.deep.equal({ ...DONE, stop_reason: 'length' });
   });
 
   it('passes each word on while the model still speaks', async () => {
@@ -192,7 +202,7 @@ describe('POST /api/ask', () => {
       const { text } = await send(conductor.local, { path, headers: { 'last-event-id': '1' } });
       expect(text).to.equal(
         'id: 2\nevent: text\ndata: {"type":"text","text":"first"}\n\n' +
-          'id: 3\nevent: done\ndata: {"type":"done","stop_reason":"stop","input_tokens":12,"output_tokens":7}\n\n',
+          `id: 3\nevent: done\ndata: ${JSON.stringify(DONE)}\n\n`,
       );
       expect(model.calls.map(({ dropped }) => dropped)).to.deep.equal([false]);
     });
@@ -210,7 +220,10 @@ describe('POST /api/ask', () => {
     await waitUntil('nothing runs', async () => (await countRunning()) === 0);
     socket.destroy();
     const { json } = await send(conductor.local, { path: '/api/conversations' });
-    expect(json).to.have.nested.property('conversations[0].last_event', 102);
+    const [one] = (json as { conversations: { id: string }[] }).conversations;
+    const { text } = await send(conductor.local, { path: `/api/conversations/${one?.id}/events?turn=1` });
+    expect(text.match(/x{1000}/g)?.length).to.equal(10_000);
+    expect(text).to.contain('event: done');
   });
 
   it('bounds how many answers run at once, and frees the place when one ends', async () => {
@@ -267,7 +280,8 @@ describe('POST /api/ask', () => {
       status: 503,
       code: 'model_not_configured',
       instance: answer.headers['x-request-id'],
-      next_step: 'Give the box a model key.',
+      detail: 'The box has no key of anthropic.',
+      next_step: 'Give it one: `spoq keys set anthropic`.',
     });
     expect((await send(conductor.local, { path: '/api/status' })).json).to.deep.include({ model: null });
   });
@@ -346,6 +360,7 @@ describe('POST /api/ask', () => {
       first_word_ms: 'number',
       input_tokens: 12,
       output_tokens: 7,
+      cost_micros: 94,
       code: 'stop',
     });
     expect(request).to.deep.equal({

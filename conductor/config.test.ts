@@ -32,14 +32,23 @@ describe('configuration', () => {
       issuer: 'https://spoq.dev',
       keys: { algorithm: 'RS256', jwksUrl: 'https://spoq.dev/.well-known/jwks.json' },
       revocationsUrl: 'https://spoq.dev/.well-known/revocations/alice.spoq.dev.jwt',
-      model: {
+      ai: {
         provider: 'anthropic',
         model: undefined,
-        apiKey: undefined,
-        baseUrl: undefined,
+        providers: [
+          { name: 'anthropic', kind: 'anthropic', baseUrl: undefined, key: undefined, models: [] },
+          { name: 'openai', kind: 'openai', baseUrl: undefined, key: undefined, models: [] },
+        ],
+        fallback: [],
+        aliases: {},
+        prices: {},
         maxOutputTokens: 8192,
         stallMs: 120_000,
       },
+      budget: { day: 10_000_000, month: 100_000_000, conversation: 5_000_000 },
+      filesSocket: undefined,
+      rules: { allow: [], ask: [], deny: [] },
+      servers: [],
       logLevel: 'info',
     });
   });
@@ -60,6 +69,32 @@ max_output_tokens = 100
 timeout_seconds = 1.5
 anthropic_base_url = "https://not-this.test"
 openai_base_url = "https://models.test/v1"
+fallback = ["anthropic/claude-haiku-5-5", "local/qwen"]
+aliases = { fast = "local/qwen" }
+
+[ai.providers.local]
+base_url = "http://127.0.0.1:11434/v1"
+models = ["qwen"]
+
+[prices."local/qwen"]
+input = 0
+output = 0
+
+[prices."gpt-x"]
+input = 1
+cached_input = 0.1
+output = 2
+
+[budget]
+day_usd = 2.5
+conversation_usd = 0
+
+[rules]
+deny = ["shell(git push)"]
+
+[mcp.issues]
+command = "issues"
+args = ["--stdio"]
 `;
     const env = { OPENAI_API_KEY: 'sk-o', ANTHROPIC_API_KEY: 'sk-a', LOG_LEVEL: 'warn' };
     expect(loadConfig({ toml, path: 'config.toml', port: '0', socket: '/tmp/x.sock', env })).to.deep.equal({
@@ -70,16 +105,39 @@ openai_base_url = "https://models.test/v1"
       issuer: 'https://spoq.dev',
       keys: { algorithm: 'HS256', secret: SECRET },
       revocationsUrl: 'https://inside.spoq.dev/list.jwt',
-      model: {
+      ai: {
         provider: 'openai',
         model: 'gpt-x',
-        apiKey: 'sk-o',
-        baseUrl: 'https://models.test/v1',
+        providers: [
+          { name: 'anthropic', kind: 'anthropic', baseUrl: 'https://not-this.test', key: 'sk-a', models: [] },
+          { name: 'openai', kind: 'openai', baseUrl: 'https://models.test/v1', key: 'sk-o', models: [] },
+          { name: 'local', kind: 'compatible', baseUrl: 'http://127.0.0.1:11434/v1', key: undefined, models: ['qwen'] },
+        ],
+        fallback: ['anthropic/claude-haiku-5-5', 'local/qwen'],
+        aliases: { fast: 'local/qwen' },
+        prices: { 'local/qwen': { input: 0, output: 0 }, 'gpt-x': { input: 1, cached_input: 0.1, output: 2 } },
         maxOutputTokens: 100,
         stallMs: 1500,
       },
+      budget: { day: 2_500_000, month: 100_000_000, conversation: 0 },
+      filesSocket: undefined,
+      rules: { allow: [], ask: [], deny: ['shell(git push)'] },
+      servers: [{ name: 'issues', command: 'issues', args: ['--stdio'], env: {} }],
       logLevel: 'warn',
     });
+  });
+
+  it('takes no provider that there is not, and none of one of its own twice', () => {
+    const ai = (text: string): unknown => readFaults({ toml: `${GOOD}\n[ai]\n${text}` });
+    expect(ai('provider = "other"')).to.deep.equal([
+      { field: 'ai.provider', message: 'must be one of anthropic, openai' },
+    ]);
+    expect(ai('[ai.providers.openai]\nbase_url = "http://localhost:1"')).to.deep.equal([
+      { field: 'ai.providers.openai', message: 'is there already; its address is ai.openai_base_url' },
+    ]);
+    expect(ai('provider = "local"\n[ai.providers.local]\nbase_url = "http://localhost:1"')).to.deep.equal([
+      { field: 'ai.model', message: 'needed when ai.provider is local' },
+    ]);
   });
 
   it('names every fault at once', () => {
@@ -92,8 +150,14 @@ owner_id = "alice"
 issuer = "spoq.dev"
 
 [ai]
-provider = "other"
+provider = "Other"
 max_output_tokens = 0
+
+[budget]
+day_usd = -1
+
+[prices.m]
+input = 1
 `;
     const fields = readFaults({ toml, port: 'http', env: { LOG_LEVEL: 'loud' } }).map(({ field }) => field);
     expect(fields).to.deep.equal([
@@ -106,6 +170,8 @@ max_output_tokens = 0
       'auth.issuer',
       'ai.provider',
       'ai.max_output_tokens',
+      'budget.day_usd',
+      'prices.m.output',
     ]);
   });
 
@@ -118,6 +184,16 @@ max_output_tokens = 0
       name: 'no JWKS',
       sources: { toml: AUTH },
       fault: { field: 'auth.jwks_url', message: 'needed when auth.algorithm is RS256' },
+    },
+    {
+      name: 'a rule that is none',
+      sources: { toml: `${GOOD}[rules]\nask = ["shel(ls)"]\n` },
+      fault: { field: 'rules.ask', message: /'shel\(ls\)' is no rule/ },
+    },
+    {
+      name: 'a server without a command',
+      sources: { toml: `${GOOD}[mcp.x]\nargs = []\n` },
+      fault: { field: 'mcp.x.command', message: /string/ },
     },
     {
       name: 'no secret',

@@ -80,11 +80,13 @@ describe('conversations', () => {
       folder: null,
       state: 'idle',
       last_kind: 'ask',
+      workspace: null,
+      changed_files: null,
       turns: 2,
       last_event: 8,
       input_tokens: 24,
       output_tokens: 14,
-      cost_usd: 0,
+      cost_usd: 2 * 0.000094,
     });
   });
 

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { NumberedEvent } from './conversations/event-log.ts';
 
 /** Proxies and mobile networks drop connections that are silent for 30 to 60 seconds. */
@@ -49,12 +48,11 @@ export async function* watchReader(
 }
 
 async function orSilence<T>(pending: Promise<T>, ms: number): Promise<T | 'silence'> {
-  const timer = new AbortController();
-  const silence = wait(ms, 'silence' as const, { signal: timer.signal });
+  const { promise: silence, resolve } = Promise.withResolvers<'silence'>();
+  const timer = setTimeout(() => resolve('silence'), ms);
   try {
     return await Promise.race([pending, silence]);
   } finally {
-    timer.abort();
-    silence.catch(() => undefined);
+    clearTimeout(timer);
   }
 }

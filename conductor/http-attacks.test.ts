@@ -14,6 +14,7 @@ import { signToken } from './testing/tokens.ts';
 import { waitUntil } from './testing/wait-until.ts';
 
 /** Everything within a second or two, so that tests needn't wait for minutes. */
+const PATIENT = { requestMs: 60_000 };
 const FAST = { headersMs: 200, requestMs: 1_500, keepAliveMs: 200, idleMs: 5_000, checkMs: 20, connections: 3 };
 const TRICKLE = Array.from({ length: 100 }, () => 'a');
 const SMUGGLED = 'GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n';
@@ -48,13 +49,9 @@ for (const listener of ['local', 'remote'] as const)
       await Promise.all([plane?.close(), model?.close()]);
     });
 
-    function dial(): Socket {
+    function dial(to = conductor): Socket {
       const socket = connect(
-        listener === 'local'
-          ? { host: '127.0.0.1', ...conductor.local }
-          : {
-              path: conductor.remote.socketPath,
-            },
+        listener === 'local' ? { host: '127.0.0.1', ...to.local } : { path: to.remote.socketPath },
       );
       socket.on('error', () => {}); // it is cut: that is what is looked for
       open.add(socket);
@@ -95,7 +92,9 @@ for (const listener of ['local', 'remote'] as const)
     });
 
     it('a body without end: 413, and cut', async () => {
-      const socket = dial();
+      // With time enough to take what is too much, also on a machine that is busy.
+      await using patient = disposable(await startConductor({ plane, model: { baseUrl: model.url }, http: PATIENT }));
+      const socket = dial(patient.conductor);
       let answer = '';
       let isClosed = false;
       socket.on('data', (data) => (answer += String(data)));
@@ -123,3 +122,7 @@ for (const listener of ['local', 'remote'] as const)
         });
     });
   });
+
+function disposable(conductor: TestConductor): { conductor: TestConductor } & AsyncDisposable {
+  return { conductor, [Symbol.asyncDispose]: () => conductor.close() };
+}

@@ -4,7 +4,7 @@ import { SpoqError } from '../contract/errors.ts';
 import type { Context } from './web.ts';
 
 /** How much more than the limit is read and thrown away, and for how long at most. */
-const DRAIN_FACTOR = 4;
+const DRAIN_BYTES = 4 * 1024 * 1024;
 const DRAIN_MS = 5_000;
 
 /** Reads a JSON body of at most `limit` bytes. Throws 413, 415 or `invalid_request`; the value is still to be parsed. */
@@ -26,7 +26,7 @@ async function readBytes(ctx: Context, limit: number): Promise<Buffer> {
   try {
     return await getRawBody(req, { limit, length: req.headers['content-length'] ?? null });
   } catch (error) {
-    await drain(req, DRAIN_FACTOR * limit);
+    await drain(req, limit + DRAIN_BYTES);
     // What still comes would keep the connection; it has no end, perhaps.
     if (!req.complete) ctx.set('connection', 'close');
     const type = error instanceof Error && 'type' in error ? error.type : undefined;

@@ -116,7 +116,7 @@ const REFUSALS: Refusal[] = [
     status: 413,
     code: 'body_too_large',
   },
-  { name: 'an unknown address', send: { path: '/api/run' }, status: 404, code: 'not_found' },
+  { name: 'an unknown address', send: { path: '/api/nothing' }, status: 404, code: 'not_found' },
   { name: 'a path out of the root', send: { path: '/../health' }, status: 404, code: 'not_found' },
   {
     name: 'GET of what is posted',

@@ -176,9 +176,12 @@ describe('the compiled conductor', () => {
   });
 
   it('has lost nothing that anybody has seen when it is killed, and says that it was cut off', async () => {
-    model.speak = (res) => {
+    model.speak = async (res) => {
       beginAnthropic(res);
-      for (let word = 1; word <= 20; word += 1) speakAnthropic(res, ` ${word}`);
+      for (let word = 1; !res.destroyed; word += 1) {
+        speakAnthropic(res, ` ${word}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
     };
     const first = await start();
     const request = randomUUID();
@@ -191,6 +194,7 @@ describe('the compiled conductor', () => {
     const events: unknown[] = [];
     for (let event = await again.next(); event !== undefined; event = await again.next()) events.push(event);
     expect(events.slice(0, 15)).to.deep.equal(seen);
+    expect(events.length).to.be.at.least(16);
     expect(events.at(-1)).to.have.property('data').that.deep.includes({ type: 'error', code: 'turn_interrupted' });
     expect(model.calls.length).to.equal(1);
   });

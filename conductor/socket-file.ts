@@ -6,12 +6,17 @@ import { SpoqError } from '../contract/errors.ts';
 /** sockaddr_un.sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero included. */
 const MAX_PATH_BYTES = 103;
 
+/** Whether it is short enough for a socket. */
+export function isSocketPath(path: string): boolean {
+  return Buffer.byteLength(path) <= MAX_PATH_BYTES;
+}
+
 /**
  * Makes room for a Unix socket at `path`: a socket that nobody listens on is removed. Throws `conflict` when a conductor
  * answers there or the file is something else, which is then left alone.
  */
 export async function claimSocketPath(path: string): Promise<void> {
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
+  if (!isSocketPath(path)) {
     throw new SpoqError('invalid_request', {
       detail: `The socket path is longer than ${MAX_PATH_BYTES} bytes: ${path}`,
     });

@@ -84,6 +84,7 @@ export const ConversationEvent = z.discriminatedUnion('type', [
     input_tokens: Tokens,
     output_tokens: Tokens,
     cost_usd: Money.optional(),
+    model: z.string().optional().describe('The one that answered'),
   }),
   z.object({
     type: z.literal('error'),
@@ -108,6 +109,8 @@ export const ConversationSummary = z.object({
     .enum(CONVERSATION_STATES)
     .describe('waiting: for an approval; interrupted: its last turn was cut off by the box'),
   last_kind: TurnKind,
+  workspace: z.string().nullable().default(null).describe('Of which it has a copy'),
+  changed_files: z.number().int().nullable().default(null).describe('In that copy, when it was last looked at'),
   turns: z.number().int(),
   last_event: z.number().int(),
   created_at: z.iso.datetime(),

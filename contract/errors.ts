@@ -1,3 +1,6 @@
+import { MODEL_ERRORS } from './model-errors.ts';
+import { RUN_ERRORS } from './run-errors.ts';
+
 /**
  * Every expected failure of Spoq, in one table: code → HTTP status, title, CLI exit code and next step.
  * Routes answer them as `application/problem+json` (RFC 9457), the CLI prints them, docs list them.
@@ -112,12 +115,19 @@ export const ERRORS = {
   },
   model_timeout: { status: 504, title: 'The model did not answer in time', exit: 69, next: 'Ask again.' },
   model_failed: { status: 502, title: 'The model provider failed', exit: 69, next: 'Ask again.' },
+  answer_invalid: {
+    status: 502,
+    title: 'The answer does not fit the schema',
+    exit: 1,
+    next: 'Ask again, more exactly, or with a simpler schema. What was said is kept: see `spoq resume`.',
+  },
   model_not_configured: {
     status: 503,
     title: 'No model is configured on the box',
     exit: 1,
-    next: 'Give the box a model key.',
+    next: 'Give the box a model key: `spoq keys set anthropic`.',
   },
+  ...MODEL_ERRORS,
   not_authenticated: { status: 401, title: 'This computer is not signed in', exit: 4, next: "Run 'spoq init' first." },
   box_unreachable: {
     status: 503,
@@ -149,6 +159,7 @@ export const ERRORS = {
     exit: 1,
     next: 'See `spoq sessions`.',
   },
+  ...RUN_ERRORS,
   turn_interrupted: {
     status: 503,
     title: 'The work was cut off',
@@ -181,6 +192,36 @@ export const ERRORS = {
     next: 'Run `spoq init` again and approve it.',
   },
   sign_in_expired: { status: 400, title: 'The code has expired', exit: 4, next: 'Run `spoq init` again.' },
+  files_unavailable: {
+    status: 503,
+    title: 'The box cannot reach its files',
+    exit: 69,
+    next: 'Try again in a minute; `systemctl status conductor-files.socket` on the box says more.',
+  },
+  workspace_taken: {
+    status: 409,
+    title: 'That workspace belongs to another folder',
+    exit: 1,
+    next: 'Choose another name with --name.',
+  },
+  workspace_changed: {
+    status: 409,
+    title: 'The workspace has changed meanwhile',
+    exit: 1,
+    next: 'Nothing was lost. Run `spoq sync` again.',
+  },
+  box_full: {
+    status: 507,
+    title: 'The disk of the box is too full',
+    exit: 1,
+    next: 'Make room on the box, or name what need not go along in .spoqignore.',
+  },
+  sync_refused: {
+    status: 422,
+    title: 'This folder is not synced',
+    exit: 1,
+    next: 'Nothing was changed. Look at what is named.',
+  },
   cancelled: { status: 499, title: 'Cancelled', exit: 130, next: 'Nothing was left half done.' },
   internal: {
     status: 500,

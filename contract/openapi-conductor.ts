@@ -1,10 +1,26 @@
 import { AskRequest, BoxHealth, BoxStatus } from './conductor.ts';
 import { ConversationEvent, ConversationList, ConversationSummary, Interrupted } from './conversation.ts';
 import { OTHERWISE, REFUSED, RESTARTING } from './openapi-box-answers.ts';
+import { BudgetReport, ChangeBudgetRequest } from './budget.ts';
+import { KeyList, ModelList, SetKeyRequest } from './models.ts';
 import { CONVERSATION_OPERATIONS, EVENTS } from './openapi-conversations.ts';
+import { MODEL_OPERATIONS } from './openapi-models.ts';
+import { WORKSPACE_OPERATIONS, WORKSPACE_SCHEMAS } from './openapi-workspaces.ts';
+import { RUN_OPERATIONS } from './openapi-runs.ts';
 import { json, problemOnly, RETRY_AFTER } from './openapi-answers.ts';
 import { buildOpenApi, type JsonObject, type Operation } from './openapi.ts';
 import { Problem } from './problem.ts';
+import {
+  ApprovalAnswer,
+  ApprovalDecided,
+  ChangeList,
+  ContinueRequest,
+  Discarded,
+  ExecRequest,
+  InputRequest,
+  InputTaken,
+  RunRequest,
+} from './run.ts';
 
 const OPERATIONS: Operation[] = [
   {
@@ -45,8 +61,9 @@ const OPERATIONS: Operation[] = [
       403: REFUSED,
       404: problemOnly('There is no such conversation'),
       409: problemOnly('The conversation is at work'),
-      413: problemOnly('More than 4 MiB'),
+      413: problemOnly('More than 12 MiB'),
       415: problemOnly('Not JSON'),
+      422: problemOnly('There is no such model, or what it costs is not known'),
       507: problemOnly('The disk of the box is full or fails'),
       429: { ...problemOnly('The box is answering as much as it can'), headers: RETRY_AFTER },
       503: { ...problemOnly('The box has no model key, or is restarting'), headers: RETRY_AFTER },
@@ -54,6 +71,9 @@ const OPERATIONS: Operation[] = [
     },
   },
   ...CONVERSATION_OPERATIONS,
+  ...MODEL_OPERATIONS,
+  ...WORKSPACE_OPERATIONS,
+  ...RUN_OPERATIONS,
 ];
 
 /** The OpenAPI 3.1 document of a box. @param boxUrl a template with {hostname} */
@@ -68,7 +88,13 @@ export function buildConductorDocument(boxUrl: string, version: string): JsonObj
       description: 'The box',
       variables: { hostname: { default: 'alice.spoq.dev', description: "The box's host name" } },
     },
-    tags: { box: 'The conductor', conversations: 'What was asked and done' },
+    tags: {
+      box: 'The conductor',
+      conversations: 'What was asked and done',
+      runs: 'Work in copies of workspaces',
+      workspaces: 'Folders that are synced with laptops',
+      models: 'Models, budgets and keys',
+    },
     securitySchemes: {
       token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Not needed on the box itself' },
     },
@@ -78,8 +104,23 @@ export function buildConductorDocument(boxUrl: string, version: string): JsonObj
       ConversationList: { schema: ConversationList, ...output },
       Interrupted: { schema: Interrupted, ...output },
       ConversationSummary: { schema: ConversationSummary, ...output },
+      RunRequest: { schema: RunRequest, io: 'input' },
+      ExecRequest: { schema: ExecRequest, io: 'input' },
+      ContinueRequest: { schema: ContinueRequest, io: 'input' },
+      ApprovalAnswer: { schema: ApprovalAnswer, io: 'input' },
+      ApprovalDecided: { schema: ApprovalDecided, ...output },
+      InputRequest: { schema: InputRequest, io: 'input' },
+      InputTaken: { schema: InputTaken, ...output },
+      ChangeList: { schema: ChangeList, ...output },
+      Discarded: { schema: Discarded, ...output },
       BoxStatus: { schema: BoxStatus, ...output },
       BoxHealth: { schema: BoxHealth, ...output },
+      ModelList: { schema: ModelList, ...output },
+      BudgetReport: { schema: BudgetReport, ...output },
+      ChangeBudgetRequest: { schema: ChangeBudgetRequest, io: 'input' },
+      KeyList: { schema: KeyList, ...output },
+      SetKeyRequest: { schema: SetKeyRequest, io: 'input' },
+      ...WORKSPACE_SCHEMAS,
       Problem: { schema: Problem, ...output },
     },
     operations: OPERATIONS,

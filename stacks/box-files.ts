@@ -21,15 +21,29 @@ export interface BoxKeys {
 }
 
 const ACME_CA_PATH = '/etc/caddy/acme-ca.pem';
+/** What keeps the owner's model keys, behind conductor-keys.socket. */
+export const KEEP_KEYS_PATH = '/usr/local/lib/spoq/keep-keys.sh';
 export const SETUP_PATH = '/usr/local/lib/spoq/setup.sh';
 
-/** The conductor, and what brings it back. */
+/** Of conductor-files.socket. */
+const FILES_SOCKET = '/run/conductor-agents/files.sock';
+
+/** The conductor, what brings it back, what sees the owner's files for it, and what makes the places of runs. */
 export const CONDUCTOR_UNITS = [
   'conductor.service',
   'conductor-retry.timer',
   'conductor-watch.service',
   'conductor-watch.timer',
+  'conductor-keys.socket',
+  'conductor-keys@.service',
+  'conductor-work.socket',
+  'conductor-work@.service',
+  'conductor-files.socket',
+  'conductor-files.service',
 ] as const;
+
+/** What makes the places of runs, beside the units: scripts and settings in the folder of setup.sh. */
+export const WORK_FILES = ['launch-work.sh', 'run-confinement.conf'] as const;
 
 /** Every file that a box starts with, the same at every vendor. */
 export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates): BoxFile[] {
@@ -60,6 +74,8 @@ export function listBoxFiles(spec: BoxSpec, keys: BoxKeys, templates: Templates)
     { path: '/etc/cloud/cloud.cfg.d/99-spoq.cfg', mode: '0644', content: LATER_BOOTS },
     { path: '/usr/local/lib/spoq/SHA256SUMS', mode: '0644', content: listDigests(spec) },
     { path: '/usr/local/lib/spoq/setup.conf', mode: '0644', content: describeSetup(spec) },
+    { path: KEEP_KEYS_PATH, mode: '0755', content: templates['keep-keys.sh'] },
+    ...WORK_FILES.map((name) => ({ path: `/usr/local/lib/spoq/${name}`, mode: '0644', content: templates[name] })),
     { path: SETUP_PATH, mode: '0755', content: fill(templates['setup.sh']) },
     // Both are gone when setup.sh has done its work.
     { path: '/var/lib/spoq/password', mode: '0600', content: `spoq:${spec.password_crypt}\n` },
@@ -96,7 +112,12 @@ function describeSetup({ hostname, releases, report }: BoxSpec): string {
 function describeConductor({ owner_id, hostname, auth, ai }: BoxSpec): ConductorConfig {
   const { issuer, algorithm, jwks_url, jwt_secret, revocations_url } = auth;
   const keys = algorithm === 'RS256' ? { jwks_url } : { jwt_secret, revocations_url };
-  const config = ConductorConfig.parse({ server: {}, auth: { owner_id, hostname, issuer, algorithm, ...keys }, ai });
+  const config = ConductorConfig.parse({
+    server: {},
+    auth: { owner_id, hostname, issuer, algorithm, ...keys },
+    files: { socket: FILES_SOCKET },
+    ai,
+  });
   // What is undefined has no line; smol-toml refuses it otherwise.
   return JSON.parse(JSON.stringify(config)) as ConductorConfig;
 }

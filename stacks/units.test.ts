@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FIRST_RUN_UID, MAX_RUNS } from '../conductor/guards/peer.ts';
 import { CONDUCTOR_UNITS } from './box-files.ts';
 import { loadTemplates } from './templates.ts';
 
@@ -36,6 +37,57 @@ describe('the units of a box', () => {
     });
   });
 
+  it('leave a run an exposure of 2.0 at most, and its launcher little more than root needs', async () => {
+    await withFolder(async (folder) => {
+      const rate = async (text: string, threshold: number): Promise<number | null> => {
+        const file = join(folder, 'rated.service');
+        await writeFile(file, text);
+        return spawnSync('systemd-analyze', ['security', '--offline=true', `--threshold=${threshold}`, file]).status;
+      };
+      const confined = `[Service]\nExecStart=/bin/true\nUser=spoq\n${templates['run-confinement.conf']}`;
+      expect(await rate(confined, 20)).to.equal(0);
+      expect(
+        await rate(confined.replaceAll(/^(PrivateNetwork|SystemCallFilter|RestrictNamespaces)=.*$/gm, ''), 20),
+      ).to.equal(1);
+      expect(await rate(templates['conductor-work@.service'], 22)).to.equal(0);
+    });
+  });
+
+  it('confine a run by settings that systemd knows, each of them', async () => {
+    await withFolder(async (folder) => {
+      const file = join(folder, 'confined.service');
+      const verify = async (settings: string): Promise<string> => {
+        await writeFile(file, `[Unit]\nDescription=x\n[Service]\nExecStart=/bin/true\n${settings}`);
+        return spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' }).stderr;
+      };
+      expect(await verify(templates['run-confinement.conf'])).to.equal('');
+      expect(await verify(`${templates['run-confinement.conf']}ProtectEverything=yes\n`)).to.include(
+        'ProtectEverything',
+      );
+    });
+  });
+
+  it('give runs the accounts that the conductor refuses', () => {
+    const script = templates['launch-work.sh'];
+    expect([/^FIRST_UID=(\d+)$/m, /^MAX_RUNS=(\d+)$/m].map((each) => Number(each.exec(script)?.[1]))).to.deep.equal([
+      FIRST_RUN_UID,
+      MAX_RUNS,
+    ]);
+  });
+
+  it("leave what sees the owner's files an exposure of 2.5 at most", async () => {
+    await withFolder(async (folder) => {
+      const file = join(folder, 'conductor-files.service');
+      const rate = async (text: string): Promise<number | null> => {
+        await writeFile(file, text);
+        return spawnSync('systemd-analyze', ['security', '--offline=true', '--threshold=25', file]).status;
+      };
+      const text = templates['conductor-files.service'];
+      expect(await rate(text)).to.equal(0);
+      expect(await rate(text.replaceAll(/^(SystemCallFilter|PrivateNetwork|IPAddressDeny)=.*$/gm, ''))).to.equal(1);
+    });
+  });
+
   it('are read by systemd without a word', async () => {
     await withFolder(async (folder) => {
       // What a box has and this machine may not: the executable, and Caddy.
@@ -46,7 +98,10 @@ describe('the units of a box', () => {
       const verify = async (text: string): Promise<string> => {
         for (const name of CONDUCTOR_UNITS) {
           const content = name === 'conductor.service' ? text : templates[name];
-          await writeFile(join(folder, name), content.replaceAll('/usr/local/bin/conductor', '/bin/true'));
+          await writeFile(
+            join(folder, name),
+            content.replaceAll(/\/usr\/local\/(bin\/conductor|lib\/spoq\/keep-keys\.sh)/g, '/bin/true'),
+          );
         }
         const units = [...CONDUCTOR_UNITS, 'caddy.service'].map((name) => join(folder, name));
         const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', ...units], { encoding: 'utf8' });

@@ -18,8 +18,9 @@ const production = sources.filter((file) => !isForTests(file));
 /** Which folders a folder may import from, besides itself. Tools drive all parts from outside, as processes. */
 const ARROWS: Record<string, readonly string[]> = {
   contract: [],
-  cli: ['contract'],
-  conductor: ['contract'],
+  sync: ['contract'],
+  cli: ['contract', 'sync'],
+  conductor: ['contract', 'sync'],
   'cloud-init': [],
   stacks: ['contract', 'cloud-init'],
   'control-plane': ['contract'],

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -8,16 +8,20 @@ import { openEngineBench } from '../bench/engine.ts';
 import type { EngineBench } from '../bench/engine.ts';
 import { measureFirstTokens } from '../bench/first-token.ts';
 import type { FirstTokens } from '../bench/first-token.ts';
+import { measureIdle, startFloor } from '../bench/idle.ts';
 import { measureLoad } from '../bench/load.ts';
 import type { Load } from '../bench/load.ts';
 import { listFailures, renderReport } from '../bench/report.ts';
 import type { EngineTimes, Measurements } from '../bench/report.ts';
 import { createTestDatabase } from '../test/harness/database.ts';
+import { startIdleConductor } from '../test/harness/idle-conductor.ts';
 import { SIGN_UP } from './journey/signup.ts';
 import { runStory } from './journey/story.ts';
 import { USE } from './journey/use.ts';
 import { createWorld } from './journey/world.ts';
 import { chooseMachines, parseMachineKind } from './machines.ts';
+import { listMissingPeers, measureSync } from '../bench/sync.ts';
+import type { SyncTimes } from '../bench/sync.ts';
 import { prepare } from './prepare.ts';
 import type { Prepared } from './prepare.ts';
 import { findOnPath } from './run-command.ts';
@@ -26,7 +30,7 @@ import type { ToolContext } from './run-tool.ts';
 import { startTemporaryRun } from './temporary-run.ts';
 import { ToolError } from './terminal.ts';
 
-const PARTS = ['click-to-ready', 'engine', 'load', 'first-token', 'cold-start'] as const;
+const PARTS = ['click-to-ready', 'engine', 'load', 'first-token', 'cold-start', 'sync', 'idle'] as const;
 type Part = (typeof PARTS)[number];
 
 const HELP = `Usage: npm run bench [-- --rounds N] [--out docs/performance.md] [--only PART,…]
@@ -61,7 +65,9 @@ await runTool(async (context) => {
     ...(engine && wants('engine') && (await measureEngine(context, engine, rounds))),
     ...(wants('load') && { load: await measureLoads(context, prepared, rounds) }),
     ...(wants('first-token') && { first_token: await measureTokens(context, prepared, rounds * 4) }),
+    ...(wants('sync') && (await measureSyncs(context, prepared, Math.min(rounds, 5)))),
     ...(wants('cold-start') && { cold_start: await measureStarts(context, prepared, dir, rounds * 3) }),
+    ...(wants('idle') && process.platform === 'linux' && { idle: await measureNothing(context, dir) }),
   };
   if (values.only === undefined) {
     const file = path.resolve(root, values.out);
@@ -212,6 +218,24 @@ async function measureTokens(context: ToolContext, prepared: Prepared, rounds: n
   });
 }
 
+/** In memory where there is such a file system: disks swing by a factor of three. */
+async function measureSyncs(
+  { env, terminal, onEnd }: ToolContext,
+  { spoq, conductor }: Prepared,
+  rounds: number,
+): Promise<{ sync?: SyncTimes }> {
+  const missing = listMissingPeers(env['PATH'] ?? '');
+  if (missing.length > 0) {
+    terminal.line(`Sync is not measured: this machine lacks ${missing.join(', ')}.`);
+    return {};
+  }
+  const dir = mkdtempSync(path.join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'spoq-sync-'));
+  onEnd(() => rmSync(dir, { recursive: true, force: true }));
+  return terminal.step('Sync', async (update) => ({
+    sync: await measureSync({ dir, spoq, conductor, rounds, searchPath: env['PATH'] ?? '', onRound: update }),
+  }));
+}
+
 function measureStarts(
   { root, env, terminal }: ToolContext,
   prepared: Prepared,
@@ -229,5 +253,21 @@ function measureStarts(
       },
       rounds,
     );
+  });
+}
+
+const IDLE_SECONDS = 60;
+
+function measureNothing(
+  { root, env, terminal, signal, onEnd }: ToolContext,
+  dir: string,
+): Promise<NonNullable<Measurements['idle']>> {
+  return terminal.step(`Nothing, for ${IDLE_SECONDS} s`, async () => {
+    const floor = await startFloor(root, path.join(dir, 'floor'), env);
+    onEnd(floor.stop);
+    const conductor = await startIdleConductor();
+    onEnd(conductor.stop);
+    const pids = { 'an empty server': floor.pid, 'the conductor': conductor.pid };
+    return { seconds: IDLE_SECONDS, processes: await untilAborted(signal, measureIdle(pids, IDLE_SECONDS)) };
   });
 }

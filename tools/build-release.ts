@@ -43,8 +43,8 @@ export interface BuiltFile {
 }
 
 const PROGRAMS = {
-  spoq: { entry: 'cli/main.ts', sources: ['cli', 'contract'] },
-  conductor: { entry: 'conductor/main.ts', sources: ['conductor', 'contract'] },
+  spoq: { entry: 'cli/main.ts', sources: ['cli', 'sync', 'contract'] },
+  conductor: { entry: 'conductor/main.ts', sources: ['conductor', 'sync', 'contract'] },
 } as const;
 type Program = keyof typeof PROGRAMS;
 const ARCHITECTURES: Record<string, ReleasedFile['arch']> = { x64: 'amd64', arm64: 'arm64' };

@@ -30,7 +30,13 @@ export interface BoxRequest {
   path: string;
   accept: string;
   lastEventId?: string;
-  body?: string;
+  body?: string | Uint8Array;
+  /** Of the body: JSON unless told otherwise. */
+  type?: string;
+  /** How the body is packed. */
+  encoding?: string;
+  /** One of many requests: the connection stays open. */
+  keepAlive?: boolean;
 }
 
 /** Finds the box. Throws `not_authenticated`, `file_unusable` or what a refresh of the sign-in throws. */
@@ -113,10 +119,12 @@ function send(deps: CliDeps, box: BoxAccess, request: BoxRequest): Promise<HttpR
     headers: {
       accept: request.accept,
       ...(request.lastEventId === undefined ? {} : { 'last-event-id': request.lastEventId }),
-      ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(request.body === undefined ? {} : { 'content-type': request.type ?? 'application/json' }),
+      ...(request.encoding === undefined ? {} : { 'content-encoding': request.encoding }),
       ...(box.token === undefined ? {} : { authorization: `Bearer ${box.token}` }),
     },
     ...(request.body === undefined ? {} : { body: request.body }),
+    ...(request.keepAlive === undefined ? {} : { keepAlive: request.keepAlive }),
     signal: deps.signal,
   });
 }

@@ -27,6 +27,8 @@ const KEPT: ConversationSummary = {
   folder: 'project',
   state: 'idle',
   last_kind: 'ask',
+  workspace: null,
+  changed_files: null,
   turns: 1,
   last_event: 3,
   created_at: TEST_START.at,

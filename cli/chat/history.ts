@@ -3,7 +3,7 @@ import { appendFile, chmod, mkdir, readFile, rename, rm, writeFile } from 'node:
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { findCredentialsPath, isMissing } from '../auth/credentials.ts';
-import { redactText } from '../context/secret-text.ts';
+import { redactText } from '../../sync/rules/secret-text.ts';
 import type { CliDeps } from '../deps.ts';
 import { parseJson } from '../http/problem.ts';
 

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { loadCredentials } from '../auth/credentials.ts';
@@ -7,7 +8,7 @@ import type { TestDepsOptions } from '../testing/create-test-deps.ts';
 import { answerWith, TEST_START, beginStream, sendJson, startFakeServer } from '../testing/fake-server.ts';
 import type { FakeServer, Handler } from '../testing/fake-server.ts';
 import { createCredentials, createTokens, writeCredentials } from '../testing/sign-in.ts';
-import { createRepository } from '../testing/temporary-folder.ts';
+import { createRepository, createTemporaryFolder } from '../testing/temporary-folder.ts';
 
 interface Result {
   code: number;
@@ -111,6 +112,50 @@ Would stay here:
       expect(server.requests[0]?.body)
         .to.contain('what is [withheld by spoq: looks like a GitHub token]?')
         .and.not.contain('hunter2');
+    }));
+
+  it('prints JSON of a schema when it is whole, on one line, and nothing of what is not', async () => {
+    const schema = '{"type":"object"}';
+    await withBox(
+      { 'POST /api/ask': answerWith('{ "a":', '\n "x\\u001b[2J\u202e" }') },
+      async ({ server, home, ask }) => {
+        await writeFile(join(home, 'schema.json'), schema);
+        const path = join(home, 'schema.json');
+        expect((await ask(['--schema', path, '?'], { tty: true })).out).to.equal('{"a":"x\\u001b[2J\\u202e"}\n');
+        expect(JSON.parse(server.requests[0]?.body ?? '')).to.deep.include({ schema: { type: 'object' } });
+        await writeFile(path, '[1]');
+        for (const [file, words] of [
+          [path, 'holds no JSON object.'],
+          ['missing.json', 'missing.json cannot be read.'],
+        ] as const) {
+          const { code, err } = await ask(['--schema', file, '?']);
+          expect([code, server.requests.length]).to.deep.equal([64, 1]);
+          expect(err).to.contain(words).and.contain('Give --schema a file with a JSON schema of an object.');
+        }
+      },
+    );
+    const fails: Handler = (_, response) => {
+      const send = beginStream(response);
+      send(TEST_START);
+      send({ type: 'text', text: '{"a":' });
+      send({ type: 'error', code: 'answer_invalid', title: 'T', detail: 'It was cut.', next_step: 'N.' });
+      response.end();
+    };
+    await withBox({ 'POST /api/ask': fails }, async ({ home, ask }) => {
+      await writeFile(join(home, 'schema.json'), schema);
+      const { code, out, err } = await ask(['--schema', join(home, 'schema.json'), '?']);
+      expect([code, out]).to.deep.equal([1, '']);
+      expect(err).to.contain('✗ The answer does not fit the schema.\n  It was cut.');
+    });
+  });
+
+  it('says why no files go along where there is no repository', () =>
+    withBox(ANSWER, async ({ ask }) => {
+      await using folder = await createTemporaryFolder({ 'a.ts': 'a' });
+      const words = 'No files go along: this folder is in no git repository. Name files or folders with @path.\n';
+      expect((await ask(['?'], { cwd: folder.path })).err).to.contain(words);
+      expect((await ask(['?', '--no-repo'], { cwd: folder.path })).err).to.not.contain(words);
+      expect((await ask(['?', '@a.ts'], { cwd: folder.path })).err).to.not.contain(words);
     }));
 
   it('renders markdown on a terminal, and not with NO_COLOR, TERM=dumb or --no-color', () =>

@@ -7,6 +7,7 @@ import type { BoxAccess } from '../box/connection.ts';
 import { findByPrefix, findLast } from '../box/conversations.ts';
 import { identifyFolder } from '../context/folder.ts';
 import { prepareQuestion } from '../context/prepare.ts';
+import { readSchema } from '../context/schema.ts';
 import type { Manifest } from '../context/prepare.ts';
 import type { CliDeps } from '../deps.ts';
 import { fitOutput } from '../terminal/fit.ts';
@@ -28,12 +29,15 @@ export interface AskOptions {
   repo: boolean;
   /** True: go on with the last conversation of this folder. The beginning of an id: with that one. */
   continue: boolean | string;
+  /** A file with the JSON schema that the answer shall have. */
+  schema?: string;
   /** Told of each event of the answer. */
   onEvent?: ShowOptions['onEvent'];
 }
 
 /** `spoq ask`: asks the box, with files from here, and prints the answer while it is being written. */
 export async function runAsk(deps: CliDeps, words: string[], options: AskOptions): Promise<void> {
+  const schema = options.schema === undefined ? undefined : await readSchema(options.schema, deps.cwd);
   const prepared = await prepareQuestion(deps, {
     words,
     budgetTokens: options.budget,
@@ -55,8 +59,18 @@ export async function runAsk(deps: CliDeps, words: string[], options: AskOptions
     folder,
     ...(options.model === undefined ? {} : { model: options.model }),
     ...(conversation === undefined ? {} : { conversation }),
+    ...(schema === undefined ? {} : { schema }),
   };
-  return showTurn(deps, box, { path: '/api/ask', body: JSON.stringify(request) }, { ...options, questions: false });
+  return showTurn(
+    deps,
+    box,
+    { path: '/api/ask', body: JSON.stringify(request) },
+    {
+      ...options,
+      questions: false,
+      whole: schema !== undefined,
+    },
+  );
 }
 
 async function findConversation(

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import type { ConversationSummary } from '../../contract/conversation.ts';
+import { SpoqError } from '../../contract/errors.ts';
 import { findBox } from '../box/connection.ts';
 import type { BoxAccess } from '../box/connection.ts';
 import { findByPrefix, findLast } from '../box/conversations.ts';
@@ -6,12 +8,15 @@ import { identifyFolder } from '../context/folder.ts';
 import type { CliDeps } from '../deps.ts';
 import { createOnWait, showTurn } from './show-turn.ts';
 
+/** How a turn ends that the box itself has cut off. */
+const CUT: ReadonlySet<string> = new Set(['turn_interrupted', 'box_restarting']);
+
 interface ReadOptions {
   json: boolean;
   noColor: boolean;
 }
 
-/** Prints a conversation from its beginning, and goes along with it. Without an id, the last one of this folder. Throws `conversation_unknown`. */
+/** Prints a conversation from its beginning, and goes along with it; a run that was cut off goes on. Without an id, the last one of this folder. Throws `conversation_unknown`. */
 export async function readConversation(
   deps: CliDeps,
   id: string | undefined,
@@ -23,7 +28,17 @@ export async function readConversation(
     id === undefined
       ? await findLast(deps, box, await identifyFolder(deps), onWait)
       : await findByPrefix(deps, box, id, onWait);
-  await watchConversation(deps, box, found, { ...options, from: 1 });
+  try {
+    await watchConversation(deps, box, found, { ...options, from: 1 });
+  } catch (error) {
+    const isCut = found.last_kind === 'run' && found.state === 'interrupted';
+    if (!isCut || !(error instanceof SpoqError) || !CUT.has(error.code)) throw error;
+    // It was shown to where it was cut off: from there it goes on.
+    if (!options.json) await deps.stderr.write('It was cut off here, and goes on now.\n');
+    const path = `/api/conversations/${found.id}/continue`;
+    const beginning = { path, body: JSON.stringify({ request: randomUUID() }) };
+    await showTurn(deps, box, beginning, { ...options, questions: false });
+  }
   return found;
 }
 

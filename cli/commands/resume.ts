@@ -15,8 +15,8 @@ export interface ResumeOptions {
 }
 
 /**
- * `spoq resume`: prints a conversation from its beginning, each event once, and goes along with it while something is at work. Without an id,
- * the last one of this folder. Ctrl-C leaves it at work. On a terminal it ends in a conversation.
+ * `spoq resume`: prints a conversation from its beginning, each event once, and goes along with it while something is at work; a run that was
+ * cut off goes on. Without an id, the last one of this folder. Ctrl-C leaves it at work. On a terminal it ends in a conversation.
  */
 export async function runResume(deps: CliDeps, id: string | undefined, options: ResumeOptions): Promise<void> {
   const found = await readConversation(deps, id, options);

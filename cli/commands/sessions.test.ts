@@ -61,7 +61,7 @@ describe('conversations, from the command line of a box', () => {
     await ask('and what is this?');
     const { out, err } = await spoq(['sessions']);
     const name = folder.split('/').at(-1) ?? '';
-    expect(out.replaceAll(/^[\da-f]{8}/gm, 'ID')).to.equal(
+    expect(out.replaceAll(/^[\da-f]{8}/gm, 'ID').replaceAll(/\d s ago/g, '0 s ago')).to.equal(
       `ID  and what is this?\n          ask, ${name}, 0 s ago\nID  what is it?\n          ask, ${name}, 0 s ago\n`,
     );
     expect(err).to.equal('');
@@ -96,7 +96,9 @@ describe('conversations, from the command line of a box', () => {
     await ask('what is it?');
     const { code, out, err } = await spoq(['resume']);
     expect([code, out]).to.deep.equal([0, 'Hello there\n']);
-    expect(err.replace(/[\da-f]{8}/, 'ID')).to.equal('> what is it?\nGo on with: spoq ask --in ID "…"\n');
+    expect(err.replace(/[\da-f]{8}/, 'ID')).to.equal(
+      '> what is it?\n12 tokens in, 7 out, $0.000094, claude-sonnet-5-5\nGo on with: spoq ask --in ID "…"\n',
+    );
     const json = await spoq(['resume', '--json']);
     expect(
       json.out

@@ -58,6 +58,7 @@ export async function runSessions(deps: CliDeps, options: SessionsOptions): Prom
 /** The id, what it is about, and below it where, when and how it stands: two lines that fit a phone. */
 function describe(one: ConversationSummary, now: number, style: Style): string {
   const age = formatSeconds((now - Date.parse(one.updated_at)) / 1000);
-  const about = [one.last_kind, one.folder, `${age} ago`, STATES[one.state]].filter((part) => part);
+  const copy = one.workspace === null ? '' : `${one.changed_files ?? 0} changed files wait`;
+  const about = [one.last_kind, one.folder, `${age} ago`, STATES[one.state], copy].filter((part) => part);
   return `${style.bold(one.id.slice(0, 8))}  ${sanitizeLine(one.title)}\n          ${style.dim(sanitizeLine(about.join(', ')))}\n`;
 }

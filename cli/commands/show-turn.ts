@@ -8,6 +8,7 @@ import type { CliDeps } from '../deps.ts';
 import { isErrorCode } from '../http/problem.ts';
 import { startSpinner } from '../terminal/spinner.ts';
 import type { Spinner } from '../terminal/spinner.ts';
+import { createApprover } from './approve.ts';
 import { createTurnPrinter } from '../terminal/turn-printer.ts';
 import type { TurnPrinter } from '../terminal/turn-printer.ts';
 
@@ -16,10 +17,18 @@ export interface ShowOptions {
   noColor: boolean;
   /** Print also what was asked. */
   questions: boolean;
+  /** Answer JSON only when it is whole, on one line. */
+  whole?: boolean;
   /** Told of each event after it was printed. */
   onEvent?: (event: ConversationEvent) => void | Promise<void>;
   /** Ctrl-C leaves it at work. */
   detach?: boolean;
+  /** Answer everything that is asked for with "once". */
+  yes?: boolean;
+  /** False: fail when something is asked for and nobody is there. */
+  wait?: boolean;
+  /** What is waited for, before the first event. */
+  waiting?: string;
 }
 
 /** Why something is waited for, told on stderr. */
@@ -40,24 +49,43 @@ export async function showTurn(
   beginning: Beginning,
   options: ShowOptions,
 ): Promise<void> {
-  const spinner = startSpinner(deps, `Asking ${box.on_box ? 'this box' : box.url.hostname}…`);
+  const spinner = startSpinner(deps, options.waiting ?? `Asking ${box.on_box ? 'this box' : box.url.hostname}…`);
   const printer = createTurnPrinter(deps, options);
   let conversation = 'conversation' in beginning ? beginning.conversation : undefined;
+  // Who leaves a question at the prompt leaves the run as by Ctrl-C.
+  const left = new AbortController();
+  const inner = { ...deps, signal: AbortSignal.any([deps.signal, left.signal]) };
+  const onWait = createOnWait(deps, options, spinner);
+  const approver = createApprover(
+    inner,
+    box,
+    () => conversation ?? '',
+    { json: options.json, yes: options.yes ?? false, wait: options.wait ?? true },
+    onWait,
+  );
+  approver.failed.catch((error: unknown) => left.abort(error));
   try {
-    for await (const event of followTurn(deps, box, beginning, createOnWait(deps, options, spinner))) {
+    for await (const event of followTurn(inner, box, beginning, onWait)) {
       if (event.type === 'start') ({ conversation } = event);
       if (event.type !== 'start' || options.questions) await spinner.stop();
       await printer.print(event);
+      await approver.take(event);
       await options.onEvent?.(event);
       await settle(deps, event, printer, options);
     }
   } catch (error) {
-    if (deps.signal.aborted && conversation !== undefined && options.detach !== true) {
+    const isOver = error instanceof SpoqError && error.code === 'approval_needed';
+    if (
+      (deps.signal.aborted || left.signal.aborted || isOver) &&
+      conversation !== undefined &&
+      options.detach !== true
+    ) {
       await spinner.stop();
       await interruptTurn(deps, box, conversation);
     }
-    throw error;
+    throw left.signal.aborted ? left.signal.reason : error;
   } finally {
+    approver.end();
     await spinner.stop();
     await printer.end();
   }

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'chai';
 import type { BoxStatus } from '../../contract/conductor.ts';
 import { runCli } from '../program.ts';
@@ -21,6 +22,21 @@ const STATUS: BoxStatus = {
   unreachable: [],
 };
 
+const PERIOD = { limit_usd: 5, spent_usd: 1.2, reserved_usd: 0.08, left_usd: 3.72, ends_at: '2026-01-03T00:00:00Z' };
+const WORK = {
+  id: '4dd3c3a4-6f0f-4be5-8d1c-1b1f0f5b8a01',
+  title: 'mend the parser',
+  state: 'running',
+  last_kind: 'run',
+  updated_at: '2026-01-02T03:00:00Z',
+} as const;
+const MORE = {
+  versions: { conductor: '0.1.0', spoq: '0.1.2', system: 'Debian GNU/Linux 12 (bookworm)', kernel: '6.1.0' },
+  certificate: { name: 'alice.spoq.dev', issuer: "Let's Encrypt", ends_at: '2026-03-03T00:00:00Z' },
+  budget: { day: PERIOD, month: { ...PERIOD, limit_usd: null, spent_usd: 12, reserved_usd: 0, left_usd: null } },
+  work: [WORK, { ...WORK, title: 'and the printer', state: 'waiting' }],
+} satisfies Partial<BoxStatus>;
+
 interface Result {
   code: number;
   out: string;
@@ -30,7 +46,7 @@ interface Result {
 interface Scene {
   server: FakeServer;
   home: string;
-  run(args?: string[], env?: Record<string, string>): Promise<Result>;
+  run(args?: string[], env?: Record<string, string>, columns?: number): Promise<Result>;
 }
 
 async function withBox(handler: Handler, check: (scene: Scene) => Promise<void>): Promise<void> {
@@ -41,8 +57,12 @@ async function withBox(handler: Handler, check: (scene: Scene) => Promise<void>)
     join(folder.path, '.spoq', 'credentials'),
     createCredentials({ vps_hostname: hostname, expires_at: '2026-01-02T03:46:05Z' }),
   );
-  const run: Scene['run'] = async (args = [], env = {}) => {
-    const deps = createTestDeps({ homeFolder: folder.path, env });
+  const run: Scene['run'] = async (args = [], env = {}, columns) => {
+    const deps = createTestDeps({
+      homeFolder: folder.path,
+      env,
+      ...(columns === undefined ? {} : { tty: true, columns }),
+    });
     const code = await runCli(deps, ['status', ...args]);
     return { code, out: deps.out().replaceAll(String(server.port), 'PORT'), err: deps.err() };
   };
@@ -87,6 +107,45 @@ Kept in     ~/.spoq/credentials
         });
       },
     ));
+
+  it('shows versions, certificate, budget and work, and fits a phone', () =>
+    withBox(
+      (_, res) => sendJson(res, 200, { ...STATUS, ...MORE }),
+      async ({ run }) => {
+        const { code, out } = await run();
+        expect([code, out.split('\n').slice(6, 12)]).to.deep.equal([
+          0,
+          [
+            'Version     conductor 0.1.0, spoq 0.1.2, Debian GNU/Linux 12 (bookworm)',
+            'Certificate alice.spoq.dev, for another 59 d 20 h',
+            'Today       $1.20 of $5.00, $0.08 set aside',
+            'This month  $12.00 of no limit',
+            'At work     4dd3c3a4 run: mend the parser',
+            'Waits       4dd3c3a4 run: and the printer',
+          ],
+        ]);
+        const narrow = await run([], {}, 40);
+        const tooLong = stripVTControlCharacters(narrow.out)
+          .split('\n')
+          .filter((line) => line.length > 40 && line.trim().includes(' '));
+        expect(tooLong.map((line) => line.slice(0, 12))).to.deep.equal([]);
+        expect((JSON.parse((await run(['--json'])).out) as { box: unknown }).box).to.deep.equal({ ...STATUS, ...MORE });
+      },
+    ));
+
+  it('says that the front door does not answer, or shows a certificate that has run out', async () => {
+    for (const [certificate, words] of [
+      [null, 'the front door does not answer'],
+      [{ ...MORE.certificate, ends_at: '2026-01-01T00:00:00Z' }, 'alice.spoq.dev, which has run out'],
+    ] as const) {
+      await withBox(
+        (_, res) => sendJson(res, 200, { ...STATUS, certificate }),
+        async ({ run }) => {
+          expect((await run()).out).to.contain(`\nCertificate ${words}\n`);
+        },
+      );
+    }
+  });
 
   it('says what the box cannot reach', () =>
     withBox(

@@ -9,6 +9,7 @@ import { parseJson } from '../http/problem.ts';
 import { asUnreachable } from '../http/failure.ts';
 import { describeNotice } from '../terminal/notice.ts';
 import { formatBytes, formatCount, formatSeconds } from '../terminal/format.ts';
+import { describeSpent } from './budget.ts';
 import { sanitizeLine } from '../terminal/sanitize.ts';
 import { startSpinner } from '../terminal/spinner.ts';
 import { canStyle, createStyle } from '../terminal/style.ts';
@@ -84,12 +85,49 @@ function describeBox(box: BoxAccess, status: BoxStatus | null, now: number): [st
     ['Load', status.load_average.toFixed(2)],
     ['Memory', `${formatBytes(memory.free_bytes)} free of ${formatBytes(memory.total_bytes)}`],
     ['Disk', `${formatBytes(disk.free_bytes)} free of ${formatBytes(disk.total_bytes)}`],
-    ['Version', status.version],
+    ['Version', describeVersions(status)],
+    ...describeCertificate(status, now),
+    ...describeBudget(status),
+    ...describeWork(status),
     ...status.unreachable.map(({ service, since, reason }): [string, string] => {
       const name = service === 'control_plane' ? 'Spoq' : 'the model provider';
       return ['Unreached', `${name}, for ${formatSeconds((now - Date.parse(since)) / 1000)}: ${reason}`];
     }),
   ];
+}
+
+/** Of an older box, its own version is all that is known. */
+function describeVersions({ version, versions }: BoxStatus): string {
+  if (versions === undefined) return version;
+  const { spoq, system } = versions;
+  return [
+    `conductor ${version}`,
+    ...(spoq === null ? [] : [`spoq ${spoq}`]),
+    ...(system === null ? [] : [system]),
+  ].join(', ');
+}
+
+function describeCertificate({ certificate }: BoxStatus, now: number): [string, string][] {
+  if (certificate === undefined) return [];
+  if (certificate === null) return [['Certificate', 'the front door does not answer']];
+  const left = (Date.parse(certificate.ends_at) - now) / 1000;
+  const end = left > 0 ? `for another ${formatSeconds(left)}` : 'which has run out';
+  return [['Certificate', `${certificate.name}, ${end}`]];
+}
+
+function describeBudget({ budget }: BoxStatus): [string, string][] {
+  if (budget === undefined) return [];
+  return [
+    ['Today', describeSpent(budget.day)],
+    ['This month', describeSpent(budget.month)],
+  ];
+}
+
+function describeWork({ work = [] }: BoxStatus): [string, string][] {
+  return work.map(({ id, title, state, last_kind }) => [
+    state === 'waiting' ? 'Waits' : 'At work',
+    `${id.slice(0, 8)} ${last_kind}: ${title}`,
+  ]);
 }
 
 function describeSignIn(deps: CliDeps, box: BoxAccess): [string, string][] {

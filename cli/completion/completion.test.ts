@@ -8,11 +8,15 @@ import type { TemporaryFolder } from '../testing/temporary-folder.ts';
 
 const COMMANDS = [
   'chat',
+  'init',
+  'ask',
   'sessions',
   'resume',
   'attach',
-  'init',
-  'ask',
+  'models',
+  'budget',
+  'keys',
+  'sync',
   'status',
   'logout',
   'upgrade',

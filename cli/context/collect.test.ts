@@ -22,6 +22,8 @@ describe('collectFiles', () => {
     await using repository = await createRepository({ 'b.ts': 'b', 'a.ts': 'a', '.gitignore': 'out/\n*.log\n' });
     await repository.write({ 'out/x.js': 'x', 'debug.log': 'x', 'new.ts': 'new' });
     expect(await collect(repository.path)).to.deep.equal({
+      repository: true,
+      images: [],
       files: [
         { path: 'a.ts', content: 'a', bytes: 1, withheld: [] },
         { path: 'b.ts', content: 'b', bytes: 1, withheld: [] },
@@ -39,6 +41,8 @@ describe('collectFiles', () => {
       'config.ts': "export const region = 'eu';\nexport const password = 'k9$Lm2!pQ7z';\n",
     });
     expect(await collect(repository.path)).to.deep.equal({
+      repository: true,
+      images: [],
       files: [
         {
           path: 'config.ts',
@@ -59,10 +63,14 @@ describe('collectFiles', () => {
     await using repository = await createRepository({ '.env': "PASSWORD='k9$Lm2!pQ7z'" });
     const named = [join(repository.path, '.env')];
     expect(await collect(repository.path, { named })).to.deep.equal({
+      repository: true,
+      images: [],
       files: [],
       left_out: [{ path: '.env', bytes: 22, reason: 'withheld: environment file', named: true, withheld: true }],
     });
     expect(await collect(repository.path, { named, allowed: named })).to.deep.equal({
+      repository: true,
+      images: [],
       files: [{ path: '.env', content: "PASSWORD='k9$Lm2!pQ7z'", bytes: 22, withheld: [] }],
       left_out: [],
     });
@@ -178,7 +186,7 @@ describe('collectFiles', () => {
 
   it('sends nothing by itself outside of git', async () => {
     await using folder = await createTemporaryFolder({ 'a.md': 'a' });
-    expect(await collect(folder.path)).to.deep.equal({ files: [], left_out: [] });
+    expect(await collect(folder.path)).to.deep.equal({ repository: false, images: [], files: [], left_out: [] });
   });
 
   it('names files outside of the repository as seen from here', async () => {
@@ -196,5 +204,36 @@ describe('collectFiles', () => {
     await repository.git('config', 'core.fsmonitor', `touch ${trap}; false`);
     await collect(repository.path);
     expect(() => execFileSync('test', ['-e', trap])).to.throw();
+  });
+});
+
+describe('images', () => {
+  const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
+  const collectNamed = (cwd: string, named: string[], budgetTokens = 60_000): Promise<CollectedFiles> =>
+    collect(cwd, { named: named.map((name) => join(cwd, name)), budgetTokens });
+
+  it('go along when they are named, by what they are and not by what they are called', async () => {
+    await using folder = await createTemporaryFolder({ 'page.txt': PNG, 'other.png': PNG, 'text.png': 'just words\n' });
+    const { images, files } = await collectNamed(folder.path, ['page.txt', 'text.png']);
+    expect(images).to.deep.equal([{ path: 'page.txt', media_type: 'image/png', data: PNG, bytes: PNG.length }]);
+    expect(files.map(({ path }) => path)).to.deep.equal(['text.png']);
+  });
+
+  it('stay here when they are too large, too many, or over the budget', async () => {
+    const large = Buffer.concat([PNG, Buffer.alloc(3_750_000)]);
+    await using folder = await createTemporaryFolder({
+      'large.png': large,
+      ...Object.fromEntries([1, 2, 3, 4, 5].map((n) => [`${n}.png`, PNG])),
+    });
+    const first = await collectNamed(folder.path, ['large.png', '1.png', '2.png', '3.png', '4.png', '5.png']);
+    expect(first.images.map(({ path }) => path)).to.deep.equal(['1.png', '2.png', '3.png', '4.png']);
+    expect(first.left_out.map(({ path, reason }) => [path, reason])).to.deep.equal([
+      ['large.png', 'an image of more than 3.8 MB'],
+      ['5.png', 'more than 4 images'],
+    ]);
+    const second = await collectNamed(folder.path, ['1.png'], 1000);
+    expect(second.left_out.map(({ reason }) => reason)).to.deep.equal([
+      'over the budget of tokens: an image takes about 1,600',
+    ]);
   });
 });

@@ -6,11 +6,11 @@ import { estimateTokens } from './candidate.ts';
 import type { Candidate, LeftOut } from './candidate.ts';
 import { findRepository } from './git.ts';
 import type { Repository } from './git.ts';
-import { createIgnoreRules } from './ignore-rules.ts';
+import { createIgnoreRules } from '../../sync/rules/ignore-rules.ts';
 import { listFolder } from './list-folder.ts';
 import { rankCandidates } from './rank.ts';
-import { isInside, readCandidate, toSlashes } from './read-candidate.ts';
-import type { ContextFile } from './read-candidate.ts';
+import { IMAGE_TOKENS, isInside, readCandidate, toSlashes } from './read-candidate.ts';
+import type { ContextFile, ContextImage } from './read-candidate.ts';
 
 export interface CollectOptions {
   /** Ranks the files that it names first. */
@@ -28,7 +28,10 @@ export interface CollectOptions {
 }
 
 export interface CollectedFiles {
+  /** False where a git repository was looked for and none is: nothing but what was named is looked at. */
+  repository: boolean;
   files: ContextFile[];
+  images: ContextImage[];
   left_out: LeftOut[];
 }
 
@@ -53,7 +56,8 @@ export async function collectFiles(
   const nearest = rankCandidates(listed, options.question, here, new Map());
   const sizes = await readSizes(nearest.slice(0, MAX_CANDIDATES));
   const ranked = rankCandidates(nearest.slice(0, MAX_CANDIDATES), options.question, here, sizes);
-  const collected = await readWithin([...named, ...ranked], root, options);
+  const read = await readWithin([...named, ...ranked], root, options);
+  const collected = { ...read, repository: repository !== undefined || !options.repository };
   for (const { path } of nearest.slice(MAX_CANDIDATES)) {
     collected.left_out.push({
       path,
@@ -66,8 +70,12 @@ export async function collectFiles(
   return collected;
 }
 
-async function readWithin(candidates: Candidate[], root: string, options: CollectOptions): Promise<CollectedFiles> {
-  const collected: CollectedFiles = { files: [], left_out: [] };
+async function readWithin(
+  candidates: Candidate[],
+  root: string,
+  options: CollectOptions,
+): Promise<Omit<CollectedFiles, 'repository'>> {
+  const collected: Omit<CollectedFiles, 'repository'> = { files: [], images: [], left_out: [] };
   const rules = createIgnoreRules(root, '.spoqignore');
   let tokens = options.budgetTokens - options.usedTokens;
   for (const candidate of candidates) {
@@ -75,7 +83,16 @@ async function readWithin(candidates: Candidate[], root: string, options: Collec
     const limits = { maxFileBytes: MAX_FILE_BYTES, tokens: isFull ? 0 : tokens, budgetTokens: options.budgetTokens };
     const result = await readCandidate(candidate, root, rules, limits);
     if (result === undefined) continue;
-    if ('content' in result) {
+    if ('media_type' in result) {
+      if (collected.images.length < ASK_LIMITS.images) {
+        collected.images.push(result);
+        tokens -= IMAGE_TOKENS;
+      } else {
+        const { path, bytes } = result;
+        const reason = `more than ${ASK_LIMITS.images} images`;
+        collected.left_out.push({ path, bytes, reason, named: true, withheld: false });
+      }
+    } else if ('content' in result) {
       collected.files.push(result);
       tokens -= estimateTokens(result.bytes) + estimateTokens(Buffer.byteLength(result.path));
     } else if (isFull && result.reason.startsWith('over the budget')) {

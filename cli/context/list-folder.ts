@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CliDeps } from '../deps.ts';
 import { findRepository } from './git.ts';
-import { createIgnoreRules } from './ignore-rules.ts';
+import { createIgnoreRules } from '../../sync/rules/ignore-rules.ts';
 
 /** A folder that was named by mistake, such as the home folder, isn't walked for ever. */
 const MAX_FILES = 5000;
@@ -24,7 +24,7 @@ export async function listFolder(deps: Pick<CliDeps, 'env'>, folder: string): Pr
     const entries = await readdir(join(folder, next), { withFileTypes: true });
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = `${next}${entry.name}`;
-      if (SKIPPED.has(entry.name) || (await rules.isIgnored(entry.isDirectory() ? `${path}/` : path))) continue;
+      if (SKIPPED.has(entry.name) || rules.isIgnored(entry.isDirectory() ? `${path}/` : path)) continue;
       if (entry.isDirectory()) pending.push(`${path}/`);
       else files.push(join(folder, path));
     }

@@ -25,6 +25,8 @@ describe('prepareQuestion', () => {
       question_withheld: [],
       stdin: { bytes: 4, cut_bytes: 0, withheld: [] },
       files: [{ path: 'a.ts', bytes: 13, withheld: [] }],
+      images: [],
+      repository: true,
       left_out: [{ path: '.env', bytes: 3, reason: 'withheld: environment file', named: false, withheld: true }],
       bytes: 17,
       tokens: 5,

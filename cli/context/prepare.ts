@@ -5,11 +5,13 @@ import type { CliDeps } from '../deps.ts';
 import { BYTES_PER_TOKEN, estimateTokens } from './candidate.ts';
 import type { LeftOut } from './candidate.ts';
 import { collectFiles } from './collect.ts';
+import type { CollectedFiles } from './collect.ts';
 import { parseWords } from './named-paths.ts';
-import type { ContextFile } from './read-candidate.ts';
+import { IMAGE_TOKENS } from './read-candidate.ts';
+import type { ContextImage } from './read-candidate.ts';
 import { readStdin } from './read-stdin.ts';
-import { redactText } from './secret-text.ts';
-import type { Withheld } from './secret-text.ts';
+import { redactText } from '../../sync/rules/secret-text.ts';
+import type { Withheld } from '../../sync/rules/secret-text.ts';
 
 export interface PrepareOptions {
   words: string[];
@@ -26,6 +28,9 @@ export interface Manifest {
   question_withheld: Withheld[];
   stdin: { bytes: number; cut_bytes: number; withheld: Withheld[] } | null;
   files: { path: string; bytes: number; withheld: Withheld[] }[];
+  images: { path: string; bytes: number; media_type: string }[];
+  /** False where a git repository was looked for and none is. */
+  repository: boolean;
   left_out: LeftOut[];
   /** Of the files and of stdin. */
   bytes: number;
@@ -66,7 +71,7 @@ export async function prepareQuestion(deps: CliDeps, options: PrepareOptions): P
     asked === '' || piped === undefined
       ? undefined
       : fitStdin(piped, options.budgetTokens - estimateTokens(question.text.length));
-  const { files, left_out } = await collectFiles(deps, {
+  const collected = await collectFiles(deps, {
     question: question.text,
     named: [...named, ...allowed.named],
     allowed: allowed.named,
@@ -74,8 +79,8 @@ export async function prepareQuestion(deps: CliDeps, options: PrepareOptions): P
     usedTokens: estimateTokens(Buffer.byteLength(question.text) + Buffer.byteLength(stdin?.text ?? '')),
     repository: options.repository,
   });
-  const request = createRequest(question.text, stdin?.text, files, left_out);
-  return { request, manifest: createManifest(options, question.withheld, stdin, files, left_out) };
+  const request = createRequest(question.text, stdin?.text, collected);
+  return { request, manifest: createManifest(options, question.withheld, stdin, collected) };
 }
 
 interface FittedStdin {
@@ -117,8 +122,7 @@ function checkQuestion(question: string): void {
 function createRequest(
   question: string,
   stdin: string | undefined,
-  files: ContextFile[],
-  leftOut: LeftOut[],
+  { files, images, left_out }: CollectedFiles,
 ): AskRequest {
   for (;;) {
     const request: AskRequest = {
@@ -126,10 +130,12 @@ function createRequest(
       files: files.map(({ path, content }) => ({ path, content })),
       ...(stdin === undefined ? {} : { stdin }),
     };
-    if (Buffer.byteLength(JSON.stringify(request)) <= ASK_LIMITS.body_bytes - BYTES_FOR_IDS) return request;
+    if (Buffer.byteLength(JSON.stringify(request)) <= ASK_LIMITS.text_bytes - BYTES_FOR_IDS) {
+      return images.length === 0 ? request : { ...request, images: images.map(writeImage) };
+    }
     const dropped = files.pop();
     if (dropped === undefined) throw new SpoqError('body_too_large', { detail: 'A question may have 4 MiB.' });
-    leftOut.push({
+    left_out.push({
       path: dropped.path,
       bytes: dropped.bytes,
       reason: 'over the 4 MiB of one question',
@@ -139,12 +145,15 @@ function createRequest(
   }
 }
 
+function writeImage({ path, media_type, data }: ContextImage): NonNullable<AskRequest['images']>[number] {
+  return { path, media_type, data: data.toString('base64') };
+}
+
 function createManifest(
   options: PrepareOptions,
   questionWithheld: Withheld[],
   stdin: FittedStdin | undefined,
-  files: ContextFile[],
-  leftOut: LeftOut[],
+  { files, images, left_out, repository }: CollectedFiles,
 ): Manifest {
   const stdinBytes = stdin === undefined ? 0 : Buffer.byteLength(stdin.text);
   const bytes = files.reduce((sum, file) => sum + file.bytes, stdinBytes);
@@ -156,10 +165,12 @@ function createManifest(
     question_withheld: questionWithheld,
     stdin: stdin === undefined ? null : { bytes: stdinBytes, cut_bytes: stdin.cutBytes, withheld: stdin.withheld },
     files: files.map((file) => ({ path: file.path, bytes: file.bytes, withheld: file.withheld })),
-    left_out: leftOut,
-    bytes,
-    tokens: estimateTokens(bytes),
+    images: images.map(({ path, bytes: size, media_type }) => ({ path, bytes: size, media_type })),
+    repository,
+    left_out,
+    bytes: bytes + images.reduce((sum, image) => sum + image.bytes, 0),
+    tokens: estimateTokens(bytes) + images.length * IMAGE_TOKENS,
     budget_tokens: options.budgetTokens,
-    withheld: places + leftOut.filter((one) => one.withheld).length,
+    withheld: places + left_out.filter((one) => one.withheld).length,
   };
 }

@@ -26,6 +26,12 @@ describe('rankCandidates', () => {
     expect(rank(all, 'abc and d')[0]).to.equal('x/one.ts');
   });
 
+  it('puts the conventions of the project before everything that is not named, from its root down to here', () => {
+    const all = ['AGENTS.md', 'README.md', 'app/AGENTS.md', 'app/main.ts', 'other/AGENTS.md'];
+    expect(rank(all, 'why?', 'app').slice(0, 2)).to.have.members(['AGENTS.md', 'app/AGENTS.md']);
+    expect(rank(all, 'why?', 'app').at(-1)).to.equal('other/AGENTS.md');
+  });
+
   it('prefers near to far, then small to large', () => {
     const all = ['far/away/x.ts', 'app/big.ts', 'app/small.ts', 'app/sub/y.ts'];
     const sizes = { 'app/big.ts': 900, 'app/small.ts': 10 };

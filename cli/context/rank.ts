@@ -4,11 +4,13 @@ import type { Candidate } from './candidate.ts';
 /** Files that machines write and nobody asks about; they come last. */
 const GENERATED =
   /(^|\/)(package-lock\.json|npm-shrinkwrap\.json|bun\.lockb?|go\.sum|[^/]+\.(lock|map|snap|min\.js|min\.css|svg|po)|pnpm-lock\.yaml)$|(^|\/)(dist|build|vendor|node_modules|third_party|__snapshots__)\//;
+/** The project's own conventions, from its root down to where the person is. */
+const CONVENTIONS = /^(agents|claude)\.md$/i;
 const OVERVIEW =
-  /^(readme(\.\w+)?|agents\.md|claude\.md|contributing\.md|package\.json|cargo\.toml|go\.mod|pyproject\.toml|pom\.xml|gemfile|makefile)$/i;
+  /^(readme(\.\w+)?|contributing\.md|package\.json|cargo\.toml|go\.mod|pyproject\.toml|pom\.xml|gemfile|makefile)$/i;
 
 /**
- * Orders candidates by how likely they help: files that the question names, then what introduces the project (README and
+ * Orders candidates by how likely they help: files that the question names and AGENTS.md, then what introduces the project (README and
  * manifests here or at the root), then the rest: tracked before untracked, near the working folder before far, small before
  * large, and last what machines write. `here` is the working folder relative to the root ('' for the root).
  */
@@ -39,6 +41,7 @@ function createKey(candidate: Candidate, words: ReadonlySet<string>, here: strin
 
 function findTier(path: string, folder: string, words: ReadonlySet<string>, here: string): number {
   if (isNamed(path.toLowerCase(), words)) return 0;
+  if (CONVENTIONS.test(posix.basename(path)) && `${here}/`.startsWith(folder === '' ? '' : `${folder}/`)) return 0;
   if ((folder === '' || folder === here) && OVERVIEW.test(posix.basename(path))) return 1;
   return GENERATED.test(path) ? 3 : 2;
 }

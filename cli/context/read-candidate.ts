@@ -1,14 +1,17 @@
 import { constants } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { lstat, open, realpath } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { relative, sep } from 'node:path';
+import { ASK_LIMITS } from '../../contract/conductor.ts';
+import type { ImageType } from '../../contract/conductor.ts';
 import { formatBytes } from '../terminal/format.ts';
 import { estimateTokens } from './candidate.ts';
 import type { Candidate, LeftOut } from './candidate.ts';
-import type { IgnoreRules } from './ignore-rules.ts';
-import { findSecretFileKind } from './secret-files.ts';
-import { redactText } from './secret-text.ts';
-import type { Withheld } from './secret-text.ts';
+import type { IgnoreRules } from '../../sync/rules/ignore-rules.ts';
+import { findSecretFileKind } from '../../sync/rules/secret-files.ts';
+import { redactText } from '../../sync/rules/secret-text.ts';
+import type { Withheld } from '../../sync/rules/secret-text.ts';
 
 /** A file that is sent. */
 export interface ContextFile {
@@ -16,6 +19,14 @@ export interface ContextFile {
   content: string;
   bytes: number;
   withheld: Withheld[];
+}
+
+/** An image that is sent. */
+export interface ContextImage {
+  path: string;
+  media_type: ImageType;
+  data: Buffer;
+  bytes: number;
 }
 
 export interface ReadLimits {
@@ -28,6 +39,8 @@ export interface ReadLimits {
 
 /** Git's own measure: a NUL among the first 8,000 bytes. */
 const BINARY_PROBE_BYTES = 8000;
+/** Anthropic's own figure for the largest size that it looks at. */
+export const IMAGE_TOKENS = 1600;
 
 /**
  * Reads one file, or says why it isn't sent. `undefined` for one that is gone. Symbolic links are followed only when they were
@@ -38,7 +51,7 @@ export async function readCandidate(
   root: string,
   rules: IgnoreRules,
   limits: ReadLimits,
-): Promise<ContextFile | LeftOut | undefined> {
+): Promise<ContextFile | ContextImage | LeftOut | undefined> {
   const stats = await lstatIfThere(candidate.file);
   if (stats === undefined) return undefined;
   const leaveOut = (reason: string, withheld = false): LeftOut => ({
@@ -50,7 +63,7 @@ export async function readCandidate(
   });
   if (stats.isDirectory()) return leaveOut('a repository of its own');
   if (!candidate.allowed) {
-    if (isInside(root, candidate.file) && (await rules.isIgnored(toSlashes(relative(root, candidate.file))))) {
+    if (isInside(root, candidate.file) && rules.isIgnored(toSlashes(relative(root, candidate.file)))) {
       return leaveOut('ignored by .spoqignore');
     }
     const kind = findSecretFileKind(candidate.path);
@@ -84,7 +97,7 @@ async function readReal(
   real: string,
   limits: ReadLimits,
   leaveOut: (reason: string) => LeftOut,
-): Promise<ContextFile | LeftOut> {
+): Promise<ContextFile | ContextImage | LeftOut> {
   const overBudget = `over the budget of ${limits.budgetTokens.toLocaleString('en')} tokens`;
   const overhead = estimateTokens(Buffer.byteLength(candidate.path));
   try {
@@ -95,6 +108,8 @@ async function readReal(
     if (candidate.origin !== 'named' && stats.size > limits.maxFileBytes) {
       return leaveOut(`larger than ${formatBytes(limits.maxFileBytes)}`);
     }
+    const type = candidate.origin === 'named' ? await readImageType(file) : undefined;
+    if (type !== undefined) return await readImage(candidate, file, stats.size, type, limits, leaveOut);
     if (estimateTokens(stats.size) + overhead > limits.tokens) return leaveOut(overBudget);
     const text = decodeText(await file.readFile());
     if (text === undefined) return leaveOut('binary');
@@ -106,6 +121,29 @@ async function readReal(
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
     return leaveOut(`cannot be read (${code})`);
   }
+}
+
+async function readImage(
+  { path }: Candidate,
+  file: FileHandle,
+  bytes: number,
+  media_type: ImageType,
+  limits: ReadLimits,
+  leaveOut: (reason: string) => LeftOut,
+): Promise<ContextImage | LeftOut> {
+  if (bytes > ASK_LIMITS.image_bytes) return leaveOut(`an image of more than ${formatBytes(ASK_LIMITS.image_bytes)}`);
+  if (limits.tokens < IMAGE_TOKENS) return leaveOut('over the budget of tokens: an image takes about 1,600');
+  return { path, media_type, data: await file.readFile(), bytes };
+}
+
+/** By its first bytes: names lie. Undefined for what is no image that models see. */
+async function readImageType(file: FileHandle): Promise<ImageType | undefined> {
+  const { buffer } = await file.read(Buffer.alloc(12), 0, 12, 0);
+  const head = buffer.toString('latin1');
+  if (head.startsWith('\u0089PNG\r\n\u001a\n')) return 'image/png';
+  if (head.startsWith('\u00ff\u00d8\u00ff')) return 'image/jpeg';
+  if (/^GIF8[79]a/.test(head)) return 'image/gif';
+  return /^RIFF.{4}WEBP/s.test(head) ? 'image/webp' : undefined;
 }
 
 /** Opening a FIFO would wait for a writer without O_NONBLOCK. Windows knows neither. */

@@ -1,4 +1,4 @@
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Agent as HttpAgent, ClientRequest, IncomingMessage } from 'node:http';
 import { SpoqError } from '../../contract/errors.ts';
 import { isLocalhostName } from '../../contract/loopback.ts';
 import { ConnectionFailure, describeConnectionError } from './failure.ts';
@@ -8,7 +8,9 @@ export interface HttpRequest {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   url: URL;
   headers?: Record<string, string>;
-  body?: string;
+  body?: string | Uint8Array;
+  /** Use a connection that is open already, and leave it open: for a command that sends many requests. */
+  keepAlive?: boolean;
   signal: AbortSignal;
 }
 
@@ -17,8 +19,8 @@ export interface HttpResponse {
   header(name: string): string | undefined;
   /** The body as it arrives. Leaving the loop closes the connection. */
   chunks(): AsyncIterable<Uint8Array>;
-  /** The whole body, at most 1 MiB. */
-  text(): Promise<string>;
+  /** The whole body, at most 1 MiB unless told otherwise. */
+  text(mostBytes?: number): Promise<string>;
 }
 
 /** Sends one request. Rejects with `ConnectionFailure`, or with `cancelled` when the signal fires. */
@@ -35,22 +37,27 @@ const DEFAULT_TIMEOUTS: HttpTimeouts = { connectMs: 10_000, idleMs: 45_000 };
 /** Of a line that worked before: a phone that changed its network, a laptop that slept. */
 const SILENT = 'was silent for';
 const TEXT_LIMIT_BYTES = 1024 * 1024;
+/** Two that carry contents, and two for what is asked meanwhile. */
+const MAX_SOCKETS = 4;
 /** The slowest upload that is waited for: 32 bytes a millisecond, a bad mobile connection. */
 const SLOWEST_UPLOAD_BYTES_PER_MS = 32;
 
-/** Makes the client. One connection per request: a command sends one or two, and then the process ends. */
+/** Makes the client. One connection per request, unless it says otherwise: a command sends one or two, and then the process ends. */
 export function createHttpClient(version: string, timeouts: HttpTimeouts = DEFAULT_TIMEOUTS): HttpClient {
+  const agents = new Map<string, HttpAgent>();
   return async (request) => {
     request.signal.throwIfAborted();
     const url = parseServiceUrl(request.url.href, 'The address');
-    const { request: open } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
-    const body = request.body === undefined ? undefined : Buffer.from(request.body);
+    const { request: open, Agent } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
+    if (request.keepAlive === true && !agents.has(url.protocol))
+      agents.set(url.protocol, new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS }));
+    const body = typeof request.body === 'string' ? Buffer.from(request.body) : request.body;
     const outgoing = open({
       method: request.method,
       host: isLocalhostName(url.hostname) ? '127.0.0.1' : url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port === '' ? undefined : Number(url.port),
       path: `${url.pathname}${url.search}`,
-      agent: false,
+      agent: (request.keepAlive === true && agents.get(url.protocol)) || false,
       headers: {
         ...request.headers,
         host: url.host,
@@ -65,7 +72,7 @@ export function createHttpClient(version: string, timeouts: HttpTimeouts = DEFAU
 function exchange(
   outgoing: ClientRequest,
   host: string,
-  body: Buffer | undefined,
+  body: Uint8Array | undefined,
   signal: AbortSignal,
   timeouts: HttpTimeouts,
 ): Promise<HttpResponse> {
@@ -74,7 +81,8 @@ function exchange(
     watch.expect(timeouts.connectMs);
     outgoing.on('socket', (socket) => {
       const upload = (body?.length ?? 0) / SLOWEST_UPLOAD_BYTES_PER_MS;
-      socket.once('connect', () => watch.expect(timeouts.idleMs + upload));
+      if (socket.connecting) socket.once('connect', () => watch.expect(timeouts.idleMs + upload));
+      else watch.expect(timeouts.idleMs + upload);
     });
     outgoing.on('error', (error) => {
       watch.end();
@@ -86,7 +94,7 @@ function exchange(
         status: incoming.statusCode ?? 0,
         header: (name) => [incoming.headers[name.toLowerCase()]].flat()[0],
         chunks,
-        text: () => readText(chunks()),
+        text: (mostBytes = TEXT_LIMIT_BYTES) => readText(chunks(), mostBytes),
       });
     });
     outgoing.end(body);
@@ -143,16 +151,17 @@ async function* readChunks(
     throw watch.reason() ?? (error instanceof ConnectionFailure ? error : describeConnectionError(host, error));
   } finally {
     watch.end();
-    incoming.destroy();
+    // Read to its end, the connection may serve another request.
+    if (!incoming.complete) incoming.destroy();
   }
 }
 
-async function readText(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+async function readText(chunks: AsyncIterable<Uint8Array>, mostBytes: number): Promise<string> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of chunks) {
     size += chunk.length;
-    if (size > TEXT_LIMIT_BYTES) break;
+    if (size > mostBytes) break;
     parts.push(chunk);
   }
   return Buffer.concat(parts).toString('utf8');

@@ -1,12 +1,13 @@
 import type { BoxAccess } from '../box/connection.ts';
 import type { Manifest } from '../context/prepare.ts';
-import type { Withheld } from '../context/secret-text.ts';
+import type { Withheld } from '../../sync/rules/secret-text.ts';
 import { formatBytes, formatCount } from './format.ts';
 import { sanitizeLine } from './sanitize.ts';
 
 /** The one line that says what is sent: "14 files, 61 kB, 2 withheld". */
 export function describeManifest(manifest: Manifest): string {
   const parts = [formatCount(manifest.files.length, 'file')];
+  if (manifest.images.length > 0) parts.push(formatCount(manifest.images.length, 'image'));
   if (manifest.stdin !== null) parts.push('stdin');
   parts.push(formatBytes(manifest.bytes), `${manifest.withheld} withheld`);
   return parts.join(', ');
@@ -32,6 +33,9 @@ export function describeWarnings(manifest: Manifest): string[] {
       `The first ${formatBytes(manifest.stdin.cut_bytes)} of stdin were left out: over the budget (--budget).`,
     );
   }
+  if (isAlone(manifest)) {
+    warnings.push('No files go along: this folder is in no git repository. Name files or folders with @path.');
+  }
   for (const { path, reason, named, withheld } of manifest.left_out) {
     const hint = withheld ? ' (--allow sends it as it is)' : '';
     if (named) warnings.push(`${sanitizeLine(path)} was not sent: ${reason}.${hint}`);
@@ -39,9 +43,15 @@ export function describeWarnings(manifest: Manifest): string[] {
   return warnings;
 }
 
+/** Nothing goes with the question, and it isn't because somebody wanted that. */
+function isAlone({ files, images, stdin, left_out, repository }: Manifest): boolean {
+  return !repository && files.length + images.length + left_out.length === 0 && stdin === null;
+}
+
 /** The answer to `--dry-run`: every file with its size, and the reason for each that stays here. */
 export function describeDryRun(manifest: Manifest): string {
   const sent = manifest.files.map((file) => createRow(file.bytes, file.path, describePlaces(file.withheld)));
+  for (const { bytes, path, media_type } of manifest.images) sent.unshift(createRow(bytes, path, media_type));
   if (manifest.stdin !== null)
     sent.unshift(createRow(manifest.stdin.bytes, 'stdin', describePlaces(manifest.stdin.withheld)));
   const left = manifest.left_out.map((one) => createRow(one.bytes, one.path, one.reason));

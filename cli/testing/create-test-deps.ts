@@ -1,4 +1,5 @@
-import type { CliDeps, Key } from '../deps.ts';
+import { SpoqError } from '../../contract/errors.ts';
+import type { CliDeps, Key, Terminal } from '../deps.ts';
 import { createHttpClient } from '../http/client.ts';
 
 export interface TestDeps extends CliDeps {
@@ -13,6 +14,10 @@ export interface TestDeps extends CliDeps {
   opened: string[];
   /** Questions that were asked. */
   asked: string[];
+  /** What was written as bytes. */
+  bytes: { stdout: Uint8Array[]; stderr: Uint8Array[] };
+  /** Presses Ctrl-C where somebody listens for it. */
+  interrupt(): void;
   stop: AbortController;
 }
 
@@ -23,6 +28,13 @@ export interface TestDepsOptions extends Partial<
   columns?: number;
   stdin?: string;
   answer?: boolean;
+  /** What is chosen, in order; the last one again and again. */
+  choices?: string[];
+  /** What comes on stdin, instead of a text. */
+  input?: () => AsyncIterable<Uint8Array>;
+  terminal?: Terminal;
+  /** What is typed where a secret is asked for; Ctrl-C when left out. */
+  secret?: string;
 }
 
 /** Dependencies that record everything. Waiting moves the clock and settles at once. */
@@ -33,13 +45,16 @@ export function createTestDeps(options: TestDepsOptions = {}): TestDeps {
   const isTTY = options.tty ?? false;
   const columns = options.columns ?? 80;
   let clock = Date.parse('2026-01-02T03:04:05Z');
+  const interruptListeners = new Set<() => void>();
+  let choices = options.choices ?? [];
   const deps: TestDeps = {
     stdout: { isTTY, columns, write: (text) => Promise.resolve(void (written.out += text)) },
     stderr: { isTTY, columns, write: (text) => Promise.resolve(void (written.err += text)) },
     stdin: {
-      isTTY: isTTY && options.stdin === undefined,
-      piped: options.stdin !== undefined,
+      isTTY: isTTY && options.stdin === undefined && (options.input === undefined || options.terminal !== undefined),
+      piped: options.stdin !== undefined || (options.input !== undefined && options.terminal === undefined),
       async *chunks() {
+        if (options.input !== undefined) yield* options.input();
         if (options.stdin) yield Buffer.from(options.stdin);
       },
       close: () => undefined,
@@ -56,6 +71,28 @@ export function createTestDeps(options: TestDepsOptions = {}): TestDeps {
     confirm: (question) => {
       deps.asked.push(question);
       return Promise.resolve(options.answer ?? false);
+    },
+    choose: async (question, _choices, signal) => {
+      deps.asked.push(question);
+      signal.throwIfAborted();
+      const [first = 'deny', ...rest] = choices;
+      if (rest.length > 0) choices = rest;
+      return first;
+    },
+    writeBytes: async (stream, data) => void deps.bytes[stream].push(data),
+    ...(options.terminal === undefined ? {} : { terminal: options.terminal }),
+    onInterrupt(tell) {
+      interruptListeners.add(tell);
+      return () => interruptListeners.delete(tell);
+    },
+    bytes: { stdout: [], stderr: [] },
+    interrupt() {
+      for (const tell of interruptListeners) tell();
+    },
+    askSecret: async (question) => {
+      deps.asked.push(question);
+      if (options.secret === undefined) throw new SpoqError('cancelled');
+      return options.secret;
     },
     keyboard: {
       listen(onKey) {

@@ -17,6 +17,10 @@ export interface NewTurn {
   input?: unknown;
   /** As in the log of requests. */
   requestId: string;
+  /** What happens right at its beginning, in the same transaction: events, what the model is told, and what `also` writes. */
+  events?: ConversationEvent[];
+  messages?: unknown[];
+  also?: (conversation: string) => void;
 }
 
 /** One ask, run or exec at work. Everything that happens in it is told through `emit`; `end` is called once, whatever happens. */
@@ -25,12 +29,20 @@ export interface Turn {
   readonly number: number;
   /** Fires when the person interrupts it, when it may not go on, or when the conductor stops; its reason is a SpoqError. */
   readonly signal: AbortSignal;
-  /** Settles when the events are on the disk. */
+  /** Words of an answer. Those that come while others are being written go together. Settles when all so far are on the disk. */
+  say(text: string): Promise<void>;
+  /** Fires a while before `signal` does, when the conductor is about to stop: what can go on later had better pause now. */
+  readonly stopping: AbortSignal;
+  /** After what was said. Settles when the events are on the disk. */
   emit(...events: ConversationEvent[]): Promise<void>;
   /** `waiting`: for an approval. */
   setState(state: 'running' | 'waiting'): void;
   /** Adds to what the model is told next time. Settles when it is on the disk. */
   remember(messages: unknown[]): Promise<void>;
+  /** Events, messages and what `also` writes, in one transaction: after a crash all of it is there, or none. */
+  record(entry: { events?: ConversationEvent[]; messages?: unknown[]; also?: () => void }): Promise<void>;
+  /** Lets go of it without an end: it goes on, with the same number, when the conductor has started again. */
+  park(state: 'parked' | 'waiting'): void;
   /** Writes the last event, with what it took. */
   end(outcome: Outcome): Promise<void>;
 }
@@ -49,6 +61,8 @@ export interface Conversations {
   begin(turn: NewTurn): Promise<Begun>;
   /** The events of a turn, or of the whole conversation, as they come. With a turn, it ends after its last event. */
   follow(conversation: string, after: number, signal: AbortSignal, turn?: number): AsyncGenerator<NumberedEvent>;
+  /** Goes on with a turn that was parked, or left waiting. Throws like `begin`. */
+  revive(conversation: string, number: number): Turn;
   list(options: ListOptions): ConversationList;
   /** What the model was told and has said so far. */
   recall(conversation: string): unknown[];

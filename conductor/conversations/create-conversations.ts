@@ -26,30 +26,38 @@ export function createConversations({ store, now, limit }: ConversationsDeps): C
   const live = new Map<string, number>();
   /** Requests whose beginning is not on the disk yet. */
   const beginning = new Map<string, Promise<Begun>>();
+  /** Conversations whose turn goes on after the next start. */
+  const parked = new Set<string>();
 
-  const begin = async (turn: NewTurn): Promise<Begun> => {
-    const known = findRequest(store, turn.request);
-    if (known !== undefined) return known;
-    const given = turn.conversation === undefined ? undefined : findConversation(store, turn.conversation);
-    const conversation = given?.id ?? randomUUID();
+  /** Takes the place of a conversation, and makes the turn that works in it. */
+  const take = (conversation: string, number: number): { turn: Turn; leave: () => void } => {
     const place = places.take(conversation);
-    const number = (given?.turns ?? 0) + 1;
     const leave = (): void => {
       live.delete(conversation);
       place.leave();
       log.tell(conversation);
     };
     live.set(conversation, number);
+    const signals = { signal: place.controller.signal, stopping: places.stopping };
+    const onPark = (): void => void parked.add(conversation);
+    return { turn: createTurn({ store, log, now, ...signals, leave, onPark }, conversation, number), leave };
+  };
+
+  const begin = async (turn: NewTurn): Promise<Begun> => {
+    const known = findRequest(store, turn.request);
+    if (known !== undefined) return known;
+    const given = turn.conversation === undefined ? undefined : findConversation(store, turn.conversation);
+    const conversation = given?.id ?? randomUUID();
+    const number = (given?.turns ?? 0) + 1;
+    const { turn: live, leave } = take(conversation, number);
     try {
-      const last = await log.append(conversation, number, [describeStart(turn, conversation, number, now())], () =>
-        insertTurn(store, { ...turn, conversation }, number, now()),
-      );
-      return {
-        conversation,
-        number,
-        after: last - 1,
-        live: createTurn({ store, log, now, signal: place.controller.signal, leave }, conversation, number),
-      };
+      const events = [describeStart(turn, conversation, number, now()), ...(turn.events ?? [])];
+      const last = await log.append(conversation, number, events, () => {
+        insertTurn(store, { ...turn, conversation }, number, now());
+        insertMessages(store, conversation, number, turn.messages ?? []);
+        turn.also?.(conversation);
+      });
+      return { conversation, number, after: last - events.length, live };
     } catch (error) {
       leave();
       throw error;
@@ -75,11 +83,13 @@ export function createConversations({ store, now, limit }: ConversationsDeps): C
         yield numbered;
         if (numbered.turn === turn && isLast(numbered.event)) return;
       }
-      // It is over, and its end could not be written down.
-      if (!signal.aborted && turn !== undefined) {
+      // It is over, and its end could not be written down. One that is parked has no end yet: who follows it comes again.
+      if (!signal.aborted && turn !== undefined && !parked.has(conversation)) {
         yield { number: null, turn, event: describeOutcome({ failure: new SpoqError('storage_failed') }) };
       }
     },
+    revive: (conversation, number) => take(conversation, number).turn,
+
     list: (options) => listConversations(store, options),
     recall: (conversation) =>
       store
@@ -106,7 +116,10 @@ export async function endInterrupted(
   now: () => number,
 ): Promise<{ conversation: string; turn: number }[]> {
   const log = createEventLog(store, now);
-  const rows = store.all("SELECT conversation, number FROM turns WHERE state IN ('running', 'waiting')");
+  // A run that waits for an approval does nothing meanwhile: it waits on.
+  const rows = store.all(
+    "SELECT conversation, number FROM turns WHERE state = 'running' OR (state = 'waiting' AND kind != 'run')",
+  );
   const turns = rows.map((row) => ({ conversation: String(row['conversation']), turn: Number(row['number']) }));
   for (const { conversation, turn } of turns) {
     const failure = new SpoqError('turn_interrupted', {
@@ -124,24 +137,59 @@ interface TurnDeps {
   log: EventLog;
   now: () => number;
   signal: AbortSignal;
+  stopping: AbortSignal;
   leave: () => void;
+  onPark: () => void;
 }
 
-function createTurn({ store, log, now, signal, leave }: TurnDeps, conversation: string, number: number): Turn {
+function createTurn(deps: TurnDeps, conversation: string, number: number): Turn {
+  const { store, log, now, signal, stopping, leave, onPark } = deps;
+  const setState = (state: string): void =>
+    store.run('UPDATE turns SET state = ? WHERE conversation = ? AND number = ?', state, conversation, number);
+  let unsaid = '';
+  let saying: Promise<void> | undefined;
+  const takeUnsaid = (): ConversationEvent[] => {
+    const text = unsaid;
+    unsaid = '';
+    return text === '' ? [] : [{ type: 'text', text }];
+  };
+  const write = async (): Promise<void> => {
+    await log.append(conversation, number, takeUnsaid());
+    if (unsaid !== '') await write();
+  };
   return {
     conversation,
     number,
     signal,
-    async emit(...events) {
-      await log.append(conversation, number, events);
+    say(text) {
+      unsaid += text;
+      saying ??= write().finally(() => (saying = undefined));
+      return saying;
     },
-    setState: (state) =>
-      store.run('UPDATE turns SET state = ? WHERE conversation = ? AND number = ?', state, conversation, number),
+    stopping,
+    async emit(...events) {
+      await log.append(conversation, number, [...takeUnsaid(), ...events]);
+    },
+    setState,
+    async record({ events = [], messages = [], also }) {
+      await log.append(conversation, number, [...takeUnsaid(), ...events], () => {
+        insertMessages(store, conversation, number, messages);
+        also?.();
+      });
+    },
+    park(state) {
+      try {
+        setState(state);
+        onPark();
+      } finally {
+        leave();
+      }
+    },
     remember: (messages) => store.soon(() => insertMessages(store, conversation, number, messages)),
     async end(outcome) {
       try {
         const state = 'failure' in outcome ? readEndState(outcome.failure) : 'done';
-        await log.append(conversation, number, [describeOutcome(outcome)], () => {
+        await log.append(conversation, number, [...takeUnsaid(), describeOutcome(outcome)], () => {
           closeTurn(store, conversation, number, state, now());
           store.run(
             'UPDATE turns SET input_tokens = ?, output_tokens = ?, cost_micros = ? WHERE conversation = ? AND number = ?',

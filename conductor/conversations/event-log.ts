@@ -32,10 +32,13 @@ export interface EventLog {
 /** What one look into the database brings to a follower. */
 const PAGE = 500;
 
+type Written = NumberedEvent & { number: number };
+type Listener = (events: Written[] | 'gone') => void;
+
 /** The log over `store`. `now`: milliseconds. */
 export function createEventLog(store: Store, now: () => number): EventLog {
   const numbers = new Map<string, number>();
-  const followers = new Map<string, Set<() => void>>();
+  const listeners = new Map<string, Set<Listener>>();
 
   const findNext = (conversation: string): number => {
     const known = numbers.get(conversation);
@@ -43,29 +46,29 @@ export function createEventLog(store: Store, now: () => number): EventLog {
     const row = store.get('SELECT max(number) AS last FROM events WHERE conversation = ?', conversation);
     return Number(row?.['last'] ?? 0) + 1;
   };
-  const tell = (conversation: string): void => {
-    for (const wake of followers.get(conversation) ?? []) wake();
+  const tell = (conversation: string, events: Written[] | 'gone' = []): void => {
+    for (const listen of listeners.get(conversation) ?? []) listen(events);
   };
 
   return {
     async append(conversation, turn, events, before) {
       const at = now();
-      let last = 0;
+      let written: Written[] = [];
       const write = (): void => {
         before?.();
-        last = findNext(conversation) - 1;
-        for (const event of events) {
-          last += 1;
+        const first = findNext(conversation);
+        written = events.map((event, index) => ({ number: first + index, turn, event }));
+        for (const { number, event } of written) {
           store.run(
             'INSERT INTO events (conversation, number, turn, at, event) VALUES (?, ?, ?, ?, ?)',
             conversation,
-            last,
+            number,
             turn,
             at,
             JSON.stringify(event),
           );
         }
-        numbers.set(conversation, last + 1);
+        numbers.set(conversation, first + events.length);
       };
       try {
         await store.soon(write);
@@ -73,52 +76,61 @@ export function createEventLog(store: Store, now: () => number): EventLog {
         numbers.clear(); // Nothing of the transaction is there: what they were is on the disk.
         throw error;
       }
-      tell(conversation);
-      return last;
+      tell(conversation, written);
+      return written.at(-1)?.number ?? 0;
     },
+    tell: (conversation) => tell(conversation),
     forget(conversation) {
       numbers.delete(conversation);
-      tell(conversation);
+      tell(conversation, 'gone');
     },
-    tell,
     async *follow(conversation, after, signal, isOver = () => false) {
       let seen = after;
       let wake = Promise.withResolvers<void>();
-      const onEvent = (): void => wake.resolve();
-      const set = followers.get(conversation) ?? new Set();
-      followers.set(conversation, set.add(onEvent));
-      signal.addEventListener('abort', onEvent, { once: true });
+      // What comes while it follows is told from memory; what it is behind with, from the disk.
+      let fresh: Written[] = [];
+      let isBehind = true;
+      let isGone = false;
+      const listen: Listener = (events) => {
+        if (events === 'gone') isGone = true;
+        else if (fresh.length + events.length <= PAGE) fresh.push(...events);
+        else [fresh, isBehind] = [[], true];
+        wake.resolve();
+      };
+      const onAbort = (): void => wake.resolve();
+      const set = listeners.get(conversation) ?? new Set();
+      listeners.set(conversation, set.add(listen));
+      signal.addEventListener('abort', onAbort, { once: true });
       try {
         while (!signal.aborted) {
-          const page = readPage(store, conversation, seen);
+          const page: Written[] = isBehind ? readPage(store, conversation, seen) : fresh;
+          if (isBehind) isBehind = page.length === PAGE;
+          else fresh = [];
           for (const event of page) {
             if (signal.aborted) return;
+            if (event.number <= seen) continue;
             seen = event.number;
             yield event;
           }
-          if (page.length === PAGE) continue;
-          if (page.length === 0 && (isOver() || !exists(store, conversation))) return;
+          if (page.length > 0 || isBehind || fresh.length > 0) continue;
+          if (isGone || isOver()) return;
           await wake.promise;
           wake = Promise.withResolvers();
         }
       } finally {
-        set.delete(onEvent);
-        if (set.size === 0) followers.delete(conversation);
-        signal.removeEventListener('abort', onEvent);
+        set.delete(listen);
+        if (set.size === 0) listeners.delete(conversation);
+        signal.removeEventListener('abort', onAbort);
       }
     },
   };
 }
 
-function readPage(store: Store, conversation: string, after: number): (NumberedEvent & { number: number })[] {
+function readPage(store: Store, conversation: string, after: number): Written[] {
   const sql = 'SELECT number, turn, event FROM events WHERE conversation = ? AND number > ? ORDER BY number LIMIT ?';
   return store.all(sql, conversation, after, PAGE).map((row) => ({
     number: Number(row['number']),
     turn: Number(row['turn']),
     event: JSON.parse(String(row['event'])) as ConversationEvent,
   }));
-}
-
-function exists(store: Store, conversation: string): boolean {
-  return store.get('SELECT 1 FROM conversations WHERE id = ?', conversation) !== undefined;
 }

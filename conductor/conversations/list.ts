@@ -16,6 +16,8 @@ const SUMMARY = `
     (SELECT max(number) FROM events WHERE conversation = c.id) AS last_event,
     count(t.number) AS turns,
     total(t.input_tokens) AS input_tokens, total(t.output_tokens) AS output_tokens, total(t.cost_micros) AS cost_micros,
+    (SELECT workspace FROM workplaces WHERE conversation = c.id) AS workspace,
+    (SELECT files FROM workplaces WHERE conversation = c.id) AS changed_files,
     (SELECT state FROM turns WHERE conversation = c.id ORDER BY number DESC LIMIT 1) AS state,
     (SELECT kind FROM turns WHERE conversation = c.id ORDER BY number DESC LIMIT 1) AS last_kind
   FROM conversations c JOIN turns t ON t.conversation = c.id`;
@@ -41,8 +43,10 @@ function toSummary(row: Row): ConversationSummary {
     id: String(row['id']),
     title: String(row['title']),
     folder: typeof row['folder_name'] === 'string' ? row['folder_name'] : null,
-    state: state === 'running' || state === 'waiting' || state === 'interrupted' ? state : 'idle',
+    state: readState(state),
     last_kind: TurnKind.parse(row['last_kind']),
+    workspace: typeof row['workspace'] === 'string' ? row['workspace'] : null,
+    changed_files: typeof row['changed_files'] === 'number' ? row['changed_files'] : null,
     turns: Number(row['turns']),
     last_event: Number(row['last_event'] ?? 0),
     created_at: new Date(Number(row['created_at'])).toISOString(),
@@ -51,4 +55,9 @@ function toSummary(row: Row): ConversationSummary {
     output_tokens: Number(row['output_tokens']),
     cost_usd: Number(row['cost_micros']) / 1_000_000,
   };
+}
+
+function readState(state: string): ConversationSummary['state'] {
+  if (state === 'parked') return 'running';
+  return state === 'running' || state === 'waiting' || state === 'interrupted' ? state : 'idle';
 }

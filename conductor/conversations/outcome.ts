@@ -9,6 +9,8 @@ export type Outcome =
       output_tokens: number | null;
       /** Millionths of a US dollar; null when the price is not known, undefined where no model was asked. */
       cost_micros?: number | null;
+      /** The one that answered. */
+      model?: string;
     }
   | { failure: SpoqError; input_tokens?: number | null; output_tokens?: number | null; cost_micros?: number | null };
 
@@ -22,6 +24,7 @@ export function describeOutcome(outcome: Outcome): ConversationEvent {
     input_tokens: outcome.input_tokens,
     output_tokens: outcome.output_tokens,
     ...(cost_micros === undefined ? {} : { cost_usd: cost_micros === null ? null : cost_micros / 1_000_000 }),
+    ...(outcome.model === undefined ? {} : { model: outcome.model }),
   };
 }
 

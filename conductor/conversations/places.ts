@@ -3,6 +3,8 @@ import { SpoqError } from '../../contract/errors.ts';
 /** What is at work now, with a bound on how much. */
 export interface Places {
   readonly size: number;
+  /** Fires when no more is given. */
+  readonly stopping: AbortSignal;
   /** Takes the place of a conversation, or throws `conversation_busy`, `too_many_requests` or, while stopping, `box_restarting`. */
   take(conversation: string): Place;
   find(conversation: string): Place | undefined;
@@ -25,14 +27,15 @@ const LAST_WORDS_MS = 500;
 /** Counts what is at work; `limit` is how much may be at once. */
 export function createPlaces(limit = MAX_TAKEN): Places {
   const taken = new Map<string, Place & { left: Promise<void> }>();
-  let stopping = false;
+  const stopping = new AbortController();
   return {
+    stopping: stopping.signal,
     get size() {
       return taken.size;
     },
     find: (conversation) => taken.get(conversation),
     take(conversation) {
-      if (stopping) throw restarting();
+      if (stopping.signal.aborted) throw restarting();
       if (taken.has(conversation)) throw new SpoqError('conversation_busy');
       if (taken.size >= limit) {
         throw new SpoqError('too_many_requests', {
@@ -50,7 +53,7 @@ export function createPlaces(limit = MAX_TAKEN): Places {
       return place;
     },
     async stop(graceMs) {
-      stopping = true;
+      stopping.abort();
       const all = Promise.all([...taken.values()].map(({ left }) => left));
       await within(all, graceMs);
       for (const { controller } of taken.values()) controller.abort(restarting());

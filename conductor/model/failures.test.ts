@@ -316,7 +316,8 @@ describe('failures of the model provider', () => {
     });
   }
 
-  const RECOVERIES: { name: string; refuse: (res: ServerResponse) => void }[] = [
+  /** `kept`: the answer had begun, so that all is charged that was set aside for it. */
+  const RECOVERIES: { name: string; refuse: (res: ServerResponse) => void; kept?: boolean }[] = [
     {
       name: '429 with Retry-After',
       refuse: (res) => refuseAnthropic(res, 429, 'rate_limit_error', { 'retry-after': '1' }),
@@ -326,6 +327,7 @@ describe('failures of the model provider', () => {
     { name: 'a closed connection', refuse: (res) => void res.destroy() },
     {
       name: 'overload told before the first word',
+      kept: true,
       refuse(res) {
         beginAnthropic(res);
         failAnthropic(res, 'overloaded_error', 'Overloaded');
@@ -333,7 +335,7 @@ describe('failures of the model provider', () => {
       },
     },
   ];
-  for (const { name, refuse } of RECOVERIES) {
+  for (const { name, refuse, kept = false } of RECOVERIES) {
     it(`${name}, then fine: answered as if nothing had been`, async () => {
       const times: number[] = [];
       model.speak = (res, _call, number) => {
@@ -341,10 +343,20 @@ describe('failures of the model provider', () => {
         if (number === 1) refuse(res);
         else sayAnthropic(res, ['Hello']);
       };
-      expect(await ask()).to.deep.equal([
+      const [text, done, ...more] = (await ask()) as { cost_usd: number }[];
+      expect([text, { ...done, cost_usd: 0 }, ...more]).to.deep.equal([
         { type: 'text', text: 'Hello' },
-        { type: 'done', stop_reason: 'stop', input_tokens: 12, output_tokens: 7 },
+        {
+          type: 'done',
+          stop_reason: 'stop',
+          input_tokens: 12,
+          output_tokens: 7,
+          cost_usd: 0,
+          model: 'claude-sonnet-5-5',
+        },
       ]);
+      // 8,192 tokens at $10 a million, and a question of some 2,000 bytes.
+      expect(done?.cost_usd).to.be.within(...((kept ? [0.082, 0.09] : [0.000094, 0.000094]) as [number, number]));
       const [first = 0, second = 0, ...others] = times;
       expect(others).to.deep.equal([]);
       if (name.includes('Retry-After')) expect(second - first).to.be.at.least(990);

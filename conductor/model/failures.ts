@@ -8,6 +8,12 @@ export interface ModelFailure {
   retryable: boolean;
   /** No answer of the provider at all: the network, or its name, is gone. */
   unreached?: boolean;
+  /** Overloaded, limited or out of reach: another model may answer. */
+  elsewhere: boolean;
+  /** The provider didn't accept the key. */
+  keyRefused?: boolean;
+  /** The provider may charge for it: it had begun to answer, or kept silent. What it refused, and what never reached it, costs nothing. */
+  charged: boolean;
 }
 
 /** What providers say about a failure, before or within a stream. */
@@ -27,38 +33,56 @@ const NAME_FAILURES = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'ENODATA', 
  * is. The cause is not kept: it would carry the whole question along.
  */
 export function describeFailure(error: unknown, model: Model): ModelFailure {
-  if (error instanceof SpoqError) return { error, retryable: false };
+  if (error instanceof SpoqError) return { error, retryable: false, elsewhere: false, charged: true };
+  // Anything else than this comes out of an answer that had begun.
+  const charged = !APICallError.isInstance(error) && !isNameless(error);
+  return { charged, ...describeUpstream(error, model) };
+}
+
+function describeUpstream(error: unknown, model: Model): Omit<ModelFailure, 'charged'> {
   const upstream = readUpstream(error);
   const { status } = upstream;
   if (status === undefined) {
-    const nameless = NAME_FAILURES.has(asText(asRecord(error)['code']));
+    const nameless = isNameless(error);
     const unreached = nameless || (APICallError.isInstance(error) && error.statusCode === undefined);
     const why = nameless ? ': its name could not be looked up' : '';
     const detail = unreached
       ? `The model provider could not be reached${why}.`
       : 'The answer of the model provider broke off.';
-    return { error: new SpoqError('model_failed', { detail }), retryable: true, unreached };
+    return { error: new SpoqError('model_failed', { detail }), retryable: true, unreached, elsewhere: unreached };
   }
   if (/insufficient_quota|billing/.test(upstream.code)) {
     const detail = 'The account of the model key has no credit left.';
     return {
       error: new SpoqError('model_refused', { detail, next: 'Add credit to the model account.' }),
       retryable: false,
+      elsewhere: false,
     };
   }
   if (status === 429 || status === 529 || status === 503) {
     const retryAfterSeconds = readRetryAfter(upstream.headers);
     const code = status === 429 ? 'model_rate_limited' : 'model_overloaded';
-    return { error: new SpoqError(code, { retryAfterSeconds }), retryable: true };
+    return { error: new SpoqError(code, { retryAfterSeconds }), retryable: true, elsewhere: true };
   }
-  if (status === 408 || status === 504) return { error: new SpoqError('model_timeout'), retryable: true };
+  if (status === 408 || status === 504)
+    return { error: new SpoqError('model_timeout'), retryable: true, elsewhere: false };
   if (status >= 500) {
     return {
       error: new SpoqError('model_failed', { detail: `The model provider answered ${status}.` }),
       retryable: true,
+      elsewhere: false,
     };
   }
-  return { error: describeRefusal(status, upstream, model), retryable: false };
+  return {
+    error: describeRefusal(status, upstream, model),
+    retryable: false,
+    elsewhere: false,
+    keyRefused: status === 401,
+  };
+}
+
+function isNameless(error: unknown): boolean {
+  return NAME_FAILURES.has(asText(asRecord(error)['code']));
 }
 
 function describeRefusal(status: number, upstream: Upstream, model: Model): SpoqError {

@@ -6,10 +6,15 @@ import { parseInput } from '../../contract/problem.ts';
 import type { Conversations, Turn } from '../conversations/conversations.ts';
 import { readJsonBody } from '../json-body.ts';
 import type { Outcome } from '../conversations/outcome.ts';
-import { answerQuestion } from '../model/answer.ts';
-import type { RetryPolicy } from '../model/answer.ts';
-import type { Model } from '../model/create-model.ts';
-import { formatQuestion } from '../model/question-text.ts';
+import type { Budget } from '../budget/budget.ts';
+import { callModel } from '../model/call-model.ts';
+import type { RetryPolicy } from '../model/call-model.ts';
+import type { Choice, Models } from '../model/models.ts';
+import { createUserMessage, INSTRUCTIONS } from '../model/question-text.ts';
+import type { Question } from '../model/question-text.ts';
+import { checkAnswer, checkSchema } from '../model/answer-schema.ts';
+import type { KeyRing } from '../keys/key-ring.ts';
+import { toPlainHistory } from '../model/plain-history.ts';
 import type { Reachability } from '../reachability.ts';
 import type { Middleware } from '../web.ts';
 import { readerSignal, readLastEventId, sendEvents } from './turn-stream.ts';
@@ -17,8 +22,9 @@ import type { StreamLimits } from './turn-stream.ts';
 
 export interface AskDeps extends StreamLimits {
   conversations: Conversations;
-  /** Undefined when the box has no model key. */
-  model: Model | undefined;
+  models: Models;
+  budget: Budget;
+  keys: KeyRing;
   reachability: Reachability;
   reportBug: (error: unknown, requestId: string) => void;
   /** One line for the log when an answer has ended. */
@@ -35,10 +41,11 @@ const MAX_ANSWER_MS = 15 * 60_000;
  */
 export function streamAnswer(deps: AskDeps): Middleware {
   return async (ctx) => {
-    const { model, conversations } = deps;
+    const { models, conversations } = deps;
     const question = parseInput(AskRequest, await readJsonBody(ctx, ASK_LIMITS.body_bytes));
     const seen = readLastEventId(ctx);
-    if (model === undefined) throw new SpoqError('model_not_configured');
+    checkSchema(question.schema);
+    const choice = models.choose(question.model);
     const reader = readerSignal(ctx);
     ctx.state.notes['files'] = question.files.length;
     ctx.state.notes['request_bytes'] = Number(ctx.get('content-length')) || 0;
@@ -49,30 +56,32 @@ export function streamAnswer(deps: AskDeps): Middleware {
       kind: 'ask',
       text: question.question,
       folder,
-      model: model.id,
+      model: choice[0].id,
       requestId: ctx.state.requestId,
     });
-    if (begun.live !== undefined) void answer(deps, model, begun.live, formatQuestion(question), ctx.state.requestId);
+    if (begun.live !== undefined) void answer(deps, choice, begun.live, question, ctx.state.requestId);
     const after = Math.max(begun.after, seen);
     sendEvents(ctx, conversations.follow(begun.conversation, after, reader, begun.number), deps);
   };
 }
 
 /** Answers one turn, whether somebody reads it or not. Never throws. */
-async function answer(deps: AskDeps, model: Model, turn: Turn, question: string, requestId: string): Promise<void> {
+async function answer(deps: AskDeps, choice: Choice, turn: Turn, question: Question, requestId: string): Promise<void> {
   const own = new AbortController();
   const tooLong = setTimeout(() => {
     own.abort(new SpoqError('model_timeout', { detail: 'The answer took longer than 15 minutes.' }));
   }, MAX_ANSWER_MS);
   const began = performance.now();
-  const notes: Record<string, string | number> = { model: model.id };
+  const notes: Record<string, string | number> = { model: choice[0].id };
   try {
-    const outcome = await speak(deps, model, turn, question, own, () => {
+    const outcome = await speak(deps, choice, turn, question, own, () => {
       notes['first_word_ms'] ??= Math.round(performance.now() - began);
     });
     notes['code'] = 'failure' in outcome ? outcome.failure.code : outcome.stop_reason;
     notes['input_tokens'] = outcome.input_tokens ?? 0;
     notes['output_tokens'] = outcome.output_tokens ?? 0;
+    notes['cost_micros'] = outcome.cost_micros ?? 0;
+    if ('stop_reason' in outcome && outcome.model !== undefined) notes['model'] = outcome.model;
     await turn.end(outcome);
   } catch (error) {
     if (error instanceof SpoqError) notes['code'] = error.code;
@@ -85,38 +94,51 @@ async function answer(deps: AskDeps, model: Model, turn: Turn, question: string,
 
 async function speak(
   deps: AskDeps,
-  model: Model,
+  choice: Choice,
   turn: Turn,
-  question: string,
+  question: Question,
   own: AbortController,
   onWord: () => void,
 ): Promise<Outcome> {
-  const user = { role: 'user', content: question } as const;
-  const messages = [...(deps.conversations.recall(turn.conversation) as ModelMessage[]), user];
+  const user = createUserMessage(question);
+  const messages = [...toPlainHistory(deps.conversations.recall(turn.conversation) as ModelMessage[]), user];
   // What can't be written down isn't asked for any longer.
   const giveUp = (error: unknown): void => own.abort(error);
   turn.remember([user]).catch(giveUp);
   const signal = AbortSignal.any([turn.signal, own.signal]);
   let said = '';
-  let outcome: Outcome;
+  let cost_micros = 0;
+  let outcome: Outcome = { failure: new SpoqError('model_failed', { detail: 'The answer broke off.' }) };
   try {
-    outcome = { failure: new SpoqError('model_failed', { detail: 'The answer broke off.' }) };
-    for await (const event of answerQuestion(model, messages, signal, {
-      reachability: deps.reachability,
-      policy: deps.retryPolicy,
-    })) {
-      onWord();
-      if (event.type === 'text') {
+    const call = {
+      models: choice,
+      conversation: turn.conversation,
+      instructions: INSTRUCTIONS,
+      messages,
+      schema: question.schema,
+      signal,
+      onCost: (micros: number) => void (cost_micros += micros),
+    };
+    const { budget, keys, reachability, retryPolicy: policy } = deps;
+    for await (const event of callModel({ budget, keys, reachability, policy }, call)) {
+      if (event.type === 'done') {
+        const { stop_reason, model, input_tokens, output_tokens } = event;
+        outcome = { stop_reason, input_tokens, output_tokens, model: model.id };
+      } else if (event.type === 'text') {
+        onWord();
         said += event.text;
+        turn.say(event.text).catch(giveUp);
+      } else if (event.type === 'notice') {
         turn.emit(event).catch(giveUp);
-      } else {
-        outcome = event;
       }
     }
+    if (!('failure' in outcome)) checkAnswer(said, question.schema);
   } catch (error) {
     if (!(error instanceof SpoqError)) deps.reportBug(error, '');
-    outcome = { failure: error instanceof SpoqError ? error : new SpoqError('internal') };
+    const failure = error instanceof SpoqError ? error : new SpoqError('internal');
+    outcome = { ...outcome, failure };
   }
+  outcome = { ...outcome, cost_micros };
   if (said !== '') await turn.remember([{ role: 'assistant', content: said }]);
   return outcome;
 }

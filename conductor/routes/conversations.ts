@@ -14,8 +14,14 @@ const ListQuery = z.strictObject({
   before: z.uuid().optional(),
 });
 
+export interface ConversationRouteDeps extends StreamLimits {
+  conversations: Conversations;
+  /** Removes the copy of a workspace that a conversation works in, if it has one. */
+  removePlace(conversation: string): Promise<unknown>;
+}
+
 /** What can be done with conversations that are there, besides going on with them. */
-export function createConversationRoutes(deps: { conversations: Conversations } & StreamLimits): RouteTable {
+export function createConversationRoutes(deps: ConversationRouteDeps): RouteTable {
   const { conversations } = deps;
   return {
     /** The latest first. */
@@ -57,15 +63,20 @@ export function createConversationRoutes(deps: { conversations: Conversations } 
       ctx.body = { interrupted: conversations.interrupt(id, reason) };
     },
 
-    'DELETE /api/conversations/:id': (ctx) => {
-      conversations.remove(readId(ctx));
+    'DELETE /api/conversations/:id': async (ctx) => {
+      const id = readId(ctx);
+      const [found] = conversations.list({ id, limit: 1 }).conversations;
+      if (found?.state === 'running' || found?.state === 'waiting') throw new SpoqError('conversation_busy');
+      // First what lies on the disk: a conversation without it can be deleted again, the other way round it would lie there for ever.
+      await deps.removePlace(id);
+      conversations.remove(id);
       ctx.status = 204;
     },
   };
 }
 
 /** Anything that isn't an id can't be one of ours. */
-function readId(ctx: Context): string {
+export function readId(ctx: Context): string {
   const { id } = ctx['params'] as { id: string };
   if (z.uuid().safeParse(id).success) return id.toLowerCase();
   throw new SpoqError('conversation_unknown');

@@ -60,6 +60,18 @@ export async function openAsk(target: Target, body: unknown, headers: OutgoingHt
   return readEvents(await open(target, { method: 'POST', path: '/api/ask', body, headers }));
 }
 
+/** POST of anything that answers events, read one by one. */
+export async function openPost(
+  target: Target,
+  path: string,
+  body: unknown,
+  headers: OutgoingHttpHeaders = {},
+): Promise<OpenStream> {
+  const res = await open(target, { method: 'POST', path, body, headers });
+  if (res.statusCode === 200) return readEvents(res);
+  throw new Error(`${path} was answered ${res.statusCode}: ${await text(res)}`);
+}
+
 /** GET of events, read one by one. */
 export async function openEvents(target: Target, path: string, headers: OutgoingHttpHeaders = {}): Promise<OpenStream> {
   return readEvents(await open(target, { path, headers }));

@@ -14,10 +14,19 @@ const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 const ROOT = dirname(dirname(MAIN));
 
 /** Compiles the conductor for this machine, about a second. `name` keeps test files apart. Returns the executable. */
-export async function compileConductor(name: string): Promise<string> {
+export async function compileConductor(name: string, main = MAIN): Promise<string> {
   const outfile = join(ROOT, 'dist', 'test', `conductor-${name}`);
-  const flags = ['--compile', '--minify', '--bytecode', '--format=esm', '--outfile', outfile];
-  await promisify(execFile)(join(ROOT, 'node_modules', '.bin', 'bun'), ['build', MAIN, ...flags], { cwd: ROOT });
+  const flags = [
+    '--compile',
+    '--minify',
+    '--bytecode',
+    '--format=esm',
+    '--define',
+    'COMPILED=true',
+    '--outfile',
+    outfile,
+  ];
+  await promisify(execFile)(join(ROOT, 'node_modules', '.bin', 'bun'), ['build', main, ...flags], { cwd: ROOT });
   return outfile;
 }
 

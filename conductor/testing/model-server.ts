@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { json } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 import { serve } from './serve.ts';
 
 export interface ModelCall {
@@ -14,7 +14,7 @@ export type Speak = (res: ServerResponse, call: ModelCall, number: number) => vo
 
 export interface TestModelServer {
   url: string;
-  /** Every call, the body whole. */
+  /** Every call, the body whole; `{}` where there is none. */
   calls: ModelCall[];
   /** What the next calls do; replaced at will. */
   speak: Speak;
@@ -25,7 +25,8 @@ export interface TestModelServer {
 export async function startModelServer(port?: number): Promise<TestModelServer> {
   const server = await serve((req, res) => void answer(req, res), port);
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const body = (await json(req)) as Record<string, unknown>;
+    const sent = await text(req);
+    const body = (sent === '' ? {} : JSON.parse(sent)) as Record<string, unknown>;
     const call: ModelCall = { path: req.url ?? '', headers: req.headers, body, dropped: false };
     res.once('close', () => {
       call.dropped = !res.writableFinished;
@@ -129,4 +130,18 @@ export function sayOpenAi(res: ServerResponse, words: string[], end = true): voi
   const usage = { input_tokens: 12, output_tokens: 7, total_tokens: 19 };
   write({ type: 'response.completed', response: { ...response, status: 'completed', usage } });
   res.end();
+}
+
+/** A whole answer as servers give it that speak like OpenAI's chat completions. */
+export function sayCompatible(res: ServerResponse, words: string[]): void {
+  res.writeHead(200, { 'content-type': 'text/event-stream' });
+  const write = (rest: object): void => {
+    res.write(
+      `data: ${JSON.stringify({ id: 'c1', object: 'chat.completion.chunk', created: 1, model: 'm', ...rest })}\n\n`,
+    );
+  };
+  for (const content of words) write({ choices: [{ index: 0, delta: { role: 'assistant', content } }] });
+  write({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] });
+  write({ choices: [], usage: { prompt_tokens: 12, completion_tokens: 7, total_tokens: 19 } });
+  res.end('data: [DONE]\n\n');
 }

@@ -48,6 +48,9 @@ export function row(route: string, statuses: string, body?: unknown): RoleRow {
   return { route, body, expected };
 }
 
+const RUN = { task: 'Work', workspace: 'web' };
+const EXEC = { argv: ['true'], workspace: 'web' };
+
 /** Every route and what each role is answered. A route that is missing here fails conductor/roles.test.ts. */
 export const ROLE_TABLE: RoleRow[] = [
   //                        anonymous stranger owner signed_out suspended metrics local page
@@ -60,6 +63,31 @@ export const ROLE_TABLE: RoleRow[] = [
   row('DELETE /api/conversations/:id', '         403 403 404 403 404 403 404 403'),
   row('GET /api/conversations/:id/events', '     403 403 404 403 404 403 404 403'),
   row('POST /api/conversations/:id/interrupt', ' 403 403 404 403 404 403 404 403'),
+  row('GET /api/budget', '403       403      200   403        200       403     200   403'),
+  row('PUT /api/budget', '403       403      200   403        200       403     200   403', { day_usd: 5 }),
+  row('GET /api/models', '403       403      200   403        200       403     200   403'),
+  row('GET /api/keys', '  403       403      200   403        200       403     200   403'),
+  // Of a provider that there is not: nothing is changed.
+  row('PUT /api/keys/:provider', '    403 403 404 403 404 403 404 403', { key: 'sk-of-the-role-table' }),
+  row('DELETE /api/keys/:provider', ' 403 403 404 403 404 403 404 403'),
+  // A box without a place for files, which the test's is, says so to who may know.
+  row('GET /api/workspaces', '                  403 403 503 403 503 403 503 403'),
+  row('GET /api/workspaces/:name/changes', '    403 403 400 403 400 403 400 403'),
+  row('POST /api/workspaces/:name/scan', '      403 403 400 403 400 403 400 403', {}),
+  row('POST /api/workspaces/:name/contents', '  403 403 400 403 400 403 400 403', {}),
+  row('POST /api/workspaces/:name/fetch', '     403 403 400 403 400 403 400 403', {}),
+  row('POST /api/workspaces/:name/apply', '     403 403 400 403 400 403 400 403', {}),
+  row('POST /api/workspaces/:name/snapshot', '  403 403 400 403 400 403 400 403', {}),
+  // This box has no place where runs are confined: who is let in learns so.
+  row('POST /api/run', '                                    403 403 503 403 503 403 503 403', RUN),
+  row('POST /api/exec', '                                   403 403 503 403 503 403 503 403', EXEC),
+  row('POST /api/conversations/:id/continue', '             403 403 404 403 404 403 404 403', {}),
+  row('POST /api/conversations/:id/approvals/:approval', '  403 403 404 403 404 403 404 403', { decision: 'allow' }),
+  row('POST /api/conversations/:id/input', '                403 403 404 403 404 403 404 403', { signal: 'SIGINT' }),
+  row('GET /api/conversations/:id/changes', '               403 403 404 403 404 403 404 403'),
+  row('GET /api/conversations/:id/diff', '                  403 403 404 403 404 403 404 403'),
+  row('GET /api/conversations/:id/objects/:object', '       403 403 404 403 404 403 404 403'),
+  row('POST /api/conversations/:id/discard', '              403 403 404 403 404 403 404 403'),
   // What isn't there: who has no token doesn't learn that.
   row('GET /api/nothing', ' 403       403      404   403        404       403     404   403'),
 ];

@@ -16,6 +16,8 @@ type Exec = WorkRequestOf<'exec'>;
 /** After so many looks without a byte, what still holds the output of a program that has ended was left behind by it. */
 const LEFT_BEHIND_LOOKS = 6;
 const LOOK_MS = 50;
+/** Sizes and signals; nobody sends more before a program has begun. */
+const MAX_EARLY = 32;
 
 /** Runs a program and carries its streams over the channel. Whatever its group still holds when it ends, ends with it. */
 export async function runProgram(
@@ -24,6 +26,9 @@ export async function runProgram(
   exec: Exec,
   channel: Channel,
 ): Promise<void> {
+  // What is told before the program has begun waits for it.
+  const early: unknown[] = [];
+  channel.onTell((message) => void (early.length < MAX_EARLY && early.push(message)));
   const cwd = await resolveInside(place.tree, exec.cwd ?? '.');
   const mark = randomUUID();
   const argv = exec.tty === undefined ? exec.argv : inTerminal(exec.argv, exec.tty, env['SHELL'] ?? '/bin/sh');
@@ -54,13 +59,15 @@ export async function runProgram(
         }, exec.timeout_ms);
   const abort = (): void => void killAll();
   channel.over.addEventListener('abort', abort, { once: true });
-  channel.onTell((message) => {
+  const hear = (message: unknown): void => {
     const { data } = ExecMessage.safeParse(message);
     if (data === undefined) throw new ProtocolError('a message to a program that makes no sense');
     if ('resize' in data) void resize(child, data.resize);
     else if (data.kill === 'SIGKILL') void killAll();
     else void signalGroups(child, exec, data.kill as NodeJS.Signals);
-  });
+  };
+  channel.onTell(hear);
+  for (const message of early) hear(message);
   void feed(child, channel);
   const { code, signal, error } = await ended;
   clearTimeout(timer);

@@ -4,7 +4,7 @@ import { ProtocolError } from '../workplace/frames.ts';
 import { createLink } from '../workplace/link.ts';
 import { Edits, MAX_FILE_BYTES, WorkRequest } from '../workplace/protocol.ts';
 import { WorkError } from '../workplace/workplace.ts';
-import { listChanges, makePatch } from './comparison.ts';
+import { listChanges, makePatch, readObject } from './comparison.ts';
 import { runProgram } from './exec.ts';
 import { editText, readText, readWhole, writeText } from './files.ts';
 import { createGit } from './git.ts';
@@ -91,6 +91,8 @@ export async function serveWork({ input, output, place, proxyPort }: WorkOptions
         return searchFiles(place, git, request);
       case 'changes':
         return inTurn(() => listChanges(place, git));
+      case 'read_object':
+        return inTurn(() => readObject(git, request.object, request.limit));
       case 'diff':
         return inTurn(() => makePatch(git));
     }

@@ -271,11 +271,11 @@ for (const kind of ['from source', 'compiled'] as const)
         'circle',
       ])
         for (const use of [
-          place.readFile(name),
-          place.writeFile(name, 'x'),
-          place.editFile(name, [{ old: 's', new: 'x' }]),
+          () => place.readFile(name),
+          () => place.writeFile(name, 'x'),
+          () => place.editFile(name, [{ old: 's', new: 'x' }]),
         ])
-          expect([name, await codeOf(use)]).to.deep.equal([name, 'outside']);
+          expect([name, await codeOf(use())]).to.deep.equal([name, 'outside']);
       await place.writeFile('dangling', 'x').catch(() => undefined);
       expect(existsSync(path.join(outside, 'made'))).to.equal(false);
       expect(readFileSync(path.join(outside, 'secret'), 'utf8')).to.equal('secret');
@@ -321,7 +321,14 @@ for (const kind of ['from source', 'compiled'] as const)
 x"; chmod +x crlf.txt; mkdir node_modules; echo x > node_modules/y`),
       );
       const changes = await place.changes();
-      expect(changes).to.deep.equal([
+      const [first] = changes;
+      expect(first).to.deep.include({ base_mode: 0o100644, added_lines: 1, removed_lines: 1 });
+      const read = async (object: string | null | undefined): Promise<string> =>
+        Buffer.from(await place.readObject(object ?? '', 1000)).toString();
+      expect(await read(first?.object)).to.equal(readFileSync(path.join(tree(), 'a.txt'), 'utf8'));
+      expect(await read(first?.base_object)).not.to.equal(await read(first?.object));
+      const short = changes.map(({ path: name, kind: what, mode, bytes }) => ({ path: name, kind: what, mode, bytes }));
+      expect(short).to.deep.equal([
         { path: 'a.txt', kind: 'changed', mode: 0o100644, bytes: 14 },
         { path: 'crlf.txt', kind: 'changed', mode: 0o100755, bytes: 6 },
         { path: 'image.png', kind: 'changed', mode: 0o100644, bytes: 3 },

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { lookup } from 'node:dns/promises';
-import { connect } from 'node:net';
+import { connect, isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import ipaddr from 'ipaddr.js';
@@ -37,7 +37,7 @@ export function listOwnAddresses(): string[] {
 
 /** Whether it is an address of the internet that isn't this machine's. Anything that isn't plainly one is refused. */
 export function isPublicAddress(address: string, own: readonly string[] = listOwnAddresses()): boolean {
-  if (!ipaddr.isValid(address)) return false;
+  if (isIP(address) === 0) return false;
   const parsed = ipaddr.process(address); // IPv4 in IPv6 counts as what it is
   // Loopback, private, link-local (metadata), shared, multicast, reserved, documentation, NAT64, 6to4 and Teredo have other ranges.
   if (parsed.range() !== 'unicast') return false;

@@ -60,6 +60,7 @@ export const WorkRequest = z.discriminatedUnion('op', [
     limit: Limit,
   }),
   z.strictObject({ op: z.literal('changes') }),
+  z.strictObject({ op: z.literal('read_object'), object: Snapshot, limit: z.int().min(0).max(MAX_FILE_BYTES) }),
   z.strictObject({ op: z.literal('diff') }),
 ]);
 export type WorkRequest = z.infer<typeof WorkRequest>;
@@ -115,7 +116,19 @@ export const ANSWERS = {
     more: z.boolean(),
   }),
   changes: z
-    .array(z.object({ path: FoundPath, kind: z.enum(['added', 'changed', 'removed']), mode: Count, bytes: Count }))
+    .array(
+      z.object({
+        path: FoundPath,
+        kind: z.enum(['added', 'changed', 'removed']),
+        mode: Count,
+        base_mode: Count,
+        object: Snapshot.nullable(),
+        base_object: Snapshot.nullable(),
+        added_lines: Count.nullable(),
+        removed_lines: Count.nullable(),
+        bytes: Count,
+      }),
+    )
     .max(50_000),
 } as const;
 

@@ -24,7 +24,7 @@ const PROGRESS_MS = 100;
 export interface RemoteOptions extends Pick<LinkOptions, 'input' | 'output'> {
   dial: Dial;
   /** Sees to it that nothing of it is left, and tells why it ended where the other side could not. */
-  end(): Promise<WorkEnd | undefined>;
+  end(wasAsked: boolean): Promise<WorkEnd | undefined>;
 }
 
 export interface RemoteWorkplace extends Workplace {
@@ -45,7 +45,7 @@ export function createRemoteWorkplace({ input, output, dial, end }: RemoteOption
     silenceMs: SILENCE_MS,
   });
   const closed = link.closed.then(async (error): Promise<WorkEnd> => {
-    const told = await end();
+    const told = await end(error === undefined);
     if (error === undefined) return { reason: 'asked', detail: 'It was closed.' };
     return told ?? { reason: 'lost', detail: `The place of the run was lost: ${error.message}.` };
   });
@@ -80,6 +80,7 @@ export function createRemoteWorkplace({ input, output, dial, end }: RemoteOption
     listFiles: (options) => ask(ANSWERS.list_files, { op: 'list_files', ...options }),
     search: (options) => ask(ANSWERS.search, { op: 'search', ...options }),
     changes: () => ask(ANSWERS.changes, { op: 'changes' }),
+    readObject: (object, limit) => call({ op: 'read_object', object, limit }, undefined, limit),
     diff: async () => (await call({ op: 'diff' }, undefined, MAX_DIFF_BYTES)).toString('utf8'),
     onConnect: (rule) => void (decide = rule),
     async close() {

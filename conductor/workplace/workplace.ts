@@ -34,6 +34,8 @@ export type WorkErrorCode =
   | 'bad_pattern'
   | 'denied'
   | 'no_space'
+  /** Nothing is confined here, so nothing is run. */
+  | 'unavailable'
   /** The place is gone, or what came back from it made no sense. */
   | 'lost'
   | 'failed';
@@ -70,6 +72,8 @@ export interface Workplace {
   search(options: SearchOptions): Promise<{ hits: SearchHit[]; more: boolean }>;
   /** What differs from the snapshot. */
   changes(): Promise<Change[]>;
+  /** One of the contents that `changes` names, of at most `limit` bytes. */
+  readObject(object: string, limit: number): Promise<Uint8Array>;
   /** The same as a patch of git, with binary files. */
   diff(): Promise<string>;
   /** Asked whenever something in there wants a connection. Set once, by who owns the run; until then nothing is allowed. */
@@ -105,6 +109,14 @@ export interface Change {
   kind: 'added' | 'changed' | 'removed';
   /** As git keeps it: 0o100644, 0o100755, 0o120000 (a link); 0 of what is removed. */
   mode: number;
+  /** The same in the snapshot; 0 of what is added. */
+  base_mode: number;
+  /** The names of the contents, as git has them. */
+  object: string | null;
+  base_object: string | null;
+  /** null where it is not text. */
+  added_lines: number | null;
+  removed_lines: number | null;
   bytes: number;
 }
 

@@ -10,6 +10,8 @@ import type { FirstBoot, Machine, MachineKind } from './machine.ts';
 import { endStrayProcess } from './stray-process.ts';
 import { createTurns } from './turns.ts';
 
+/** The owner's home, with the workspaces. */
+const HOME_PATH = '/home/spoq';
 /** Linux takes 107 bytes for the path of a Unix socket, macOS 103. */
 const SOCKET_PATH_LIMIT = 103;
 
@@ -62,7 +64,10 @@ function createProcessMachine(id: string, folder: string, conductor: readonly st
       return;
     }
     const state = join(folder, 'state');
-    const flags = ['--config', locate(root, CONFIG_PATH), '--socket', socket, '--port', '0', '--state', state];
+    const home = locate(root, HOME_PATH);
+    mkdirSync(home, { recursive: true });
+    const listen = ['--socket', socket, '--port', '0', '--state', state];
+    const flags = ['--config', locate(root, CONFIG_PATH), ...listen, '--files', home];
     running = await startConductor({
       argv: [...conductor, ...flags],
       env: readEnvironment(root),

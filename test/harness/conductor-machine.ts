@@ -13,7 +13,7 @@ import {
 import type { SigningKey, TokenChanges } from '../../conductor/testing/tokens.ts';
 import { send } from '../../conductor/testing/client.ts';
 import type { Answer, Target } from '../../conductor/testing/client.ts';
-import { CONDUCTOR_UNITS } from '../../stacks/box-files.ts';
+import { CONDUCTOR_UNITS, KEEP_KEYS_PATH, WORK_FILES } from '../../stacks/box-files.ts';
 import { loadTemplates } from '../../stacks/templates.ts';
 import { bootMachine } from './booted.ts';
 import type { BootedMachine } from './booted.ts';
@@ -63,6 +63,8 @@ export async function bootConductorMachine(
   const templates = loadTemplates();
   const machine = await bootMachine(tree, {
     ...Object.fromEntries(CONDUCTOR_UNITS.map((name) => [`/etc/systemd/system/${name}`, templates[name]])),
+    [KEEP_KEYS_PATH]: templates['keep-keys.sh'],
+    ...Object.fromEntries(WORK_FILES.map((name) => [`/usr/local/lib/spoq/${name}`, templates[name]])),
     '/etc/conductor/config.toml': CONFIG,
     '/etc/conductor/env': 'ANTHROPIC_API_KEY=sk-of-this-box\n',
     '/etc/spoq/vps.marker': '{"vps": true, "conductor": "http://localhost:8080", "version": "1.0"}\n',
@@ -87,8 +89,8 @@ async function furnish(machine: BootedMachine, executables: { conductor: string;
     useradd --create-home --user-group --shell /bin/bash spoq
     chown root:conductor /etc/conductor/config.toml && chmod 0640 /etc/conductor/config.toml
     chmod 0600 /etc/conductor/env
-    chmod 0755 /usr/local/bin/conductor /usr/local/bin/spoq
-    systemctl daemon-reload && systemctl enable conductor`;
+    chmod 0755 ${KEEP_KEYS_PATH} /usr/local/bin/conductor /usr/local/bin/spoq
+    systemctl daemon-reload && systemctl enable conductor && systemctl start conductor-keys.socket conductor-work.socket`;
   const result = await machine.run(['sh', '-c', script]);
   if (result.code !== 0) throw new Error(`the machine could not be furnished: ${result.stderr}`);
 }

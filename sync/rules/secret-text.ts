@@ -11,6 +11,10 @@ export interface Redacted {
 
 interface Rule {
   kind: string;
+  /** Lower case; every match holds one of them. They tell cheaply that a text needs no closer look (secret-content.ts). */
+  needles: string[];
+  /** No match is longer than a line. */
+  inLine?: true;
   /** The whole match is withheld, or the group `secret` where there is one. Needs the flags g and d. */
   pattern: RegExp;
   /** Looks at the value once more, to spare what only has the shape. */
@@ -21,6 +25,18 @@ interface Rule {
 const KEY_CHARS = 20_000;
 const KEY_NAME = String.raw`(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_.]?key|access[-_.]?key|account[-_.]?key|private[-_.]?key|client[-_.]?secret|auth[-_.]?key|encryption[-_.]?key|signing[-_.]?key|credentials?)[\w.-]{0,40}`;
 
+/** `api_key` in its four spellings, and so on; see KEY_NAME. */
+const KEY_NEEDLES = [
+  'pass',
+  'pwd',
+  'secret',
+  'token',
+  'credential',
+  ...['api', 'access', 'account', 'private', 'auth', 'encryption', 'signing'].flatMap((word) =>
+    ['', '-', '_', '.'].map((sign) => `${word}${sign}key`),
+  ),
+];
+
 /** What may stand between a quoted name and its quoted value: a sign with a type before it, a comma, or an XML attribute. */
 const BETWEEN = String.raw`(?:["'\x60]?\]?[ \t]*(?::[ \t]*[&\w][\w.<>|[\] \t]{0,40}=|:=|=>|=|:)|["'\x60][ \t]*,|["'][ \t]+value[ \t]*=)[ \t]*`;
 
@@ -28,42 +44,84 @@ const BETWEEN = String.raw`(?:["'\x60]?\]?[ \t]*(?::[ \t]*[&\w][\w.<>|[\] \t]{0,
 const RULES: Rule[] = [
   {
     kind: 'a private key',
+    needles: ['-----begin'],
     pattern: new RegExp(
       String.raw`-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[\s\S]{0,${KEY_CHARS}}?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\s\\"',:-]{40,})`,
       'dg',
     ),
   },
-  { kind: 'a PuTTY private key', pattern: /^PuTTY-User-Key-File-\d[\s\S]{0,20000}?^Private-MAC: \S+/dgm },
-  { kind: 'an age key', pattern: /\bAGE-SECRET-KEY-1[A-Z0-9]{50,}/dg },
-  { kind: 'an AWS key', pattern: /\b(?:AKIA|ASIA)[A-Z2-7]{16}\b/dg },
-  { kind: 'a GitHub token', pattern: /\b(?:gh[opsur]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})/dg },
-  { kind: 'a GitLab token', pattern: /\bgl(?:pat|dt|rt|cbt|ptt|soat)-[A-Za-z0-9_.-]{20,}/dg },
-  { kind: 'a Stripe key', pattern: /\b(?:[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{20,})/dg },
-  { kind: 'a Slack token', pattern: /\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bxapp-[A-Za-z0-9-]{20,}/dg },
-  { kind: 'a Slack webhook', pattern: /hooks\.slack\.com\/(?:services|workflows)\/[A-Za-z0-9/_-]{20,}/dg },
-  { kind: 'a Google key', pattern: /\bAIza[A-Za-z0-9_-]{35}|\bGOCSPX-[A-Za-z0-9_-]{20,}|\bya29\.[A-Za-z0-9_-]{20,}/dg },
-  { kind: 'an Anthropic key', pattern: /\bsk-ant-[A-Za-z0-9_-]{20,}/dg },
-  { kind: 'an OpenAI key', pattern: /\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,}/dg, accept: hasDigit },
-  { kind: 'an npm token', pattern: /\bnpm_[A-Za-z0-9]{36}/dg },
-  { kind: 'a PyPI token', pattern: /\bpypi-[A-Za-z0-9_-]{50,}/dg },
-  { kind: 'a SendGrid key', pattern: /\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}/dg },
-  { kind: 'a Hugging Face token', pattern: /\bhf_[A-Za-z0-9]{30,}/dg },
-  { kind: 'a DigitalOcean token', pattern: /\bdo[opr]_v1_[a-f0-9]{40,}/dg },
-  { kind: 'a Telegram bot token', pattern: /\b\d{8,10}:AA[A-Za-z0-9_-]{33}/dg },
-  { kind: 'a Spoq token', pattern: /\bspoq_[A-Za-z0-9_-]{20,}/dg, accept: hasDigit },
-  { kind: 'a JSON Web Token', pattern: /\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}/dg },
+  {
+    kind: 'a PuTTY private key',
+    needles: ['putty-user-key-file-'],
+    pattern: /^PuTTY-User-Key-File-\d[\s\S]{0,20000}?^Private-MAC: \S+/dgm,
+  },
+  { kind: 'an age key', needles: ['age-secret-key-1'], pattern: /\bAGE-SECRET-KEY-1[A-Z0-9]{50,}/dg },
+  { kind: 'an AWS key', needles: ['akia', 'asia'], pattern: /\b(?:AKIA|ASIA)[A-Z2-7]{16}\b/dg },
+  {
+    kind: 'a GitHub token',
+    needles: ['ghp_', 'gho_', 'ghs_', 'ghu_', 'ghr_', 'github_pat_'],
+    pattern: /\b(?:gh[opsur]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})/dg,
+  },
+  {
+    kind: 'a GitLab token',
+    needles: ['glpat-', 'gldt-', 'glrt-', 'glcbt-', 'glptt-', 'glsoat-'],
+    pattern: /\bgl(?:pat|dt|rt|cbt|ptt|soat)-[A-Za-z0-9_.-]{20,}/dg,
+  },
+  {
+    kind: 'a Stripe key',
+    needles: ['k_live_', 'k_test_', 'whsec_'],
+    pattern: /\b(?:[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{20,})/dg,
+  },
+  {
+    kind: 'a Slack token',
+    needles: ['xox', 'xapp-'],
+    pattern: /\bxox[abeoprs]-[A-Za-z0-9-]{10,}|\bxapp-[A-Za-z0-9-]{20,}/dg,
+  },
+  {
+    kind: 'a Slack webhook',
+    needles: ['hooks.slack.com/'],
+    pattern: /hooks\.slack\.com\/(?:services|workflows)\/[A-Za-z0-9/_-]{20,}/dg,
+  },
+  {
+    kind: 'a Google key',
+    needles: ['aiza', 'gocspx-', 'ya29.'],
+    pattern: /\bAIza[A-Za-z0-9_-]{35}|\bGOCSPX-[A-Za-z0-9_-]{20,}|\bya29\.[A-Za-z0-9_-]{20,}/dg,
+  },
+  { kind: 'an Anthropic key', needles: ['sk-ant-'], pattern: /\bsk-ant-[A-Za-z0-9_-]{20,}/dg },
+  {
+    kind: 'an OpenAI key',
+    needles: ['sk-'],
+    pattern: /\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,}/dg,
+    accept: hasDigit,
+  },
+  { kind: 'an npm token', needles: ['npm_'], pattern: /\bnpm_[A-Za-z0-9]{36}/dg },
+  { kind: 'a PyPI token', needles: ['pypi-'], pattern: /\bpypi-[A-Za-z0-9_-]{50,}/dg },
+  { kind: 'a SendGrid key', needles: ['sg.'], pattern: /\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}/dg },
+  { kind: 'a Hugging Face token', needles: ['hf_'], pattern: /\bhf_[A-Za-z0-9]{30,}/dg },
+  { kind: 'a DigitalOcean token', needles: ['dop_v1_', 'doo_v1_', 'dor_v1_'], pattern: /\bdo[opr]_v1_[a-f0-9]{40,}/dg },
+  { kind: 'a Telegram bot token', needles: [':aa'], pattern: /\b\d{8,10}:AA[A-Za-z0-9_-]{33}/dg },
+  { kind: 'a Spoq token', needles: ['spoq_'], pattern: /\bspoq_[A-Za-z0-9_-]{20,}/dg, accept: hasDigit },
+  {
+    kind: 'a JSON Web Token',
+    needles: ['eyj'],
+    pattern: /\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}/dg,
+  },
   {
     kind: 'a password in a URL',
+    needles: ['://'],
     pattern: /\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@"'`<>]{0,100}:(?<secret>[^\s@/"'`<>]{3,200})@/dgi,
     accept: (value) => !isPlaceholder(value),
   },
   {
     kind: 'an authorization header',
+    needles: ['bearer', 'basic', 'token'],
     pattern: /\b(?:bearer|basic|token)\s+(?<secret>[A-Za-z0-9_.~+/=-]{20,})/dgi,
     accept: (value) => hasDigit(value) && measureEntropy(value) >= 3.5,
   },
   {
     kind: 'a password or key',
+    needles: KEY_NEEDLES,
+    inLine: true,
     pattern: new RegExp(
       String.raw`${KEY_NAME}${BETWEEN}(?<quote>["'\x60])(?<secret>[^"'\x60\r\n]{8,500})\k<quote>`,
       'dgi',
@@ -73,6 +131,8 @@ const RULES: Rule[] = [
   {
     // Without quotes only where it can't be prose: KEY=value anywhere, and `key: value` at the start of a line.
     kind: 'a password or key',
+    needles: KEY_NEEDLES,
+    inLine: true,
     pattern: new RegExp(
       String.raw`(?:${KEY_NAME}=|^[ \t-]*(?:export[ \t]+|set[ \t]+)?[\w.-]{0,40}${KEY_NAME}["']?[ \t]*[:=][ \t]+)(?<secret>[^\s"'\x60,;(){}<>[\]]{8,500})(?=$|[\s,;}])`,
       'dgim',
@@ -81,12 +141,15 @@ const RULES: Rule[] = [
   },
   {
     kind: 'a password or key',
+    needles: KEY_NEEDLES,
+    inLine: true,
     pattern: new RegExp(String.raw`<[\w.:-]{0,40}${KEY_NAME}>(?<secret>[^\s"'<>]{8,500})</`, 'dgi'),
     accept: looksRandom,
   },
   {
     // .netrc, and curl's user:password
     kind: 'a password or key',
+    needles: ['machine', 'curl'],
     pattern:
       /(?:\bmachine[ \t]+\S{1,200}[ \t]+login[ \t]+\S{1,200}[ \t]+password[ \t]+|\bcurl\b[^\r\n]{0,200}[ \t](?:-u|--user)[ \t=]*["']?[^\s:"']{1,100}:)(?<secret>[^\s"'<>]{8,500})/dgi,
     accept: looksRandom,
@@ -99,6 +162,20 @@ export function redactText(text: string): Redacted {
   let present = text;
   for (const rule of RULES) present = applyRule(rule, present, withheld);
   return { text: present, withheld: withheld.sort((a, b) => a.line - b.line) };
+}
+
+/** The needles of every rule, by its number. */
+export const RULE_NEEDLES: readonly (readonly string[])[] = RULES.map(({ needles }) => needles);
+
+/** The numbers of the rules whose matches stay within a line. */
+export const LINE_RULES: ReadonlySet<number> = new Set(RULES.flatMap(({ inLine }, rule) => (inLine ? [rule] : [])));
+
+/** What the text looks to hold by the rule of that number; `undefined` for nothing. */
+export function findSecret(text: string, rule: number): string | undefined {
+  const withheld: Withheld[] = [];
+  const one = RULES[rule];
+  if (one !== undefined) applyRule(one, text, withheld);
+  return withheld[0]?.kind;
 }
 
 /** What stands where something was withheld. It keeps the number of lines, so that a model can still name them. */

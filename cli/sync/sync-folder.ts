@@ -1,0 +1,258 @@
+import { randomUUID } from 'node:crypto';
+import { statfsSync } from 'node:fs';
+import { setImmediate as turn } from 'node:timers/promises';
+import { SpoqError } from '../../contract/errors.ts';
+import type { Change, Entry, LeftOut, Refusal, ScanAnswer, Step } from '../../contract/workspaces.ts';
+import { applySteps } from '../../sync/apply.ts';
+import { agreeOn, listChanges, withChanges } from '../../sync/changes.ts';
+import { mergeTrees } from '../../sync/merge.ts';
+import type { Direction, Holds, Merge, MergeNote } from '../../sync/merge.ts';
+import { scanTree } from '../../sync/scan.ts';
+import type { Scan } from '../../sync/scan.ts';
+import { settleOnDisk } from '../../sync/settle.ts';
+import { openStaging } from '../../sync/staging.ts';
+import { createTreeState, loadTreeState, readBaseId, saveTreeState } from '../../sync/tree-state.ts';
+import type { TreeState } from '../../sync/tree-state.ts';
+import type { BoxWorkspace } from './box-workspace.ts';
+import type { SyncedFolder } from './folders.ts';
+import { guardDeletes } from './guard.ts';
+import {
+  countBytes,
+  fetchContents,
+  indexContents,
+  INLINE_BYTES,
+  listMissing,
+  readAll,
+  sendContents,
+} from './transfer.ts';
+
+export interface SyncOptions {
+  folder: SyncedFolder;
+  /** Where the state of the folder is kept. */
+  home: string;
+  direction: Direction;
+  /** Deletes as many files as were deleted on the other side. */
+  deleteMany: boolean;
+  dryRun: boolean;
+  /** Of this computer, and of the box, for the names of conflicts. */
+  hostname: string;
+  boxName: string;
+  /** Of the file system here. */
+  holds: Holds;
+  now: number;
+  signal: AbortSignal;
+  onPhase(phase: Phase): Promise<void> | void;
+}
+
+export type Phase =
+  | { type: 'compare' }
+  | { type: 'send' | 'fetch'; files: number; bytes: number; done: number }
+  | { type: 'apply'; where: 'here' | 'box'; steps: number };
+
+export interface Synced {
+  /** What was done, or with `dryRun` would be. */
+  here: Step[];
+  box: Step[];
+  sent_bytes: number;
+  fetched_bytes: number;
+  notes: MergeNote[];
+  refused: (Refusal & { where: 'here' | 'box' })[];
+  left_out: (LeftOut & { where: 'here' | 'box' })[];
+}
+
+/** Linux keeps every name apart. */
+const BOX_HOLDS: Holds = { case: true, unicode: true };
+
+/**
+ * Makes a folder and its workspace the same. Both look at their trees at the same time; where nothing has changed that is all. It may
+ * be stopped anywhere: files are old or new, and what has arrived is used by the next sync.
+ */
+export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promise<Synced> {
+  const { folder, home, signal } = options;
+  const file = `${home}/state.json`;
+  const pause = async (): Promise<void> => {
+    await turn();
+    signal.throwIfAborted();
+  };
+  const identity = { id: folder.id, host: options.hostname.slice(0, 255), path: folder.path };
+  // The box looks at its tree while we look at ours, from the first moment on.
+  const base = readBaseId(file);
+  const asking = box.scan({ folder: identity, base, allow: folder.allow });
+  asking.catch(() => undefined); // It is awaited below; a failure of our own scan comes first.
+  await options.onPhase({ type: 'compare' });
+  await turn();
+  const state = loadTreeState(file);
+  if (state.base_id !== base) Object.assign(state, createTreeState());
+  const scan = await scanTree(folder.path, state, { allow: folder.allow, pause });
+  const answer = await asking;
+  if (!scan.exists) throw new SpoqError('sync_refused', { detail: `${folder.path} is gone.` });
+  state.rows = scan.rows;
+  const changedRows = scan.changed || state.allow.length !== folder.allow.length;
+  state.allow = [...folder.allow];
+  const { merge, theirs } = mergeSides(state, scan, answer, options);
+  const result: Synced = {
+    here: merge.mine,
+    box: merge.theirs,
+    sent_bytes: 0,
+    fetched_bytes: 0,
+    notes: merge.notes,
+    refused: [],
+    left_out: [
+      ...scan.left_out.map((one) => ({ ...one, where: 'here' as const })),
+      ...answer.left_out
+        .filter(({ path }) => scan.rows.get(path)?.left === undefined)
+        .map((one) => ({ ...one, where: 'box' as const })),
+    ],
+  };
+  if (options.dryRun) return result;
+  if (
+    merge.mine.length + merge.theirs.length + merge.agreed.length === 0 &&
+    state.base_id !== null &&
+    answer.base_known
+  ) {
+    if (changedRows) saveTreeState(file, state);
+    return result;
+  }
+  try {
+    await carryOut(box, state, scan, answer, { ...merge, tree: theirs }, result, options, pause);
+  } finally {
+    saveTreeState(file, state);
+  }
+  return result;
+}
+
+/** Compares, and stops where much would be deleted. */
+function mergeSides(
+  state: TreeState,
+  scan: Scan,
+  answer: ScanAnswer,
+  options: SyncOptions,
+): { merge: Merge; theirs: ReadonlyMap<string, Entry> } {
+  const { direction } = options;
+  if (!answer.base_known) Object.assign(state, { ...createTreeState(), rows: state.rows, allow: state.allow });
+  // Who is asked to push to a folder that is gone wants it back; likewise the other way round.
+  const restores =
+    (direction === 'push' && answer.vanished) ||
+    (direction === 'pull' && scan.manifest.size === 0 && state.base.size > 0);
+  const theirs = answer.changes.length === 0 ? state.base : withChanges(state.base, answer.changes);
+  const base = restores ? new Map<string, Entry>() : state.base;
+  const changes = restores ? [...scan.manifest, ...theirs] : [...listChanges(base, scan), ...answer.changes];
+  const away = new Set(answer.left_out.map(({ path }) => path));
+  const merge = mergeTrees({
+    base,
+    mine: { manifest: scan.manifest, excludes: scan.excludes, holds: options.holds },
+    theirs: { manifest: theirs, excludes: (path) => away.has(path), holds: BOX_HOLDS },
+    changed: changes.map(([path]) => path),
+    direction,
+    label: { host: options.boxName, time: formatTime(options.now) },
+  });
+  if (!options.deleteMany) guardDeletes(merge, state.base, scan.manifest, theirs);
+  return { merge, theirs };
+}
+
+async function carryOut(
+  box: BoxWorkspace,
+  state: TreeState,
+  scan: Scan,
+  answer: ScanAnswer,
+  merge: Merge & { tree: ReadonlyMap<string, Entry> },
+  result: Synced,
+  options: SyncOptions,
+  pause: () => Promise<void>,
+): Promise<void> {
+  const { folder, home, signal } = options;
+  // Only the contents that a step wants are looked for.
+  const ours = indexContents(scan.manifest, [...merge.mine, ...merge.theirs]);
+  const onBox = indexContents(merge.tree, [...merge.mine, ...merge.theirs]);
+  const staging = openStaging(`${home}/staged`);
+  let settled: Change[] = [...merge.agreed];
+  try {
+    const toFetch = listMissing(
+      merge.mine,
+      (hash) => ours.has(hash) || staging.has(hash),
+      staging.list(),
+      (hash) => (onBox.has(hash) ? '' : undefined),
+    );
+    result.fetched_bytes = countBytes(toFetch);
+    demandRoom(home, result.fetched_bytes);
+    if (toFetch.length > 0) {
+      const phase = { type: 'fetch', files: toFetch.length, bytes: result.fetched_bytes } as const;
+      await options.onPhase({ ...phase, done: 0 });
+      await fetchContents(box, folder.id, toFetch, staging, (done) => void options.onPhase({ ...phase, done }), signal);
+    }
+    if (merge.mine.length > 0) {
+      await options.onPhase({ type: 'apply', where: 'here', steps: merge.mine.length });
+      const applied = await applySteps(merge.mine, { root: folder.path, rows: state.rows, staging, pause });
+      if (applied.done.length > 0) await settleOnDisk(folder.path);
+      result.here = applied.done;
+      result.refused.push(...applied.refused.map((one) => ({ ...one, where: 'here' as const })));
+      settled = [
+        ...settled,
+        ...applied.done.filter(({ agree }) => agree).map(({ path, want }): Change => [path, want]),
+      ];
+    }
+    await staging.close();
+    const refusedHere = new Set(result.refused.map(({ path }) => path));
+    const steps = merge.theirs.map((step) => (refusedHere.has(step.path) ? { ...step, agree: false } : step));
+    // What is to be done on the box as well is settled by the box.
+    const alsoThere = new Set(steps.map(({ path }) => path));
+    settled = settled.filter(([path]) => !alsoThere.has(path));
+    const toSend = listMissing(
+      steps,
+      (hash) => onBox.has(hash),
+      answer.staged,
+      (hash) => {
+        const path = ours.get(hash);
+        return path === undefined ? undefined : `${folder.path}/${path}`;
+      },
+    );
+    result.sent_bytes = countBytes(toSend);
+    if (result.sent_bytes > answer.free_bytes)
+      throw new SpoqError('box_full', {
+        detail: `${result.sent_bytes} bytes are to be sent, and ${answer.free_bytes} are free.`,
+      });
+    const inline = result.sent_bytes <= INLINE_BYTES;
+    if (!inline) {
+      const phase = { type: 'send', files: toSend.length, bytes: result.sent_bytes } as const;
+      await options.onPhase({ ...phase, done: 0 });
+      await sendContents(box, folder.id, toSend, (done) => void options.onPhase({ ...phase, done }), signal);
+    }
+    if (steps.length > 0) await options.onPhase({ type: 'apply', where: 'box', steps: steps.length });
+    const next = randomUUID();
+    const contents = inline ? toSend.map(({ hash, size, offset }) => ({ hash, size, offset })) : [];
+    const request = {
+      folder: folder.id,
+      base: answer.base_known ? state.base_id : null,
+      next_base: next,
+      steps,
+      agreed: settled,
+      contents,
+    };
+    const { refused } = await box.apply(request, inline ? readAll(toSend) : []);
+    result.refused.push(...refused.map((one) => ({ ...one, where: 'box' as const })));
+    const failed = new Set(refused.map(({ path }) => path));
+    result.box = steps.filter(({ path }) => !failed.has(path));
+    const done = result.box.filter(({ agree }) => agree).map(({ path, want }): Change => [path, want]);
+    agreeOn(state, state.base, next, [...settled, ...done]);
+    if (result.refused.length === 0) staging.clear();
+  } finally {
+    staging.close();
+  }
+}
+
+function demandRoom(folder: string, bytes: number): void {
+  const { bavail, bsize } = statfsSync(folder);
+  if (bytes <= bavail * bsize) return;
+  throw new SpoqError('file_unusable', {
+    detail: `${bytes} bytes are to be brought, and ${bavail * bsize} are free on this computer.`,
+    next: 'Make room here; nothing was changed.',
+  });
+}
+
+/** 20260102-030405, in UTC. */
+function formatTime(now: number): string {
+  return new Date(now)
+    .toISOString()
+    .replaceAll(/[-:]|\..*$/g, '')
+    .replace('T', '-');
+}

@@ -1,0 +1,285 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { jsonSchema, Output, streamText } from 'ai';
+import type { Instructions, LanguageModelUsage, ModelMessage, TextStreamPart, ToolSet } from 'ai';
+import { SpoqError } from '../../contract/errors.ts';
+import type { Budget, Reservation } from '../budget/budget.ts';
+import type { Usage } from '../budget/cost.ts';
+import { boundInput } from '../budget/input-bound.ts';
+import type { KeyRing } from '../keys/key-ring.ts';
+import type { Reachability } from '../reachability.ts';
+import type { Model } from './create-model.ts';
+import { describeFailure } from './failures.ts';
+import type { ModelFailure } from './failures.ts';
+import type { Choice } from './models.ts';
+
+export interface RetryPolicy {
+  /** How often a call is repeated that failed before its first word. */
+  retries: number;
+  /** The first wait when the provider names none; doubles. */
+  backoffMs: number;
+  /** All waits of one question together. Who waits at a terminal rather hears why. */
+  waitBudgetMs: number;
+}
+
+const RETRY_POLICY: RetryPolicy = { retries: 2, backoffMs: 500, waitBudgetMs: 8_000 };
+
+export interface CallDeps {
+  budget: Budget;
+  /** Told how the key did that was used. */
+  keys: Pick<KeyRing, 'heard'>;
+  reachability: Reachability;
+  policy?: RetryPolicy | undefined;
+}
+
+/** One call of a model: what it is asked, and who pays. */
+export interface ModelCall {
+  /** Whom to ask, first to last: see `Models.choose`. */
+  models: Choice;
+  /** Its budget pays, with those of the day and the month. */
+  conversation: string;
+  instructions: Instructions;
+  messages: ModelMessage[];
+  /** Offered to the model, never run here: tools without `execute`. */
+  tools?: ToolSet;
+  /** The answer is to be JSON of this schema. */
+  schema?: JsonSchema | undefined;
+  signal: AbortSignal;
+  /** Told of each amount of micro-dollars as soon as it is charged, also where the call fails. */
+  onCost: (micros: number) => void;
+}
+
+/** A JSON schema of an object. */
+export type JsonSchema = Record<string, unknown>;
+
+export type ModelEvent =
+  | { type: 'text'; text: string }
+  /** `invalid`: what is wrong with the input, in words for the model. */
+  | { type: 'tool_call'; call: string; tool: string; input: unknown; invalid?: string }
+  /** Another model is asked from here on. */
+  | { type: 'notice'; code: 'model_fallback'; message: string }
+  | {
+      type: 'done';
+      stop_reason: string;
+      /** The one that answered. */
+      model: Model;
+      input_tokens: number | null;
+      output_tokens: number | null;
+      /** What the model has said, as the next call wants to be told it: text, reasoning, tool calls. */
+      messages: ModelMessage[];
+    };
+
+/**
+ * Every call of a model goes through here: money is set aside before it begins, and settled when it has ended. Yields what the model says as it
+ * comes, then `done`. While nothing has been said, a call that failed is repeated, and where the model is overloaded or can't be reached the
+ * next one is asked.
+ *
+ * Throws `budget_exceeded`, a SpoqError with a `model_*` code, `storage_failed`, or the reason of `signal`, which also ends the call of the
+ * provider at once. Leaving the loop early ends it too; what was set aside is charged then.
+ */
+export async function* callModel(deps: CallDeps, call: ModelCall): AsyncGenerator<ModelEvent> {
+  const inputTokens = await boundInput(call);
+  for (const [index, model] of call.models.entries()) {
+    const other = call.models[index + 1];
+    try {
+      yield* callPatiently(deps, call, model, inputTokens);
+      return;
+    } catch (error) {
+      if (!(error instanceof Silent)) throw error;
+      if (other === undefined || !error.failure.elsewhere) throw error.failure.error;
+      const message = `${model.id} ${describeAbsence(error.failure.error)}; ${other.id} is asked instead.`;
+      yield { type: 'notice', code: 'model_fallback', message };
+    }
+  }
+}
+
+/** A call that failed before its first word. */
+class Silent extends Error {
+  readonly failure: ModelFailure;
+  constructor(failure: ModelFailure) {
+    super(failure.error.message, { cause: failure.error });
+    this.failure = failure;
+  }
+}
+
+function describeAbsence({ code }: SpoqError): string {
+  if (code === 'model_overloaded') return 'is overloaded';
+  return code === 'model_rate_limited' ? 'is at its rate limit' : 'could not be reached';
+}
+
+async function* callPatiently(
+  { budget, keys, reachability, policy = RETRY_POLICY }: CallDeps,
+  call: ModelCall,
+  model: Model,
+  inputTokens: number,
+): AsyncGenerator<ModelEvent> {
+  const { signal } = call;
+  let waitedMs = 0;
+  for (let attempt = 0; ; attempt += 1) {
+    if (signal.aborted) throw signal.reason;
+    const reservation = await budget.reserve({
+      provider: model.provider,
+      model: model.id,
+      price: model.price,
+      conversation: call.conversation,
+      inputTokensAtMost: inputTokens,
+      outputTokensAtMost: model.maxOutputTokens,
+    });
+    let spoke = false;
+    try {
+      for await (const event of callPaid(call, model, reservation)) {
+        if (!spoke) {
+          reachability.worked('model');
+          keys.heard(model.provider, model.apiKey, true);
+        }
+        spoke = true;
+        yield event;
+      }
+      return;
+    } catch (thrown) {
+      if (signal.aborted) throw signal.reason;
+      const failure = describeFailure(thrown, model);
+      const { error, retryable, unreached = false } = failure;
+      if (failure.keyRefused === true) keys.heard(model.provider, model.apiKey, false);
+      if (unreached) reachability.failed('model', error.message);
+      if (spoke) throw error;
+      const named = error.retryAfterSeconds;
+      const waitMs = named === undefined ? policy.backoffMs * 2 ** attempt : named * 1000;
+      const affordable = attempt < policy.retries && waitedMs + waitMs <= policy.waitBudgetMs;
+      if (!retryable || !affordable) throw new Silent(failure);
+      waitedMs += waitMs;
+      await wait(waitMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+/** One call, and exactly one end of its reservation. */
+async function* callPaid(call: ModelCall, model: Model, reservation: Reservation): AsyncGenerator<ModelEvent> {
+  let open = true;
+  const keep = async (): Promise<void> => {
+    open = false;
+    call.onCost((await reservation.keep()).cost_micros);
+  };
+  try {
+    for await (const event of callOnce(call, model, reservation.outputTokens)) {
+      if (event.type === 'usage') {
+        open = false;
+        call.onCost((await reservation.settle(event.usage)).cost_micros);
+      } else {
+        yield event;
+      }
+    }
+  } catch (error) {
+    if (open) {
+      if (call.signal.aborted || describeFailure(error, model).charged) await keep();
+      else {
+        open = false;
+        await reservation.release();
+      }
+    }
+    throw error;
+  } finally {
+    if (open) await keep();
+  }
+}
+
+type Said = ModelEvent | { type: 'usage'; usage: Usage };
+
+async function* callOnce(call: ModelCall, model: Model, maxOutputTokens: number): AsyncGenerator<Said> {
+  const stall = new AbortController();
+  const result = streamText({
+    model: model.model,
+    instructions: call.instructions,
+    messages: call.messages,
+    maxOutputTokens,
+    maxRetries: 0,
+    abortSignal: AbortSignal.any([call.signal, stall.signal]),
+    ...(call.schema === undefined ? {} : { output: Output.object({ schema: jsonSchema(call.schema) }) }),
+    ...(call.tools === undefined ? {} : { tools: call.tools }),
+    ...(model.options === undefined ? {} : { providerOptions: model.options }),
+    onError: () => undefined, // Failures come as parts below; the default would print the question's request.
+  });
+  const parts = result.stream[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const part = await nextPart(parts, stall, model.stallMs);
+      if (stall.signal.aborted) throw stall.signal.reason;
+      if (part === undefined) throw new SpoqError('model_failed', { detail: 'The answer broke off.' });
+      if (part.type === 'finish') {
+        const { totalUsage } = part;
+        const usage = readUsage(totalUsage);
+        if (usage !== undefined) yield { type: 'usage', usage };
+        yield { ...readFinish(part, model), messages: (await result.response).messages };
+        return;
+      }
+      const event = readPart(part);
+      if (event !== undefined) yield event;
+    }
+  } finally {
+    // Whoever leaves this loop early, by an error or by not reading on, must not leave a paid call running.
+    stall.abort();
+  }
+}
+
+/** The next part, or undefined at the end. Only waiting for the model counts as silence, not a slow reader of ours. */
+async function nextPart<T>(parts: AsyncIterator<T>, stall: AbortController, ms: number): Promise<T | undefined> {
+  const silent = (): void => {
+    stall.abort(new SpoqError('model_timeout', { detail: `The model was silent for ${ms / 1000} seconds.` }));
+  };
+  const timer = setTimeout(silent, ms);
+  try {
+    const result = await parts.next();
+    return result.done === true ? undefined : result.value;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function readPart(part: TextStreamPart<ToolSet>): ModelEvent | undefined {
+  switch (part.type) {
+    case 'text-delta':
+      return part.text === '' ? undefined : { type: 'text', text: part.text };
+    case 'tool-call':
+      return {
+        type: 'tool_call',
+        call: part.toolCallId,
+        tool: part.toolName,
+        input: part.input,
+        ...(part.invalid === true
+          ? { invalid: part.error instanceof Error ? part.error.message : String(part.error) }
+          : {}),
+      };
+    case 'error':
+      throw part.error;
+    case 'abort':
+      throw new SpoqError('cancelled');
+    default:
+      return undefined;
+  }
+}
+
+function readFinish(
+  { finishReason, totalUsage }: Extract<TextStreamPart<ToolSet>, { type: 'finish' }>,
+  model: Model,
+): Omit<Extract<ModelEvent, { type: 'done' }>, 'messages'> {
+  if (finishReason === 'interrupted' || finishReason === 'error') {
+    throw new SpoqError('model_failed', { detail: 'The answer broke off.' });
+  }
+  return {
+    type: 'done',
+    stop_reason: finishReason.replaceAll('-', '_'),
+    model,
+    input_tokens: totalUsage.inputTokens ?? null,
+    output_tokens: totalUsage.outputTokens ?? null,
+  };
+}
+
+/** Undefined where the provider doesn't say what was used. */
+function readUsage({ inputTokens, outputTokens, inputTokenDetails }: LanguageModelUsage): Usage | undefined {
+  if (inputTokens === undefined || outputTokens === undefined) return undefined;
+  return {
+    input_tokens: inputTokens,
+    cached_tokens: inputTokenDetails.cacheReadTokens ?? 0,
+    cache_write_tokens: inputTokenDetails.cacheWriteTokens ?? 0,
+    output_tokens: outputTokens,
+  };
+}

@@ -1,0 +1,12 @@
+import { lstatSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+
+/** What is at a path, a link itself included; `undefined` when nothing is, or when something above it is no folder. */
+export function lookAt(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}

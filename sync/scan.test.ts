@@ -1,0 +1,135 @@
+import { expect } from 'chai';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { scanTree } from './scan.ts';
+import type { Scan } from './scan.ts';
+import { createTreeState, loadTreeState, saveTreeState } from './tree-state.ts';
+import type { TreeState } from './tree-state.ts';
+
+describe('a look at a tree', () => {
+  let folder: string;
+  let root: string;
+  let state: TreeState;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'spoq-scan-'));
+    root = join(folder, 'root');
+    mkdirSync(root);
+    state = createTreeState();
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const write = (path: string, text: string): void => {
+    mkdirSync(join(root, path, '..'), { recursive: true });
+    writeFileSync(join(root, path), text);
+  };
+  /** Long ago, so that the clock's tick is over. */
+  const settle = (): void =>
+    void execFileSync('find', [root, '-exec', 'touch', '-d', '2026-01-01T00:00:00.5', '{}', '+']);
+  const scan = async (allow: string[] = [], read: string[] = []): Promise<Scan> => {
+    const found = await scanTree(root, state, {
+      allow,
+      onContent: (_hash, bytes) => void read.push(Buffer.from(bytes).toString()),
+    });
+    state.rows = found.rows;
+    state.allow = allow;
+    return found;
+  };
+
+  it('reads what is new and changed, and nothing else', async () => {
+    write('a', 'one');
+    write('deep/b', 'two');
+    await scan();
+    settle();
+    await new Promise((done) => setTimeout(done, 30)); // The clock of the inode's change has to tick, too.
+    await scan();
+    write('deep/c', 'three');
+    writeFileSync(join(root, 'a'), 'ONE');
+    utimesSync(join(root, 'a'), new Date('2026-01-01T00:00:00.5'), new Date('2026-01-01T00:00:00.5')); // Same size, same time
+    const read: string[] = [];
+    const { manifest } = await scan([], read);
+    expect(read.toSorted()).to.deep.equal(['ONE', 'three']);
+    expect([...manifest.keys()].toSorted()).to.deep.equal(['a', 'deep', 'deep/b', 'deep/c']);
+  });
+
+  it('remembers all of it in a file, and looks anew where that is broken', async () => {
+    write('a', 'one');
+    symlinkSync('a', join(root, 'l'));
+    write('.env', 'X=1');
+    await scan();
+    const file = join(folder, 'state.json');
+    state.base = new Map([['gone', { kind: 'folder', mode: 0o755 }]]);
+    saveTreeState(file, state);
+    expect(loadTreeState(file)).to.deep.equal(state);
+    truncateSync(file, 40);
+    expect(loadTreeState(file)).to.deep.equal(createTreeState());
+  });
+
+  it('heeds ignore files, in the middle of the tree and when they change', async () => {
+    write('.gitignore', '*.log\nout/\n');
+    write('sub/.gitignore', '!keep.log\n');
+    for (const path of ['x.log', 'sub/keep.log', 'sub/y.log', 'out/z', 'src/a']) write(path, path);
+    expect([...(await scan()).manifest.keys()].toSorted()).to.deep.equal([
+      '.gitignore',
+      'src',
+      'src/a',
+      'sub',
+      'sub/.gitignore',
+      'sub/keep.log',
+    ]);
+    write('.spoqignore', '!x.log\nsrc/\n');
+    const { manifest, excludes } = await scan();
+    expect([...manifest.keys()].toSorted()).to.deep.equal([
+      '.gitignore',
+      '.spoqignore',
+      'sub',
+      'sub/.gitignore',
+      'sub/keep.log',
+      'x.log',
+    ]);
+    expect(['src/a', 'out/new', 'a.log', '.git/x', 'new'].map(excludes)).to.deep.equal([true, true, true, true, false]);
+    rmSync(join(root, '.spoqignore'));
+    expect((await scan()).manifest.has('src/a')).to.equal(true);
+  });
+
+  it('leaves out and names what is no file', async () => {
+    execFileSync('mkfifo', [join(root, 'pipe')]);
+    const server = createServer().listen(join(root, 'socket'));
+    await new Promise((done) => server.once('listening', done));
+    symlinkSync('/etc/passwd', join(root, 'out'));
+    write('back\\slash', 'x');
+    write('.env', 'X=1');
+    write('.git/config', 'x');
+    truncateSync(join(root, 'back\\slash'), 0);
+    writeFileSync(join(root, 'sparse'), '');
+    truncateSync(join(root, 'sparse'), 2 ** 40);
+    const { left_out, manifest } = await scan();
+    server.close();
+    expect(Object.fromEntries(left_out.map(({ path, reason }) => [path, reason]))).to.deep.equal({
+      '.env': 'withheld: environment file',
+      'back\\slash': 'a name with a slash or backslash',
+      out: 'a link to an absolute path',
+      pipe: 'a named pipe',
+      socket: 'a socket',
+      sparse: 'larger than 4 GiB',
+    });
+    expect(manifest.size).to.equal(0);
+  });
+
+  it('takes what is allowed, and leaves it again when it no longer is', async () => {
+    write('.env', 'X=1');
+    expect((await scan()).manifest.size).to.equal(0);
+    expect([...(await scan(['.env'])).manifest.keys()]).to.deep.equal(['.env']);
+    expect((await scan()).manifest.size).to.equal(0);
+  });
+
+  it('leaves out a folder that holds only what is left out', async () => {
+    write('.gitignore', 'node_modules\n');
+    write('pkg/node_modules/x', 'x');
+    mkdirSync(join(root, 'empty'));
+    expect([...(await scan()).manifest.keys()].toSorted()).to.deep.equal(['.gitignore', 'empty']);
+  });
+});

@@ -1,0 +1,228 @@
+import { createHash } from 'node:crypto';
+import type { Hash as Hasher } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fchmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { noFollow } from './read-content.ts';
+
+/** Contents that have arrived and wait to be put in place, by hash. What was cut stays, and goes on where it ended. */
+export interface Staging {
+  /** Whole contents and pieces, by hash: how many bytes are there. */
+  list(): Record<string, number>;
+  has(hash: string): boolean;
+  /** A content that is here at once. False when its hash is another. */
+  put(hash: string, bytes: Uint8Array): boolean;
+  /** The next piece of a content of `size` bytes. False when it doesn't fit, or the whole has another hash: then it is gone. */
+  add(hash: string, size: number, offset: number, bytes: Uint8Array): boolean;
+  /** A copy of a file that is here already. False when it hasn't that content any more. */
+  copy(hash: string, file: string): boolean;
+  /** Moves the content to `target`, where nothing is yet (`EEXIST`), or over what is there. It is no longer staged, unless `keep`. */
+  place(hash: string, target: string, options: { mode: number; replace: boolean; keep: boolean }): void;
+  /** Ends what is open. */
+  close(): void;
+  clear(): void;
+}
+
+interface Piece {
+  fd: number;
+  size: number;
+  at: number;
+  hasher: Hasher;
+}
+
+/** Files that come in pieces at the same time; one that is closed is read once more when it goes on. */
+const MAX_OPEN = 8;
+const NAME = /^([0-9a-f]{64})(\.part)?$/;
+const WRITE = constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
+
+/** Opens the staging area in `folder`, which is made. It should be on the file system of the tree; else contents are copied. */
+export function openStaging(folder: string): Staging {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const whole = new Set<string>();
+  const parts = new Map<string, number>();
+  for (const name of readdirSync(folder)) {
+    const [, hash, part] = NAME.exec(name) ?? [];
+    if (hash === undefined) rmSync(join(folder, name), { recursive: true, force: true });
+    else if (part === undefined) whole.add(hash);
+    else parts.set(hash, lstatSync(join(folder, name)).size);
+  }
+  const open = new Map<string, Piece>();
+  const fileOf = (hash: string): string => `${folder}/${hash}`;
+  let drafts = 0;
+
+  const write = (hash: string, bytes: Uint8Array): void => {
+    const draft = `${folder}/${process.pid}-${drafts++}`;
+    try {
+      writeFile(draft, bytes);
+      renameSync(draft, fileOf(hash));
+    } catch (error) {
+      rmSync(draft, { force: true });
+      throw error;
+    }
+    whole.add(hash);
+  };
+
+  const release = (hash: string): void => {
+    const piece = open.get(hash);
+    if (piece !== undefined) closeSync(piece.fd);
+    open.delete(hash);
+  };
+  const begin = (hash: string, size: number, offset: number): Piece | undefined => {
+    const file = `${fileOf(hash)}.part`;
+    const present = offset === 0 ? 0 : (parts.get(hash) ?? 0);
+    if (present < offset) return undefined;
+    const [oldest] = open.keys();
+    if (open.size >= MAX_OPEN && oldest !== undefined) release(oldest);
+    const piece: Piece = {
+      fd: openSync(file, offset === 0 ? WRITE | constants.O_TRUNC : WRITE, 0o600),
+      size,
+      at: offset,
+      hasher: createHash('sha256'),
+    };
+    if (offset > 0) hashBeginning(file, offset, piece.hasher);
+    open.set(hash, piece);
+    return piece;
+  };
+
+  return {
+    list: () => {
+      const list: Record<string, number> = Object.fromEntries(parts);
+      for (const hash of whole) list[hash] = lstatSync(fileOf(hash), { throwIfNoEntry: false })?.size ?? 0;
+      return list;
+    },
+    has: (hash) => whole.has(hash),
+    put(hash, bytes) {
+      if (whole.has(hash)) return true;
+      if (createHash('sha256').update(bytes).digest('hex') !== hash) return false;
+      write(hash, bytes);
+      return true;
+    },
+    add(hash, size, offset, bytes) {
+      if (whole.has(hash)) return true;
+      if (offset === 0 && bytes.length === size) return this.put(hash, bytes);
+      if (open.get(hash)?.at !== offset) release(hash);
+      const piece = open.get(hash) ?? begin(hash, size, offset);
+      if (piece === undefined || piece.size !== size || offset + bytes.length > size) return false;
+      for (let at = 0; at < bytes.length;) at += writeSync(piece.fd, bytes, at, bytes.length - at, piece.at + at);
+      piece.hasher.update(bytes);
+      piece.at += bytes.length;
+      parts.set(hash, piece.at);
+      if (piece.at < size) return true;
+      release(hash);
+      parts.delete(hash);
+      const isRight = piece.hasher.digest('hex') === hash;
+      if (isRight) renameSync(`${fileOf(hash)}.part`, fileOf(hash));
+      else rmSync(`${fileOf(hash)}.part`, { force: true });
+      if (isRight) whole.add(hash);
+      return isRight;
+    },
+    copy(hash, file) {
+      if (whole.has(hash)) return true;
+      const draft = `${folder}/${process.pid}-${drafts++}`;
+      copyFileSync(file, draft, constants.COPYFILE_FICLONE);
+      const hasher = createHash('sha256');
+      hashBeginning(draft, Number.POSITIVE_INFINITY, hasher);
+      const isRight = hasher.digest('hex') === hash;
+      if (isRight) renameSync(draft, fileOf(hash));
+      else rmSync(draft, { force: true });
+      if (isRight) whole.add(hash);
+      return isRight;
+    },
+    place(hash, target, { mode, replace, keep }) {
+      const file = keep ? `${folder}/${process.pid}-${drafts++}` : fileOf(hash);
+      if (keep) copyFileSync(fileOf(hash), file, constants.COPYFILE_FICLONE);
+      else whole.delete(hash);
+      moveInto(file, target, mode, replace);
+    },
+    close() {
+      for (const hash of open.keys()) release(hash);
+    },
+    clear() {
+      this.close();
+      whole.clear();
+      parts.clear();
+      rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    },
+  };
+}
+
+function writeFile(file: string, bytes: Uint8Array): void {
+  const fd = openSync(file, WRITE | constants.O_EXCL, 0o600);
+  try {
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** In one step: `target` is what it was, or all of the new content with its mode. */
+function moveInto(file: string, target: string, mode: number, replace: boolean): void {
+  setMode(file, mode);
+  try {
+    moveAtOnce(file, target, replace);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    // Another file system: a copy beside the target, which then takes its place.
+    const draft = `${target.slice(0, target.lastIndexOf('/'))}/.spoq-${process.pid}-${Date.now().toString(36)}.tmp`;
+    try {
+      copyFileSync(file, draft, constants.COPYFILE_EXCL);
+      setMode(draft, mode);
+      moveAtOnce(draft, target, replace);
+    } finally {
+      rmSync(draft, { force: true });
+    }
+    rmSync(file, { force: true });
+  }
+}
+
+/** A hard link never takes the place of something, as a rename does. Where there are none, the look before has to do. */
+export function moveAtOnce(file: string, target: string, replace: boolean): void {
+  if (replace) return renameSync(file, target);
+  try {
+    linkSync(file, target);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS' && code !== 'EMLINK') throw error;
+    return renameSync(file, target);
+  }
+  rmSync(file);
+}
+
+/** Of the file itself, not of one that a link leads to. */
+export function setMode(file: string, mode: number): void {
+  const fd = openSync(file, constants.O_RDONLY | noFollow());
+  try {
+    fchmodSync(fd, mode);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function hashBeginning(file: string, bytes: number, hasher: Hasher): void {
+  const fd = openSync(file, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  const buffer = Buffer.allocUnsafe(1024 * 1024);
+  try {
+    for (let at = 0; at < bytes;) {
+      const read = readSync(fd, buffer, 0, Math.min(buffer.length, bytes - at), at);
+      if (read === 0) break;
+      hasher.update(buffer.subarray(0, read));
+      at += read;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
