@@ -36,10 +36,18 @@ export interface Key {
   meta: boolean;
 }
 
+export interface ListenOptions {
+  lines: boolean;
+  pastes?: boolean;
+}
+
 /** Where a person types. */
 export interface Keyboard {
-  /** Calls `onKey` for each key, Ctrl-C too, until the returned function is called. `lines`: whole lines, which the terminal shows and corrects itself. */
-  listen(onKey: (key: Key) => void, options: { lines: boolean }): () => void;
+  /**
+   * Calls `onKey` for each key, Ctrl-C too, until the returned function is called; who listens last is told alone. `lines`: whole
+   * lines, which the terminal shows and corrects itself. `pastes`: the terminal is asked to mark what is pasted.
+   */
+  listen(onKey: (key: Key) => void, options: ListenOptions): () => void;
 }
 
 /** This very program as a file. */

@@ -24,6 +24,7 @@ async function run(): Promise<number> {
     { openBrowser },
     { createKeyboard },
     { askConfirmation },
+    { askSecret },
     { askChoice },
     { homedir, hostname },
     { setTimeout: sleep },
@@ -35,6 +36,7 @@ async function run(): Promise<number> {
     import('./terminal/browser.ts'),
     import('./terminal/keyboard.ts'),
     import('./terminal/confirm.ts'),
+    import('./terminal/ask-secret.ts'),
     import('./terminal/choose.ts'),
     import('node:os'),
     import('node:timers/promises'),
@@ -90,7 +92,7 @@ async function run(): Promise<number> {
         interruptListeners.add(tell);
         return () => interruptListeners.delete(tell);
       },
-      askSecret: (question) => streams.askSecret(process.stdin, process.stderr, question),
+      askSecret: (question) => askSecret({ stderr, keyboard, signal: stopper.signal }, question),
       confirm: (question) => askConfirmation({ stderr, env: process.env, keyboard, signal: stopper.signal }, question),
       keyboard,
       now: Date.now,

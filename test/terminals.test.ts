@@ -89,6 +89,27 @@ const ROWS: Record<string, Row> = {
   },
   attach: { args: ['attach'], shows: 'Nothing is at work on the box.', code: 1 },
   status: { args: ['status'], shows: 'alice.spoq.localhost' },
+  models: { args: ['models'], shows: 'claude' },
+  budget: { args: ['budget'], shows: 'This month' },
+  'keys list': { args: ['keys', 'list'], shows: 'anthropic' },
+  'keys set, Ctrl-C': {
+    args: ['keys', 'set', 'anthropic'],
+    shows: 'Stopped.',
+    code: 130,
+    async drive({ see, press }) {
+      await see('Key of anthropic');
+      await press('C-c');
+    },
+  },
+  'keys set, Ctrl-D': {
+    args: ['keys', 'set', 'anthropic'],
+    shows: 'Stopped.',
+    code: 130,
+    async drive({ see, press }) {
+      await see('Key of anthropic');
+      await press('C-d');
+    },
+  },
   completion: { args: ['completion', 'bash'], shows: 'complete', isData: true },
   help: { args: ['help'], shows: 'Exit codes:' },
   'chat, Ctrl-D': {

@@ -116,7 +116,7 @@ export function createPrompt(
     }
   };
   const onLine = (next: Draft | undefined, step: -1 | 1): void => (next === undefined ? browse(step) : change(next));
-  const stop = deps.keyboard.listen(onKey, { lines });
+  const stop = deps.keyboard.listen(onKey, { lines, pastes: true });
 
   return {
     async ask() {

@@ -17,7 +17,7 @@ export async function askChoice(
   const onStop = (): void => reject(deps.signal.reason);
   let typed = '';
   const onKey = ({ name, text, ctrl }: Key): void => {
-    if (name === 'escape' || name === 'end' || (ctrl && (name === 'c' || name === 'd')))
+    if (name === 'escape' || name === 'closed' || (ctrl && (name === 'c' || name === 'd')))
       return reject(new SpoqError('cancelled'));
     typed = name === 'return' || name === 'enter' ? typed : typed + text;
     const found = choices[Number(typed.trim()) - 1];

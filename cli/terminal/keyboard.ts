@@ -1,5 +1,5 @@
 import { emitKeypressEvents } from 'node:readline';
-import type { Key, Keyboard } from '../deps.ts';
+import type { Key, Keyboard, ListenOptions } from '../deps.ts';
 import { sanitizeText } from './sanitize.ts';
 
 /** A lone Escape is told from the beginning of another key after so long; node:readline waits half a second unless told. */
@@ -13,37 +13,60 @@ interface Pressed {
   meta: boolean;
 }
 
+interface Listener {
+  onKey: (key: Key) => void;
+  options: ListenOptions;
+}
+
 /** The keyboard of the process. `interrupt` is told of a SIGINT and answers whether somebody takes it for a key. */
 export function createKeyboard(
   stdin: NodeJS.ReadStream,
   output: NodeJS.WriteStream,
 ): Keyboard & { interrupt(): boolean } {
-  let onInterrupt: (() => void) | undefined;
+  const listeners: Listener[] = [];
+  let stop: (() => void) | undefined;
+  const change = (edit: () => void): void => {
+    stop?.();
+    edit();
+    const last = listeners.at(-1);
+    stop = last === undefined ? undefined : attach(stdin, output, last);
+  };
   return {
     interrupt() {
-      onInterrupt?.();
-      return onInterrupt !== undefined;
+      const last = listeners.at(-1);
+      if (last?.options.lines !== true) return false;
+      last.onKey({ ...createKey('c'), ctrl: true });
+      return true;
     },
-    listen(onKey, { lines }) {
-      const resized = (): void => onKey(createKey('resize'));
-      const ended = (): void => onKey(createKey('closed'));
-      const stop = lines ? listenToLines(stdin, onKey) : listenToKeys(stdin, output, onKey);
-      if (lines) onInterrupt = () => onKey({ ...createKey('c'), ctrl: true });
-      output.on('resize', resized);
-      stdin.on('end', ended);
-      stdin.resume();
+    listen(onKey, options) {
+      const listener = { onKey, options };
+      change(() => listeners.push(listener));
       return () => {
-        onInterrupt = undefined;
-        output.off('resize', resized);
-        stdin.off('end', ended);
-        stop();
-        stdin.pause();
+        if (listeners.includes(listener)) change(() => listeners.splice(listeners.indexOf(listener), 1));
       };
     },
   };
 }
 
-function listenToKeys(stdin: NodeJS.ReadStream, output: NodeJS.WriteStream, onKey: (key: Key) => void): () => void {
+function attach(stdin: NodeJS.ReadStream, output: NodeJS.WriteStream, { onKey, options }: Listener): () => void {
+  const resized = (): void => onKey(createKey('resize'));
+  const closed = (): void => onKey(createKey('closed'));
+  const detach = options.lines ? listenToLines(stdin, onKey) : listenToKeys(stdin, onKey);
+  const marks = options.pastes === true && !options.lines;
+  if (marks) output.write(PASTE.begin);
+  output.on('resize', resized);
+  stdin.on('end', closed);
+  stdin.resume();
+  return () => {
+    output.off('resize', resized);
+    stdin.off('end', closed);
+    if (marks) output.write(PASTE.end);
+    detach();
+    stdin.pause();
+  };
+}
+
+function listenToKeys(stdin: NodeJS.ReadStream, onKey: (key: Key) => void): () => void {
   // Of an interface of readline it takes this number alone, which its types don't know.
   emitKeypressEvents(stdin, { escapeCodeTimeout: ESCAPE_MS } as never);
   const pressed = (text: string | undefined, { name, ctrl, meta }: Pressed): void => {
@@ -51,9 +74,7 @@ function listenToKeys(stdin: NodeJS.ReadStream, output: NodeJS.WriteStream, onKe
   };
   stdin.on('keypress', pressed);
   stdin.setRawMode(true);
-  output.write(PASTE.begin);
   return () => {
-    output.write(PASTE.end);
     stdin.setRawMode(false);
     stdin.off('keypress', pressed);
   };

@@ -101,7 +101,7 @@ export function createTestDeps(options: TestDepsOptions = {}): TestDeps {
       },
     },
     press(key) {
-      for (const listen of listeners) listen({ name: undefined, text: '', ctrl: false, meta: false, ...key });
+      [...listeners].at(-1)?.({ name: undefined, text: '', ctrl: false, meta: false, ...key });
     },
     now: options.now ?? (() => clock),
     sleep:
