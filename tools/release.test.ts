@@ -34,7 +34,7 @@ describe('a release', () => {
   beforeEach(() => {
     root = mkdtempSync(path.join(tmpdir(), 'spoq-release-'));
     out = path.join(root, 'out');
-    for (const folder of ['cli', 'conductor', 'contract', 'node_modules/.bin', 'out'])
+    for (const folder of ['cli', 'conductor', 'contract', 'sync', 'node_modules/.bin', 'out'])
       mkdirSync(path.join(root, folder), { recursive: true });
     for (const file of ['cli/main.ts', 'conductor/main.ts', 'contract/a.ts', 'package-lock.json'])
       writeFileSync(path.join(root, file), file);

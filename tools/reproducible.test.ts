@@ -17,7 +17,7 @@ describe('two builds of the same sources', function () {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   async function build(root: string): Promise<Record<string, Buffer>> {
-    for (const part of ['cli', 'conductor', 'contract', 'package.json', 'package-lock.json'])
+    for (const part of ['cli', 'conductor', 'contract', 'sync', 'package.json', 'package-lock.json'])
       cpSync(path.join(ROOT, part), path.join(root, part), { recursive: true });
     const linked = await runCommand('cp', ['-al', path.join(ROOT, 'node_modules'), path.join(root, 'node_modules')]);
     expect(linked).to.deep.include({ code: 0 });

@@ -209,7 +209,7 @@ describe('the Contabo vendor', () => {
     });
     await sandbox.machines.settled();
     const root = sandbox.machines.list()[0]?.root ?? '';
-    expect(readdirSync(root)).to.deep.equal(['etc']);
+    expect(readdirSync(root)).to.deep.equal(['etc', 'home']);
     await call('PUT', `/v1/compute/instances/${id}`, { imageId: 'd64d5c6c-9dda-4e38-8174-0ee282474d8a' });
     await waitFor('running again', async () => (await get(id)).status === 'running');
     await sandbox.machines.settled();
