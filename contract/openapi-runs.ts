@@ -16,6 +16,7 @@ const BEGINNING = {
   200: EVENTS,
   ...BODY,
   404: MISSING,
+  422: problemOnly('There is no such model, or what it costs is not known'),
   429: { ...problemOnly('The box is doing as much as it can'), headers: RETRY_AFTER },
 };
 const CANNOT_RUN = {
