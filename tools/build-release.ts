@@ -47,6 +47,8 @@ const PROGRAMS = {
   conductor: { entry: 'conductor/main.ts', sources: ['conductor', 'sync', 'contract'] },
 } as const;
 type Program = keyof typeof PROGRAMS;
+/** The folders that programs are compiled from. */
+export const SOURCE_FOLDERS = [...new Set(Object.values(PROGRAMS).flatMap(({ sources }) => sources))];
 const ARCHITECTURES: Record<string, ReleasedFile['arch']> = { x64: 'amd64', arm64: 'arm64' };
 /** Splitting leaves what a command does not need unread: `spoq --version` starts in half the time. */
 export const COMPILE_FLAGS = ['build', '--compile', '--minify', '--bytecode', '--format=esm', '--splitting'];

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ReleaseManifest } from '../contract/release.ts';
-import { buildRelease, hostTarget } from './build-release.ts';
+import { buildRelease, hostTarget, SOURCE_FOLDERS } from './build-release.ts';
 
 export interface VersionOptions {
   /** The clone whose sources are compiled. */
@@ -23,8 +23,7 @@ export async function buildVersion({
   env,
 }: VersionOptions): Promise<ReleaseManifest> {
   const sources = path.join(releasesDir, `.sources-${version}`);
-  for (const part of ['cli', 'conductor', 'contract'])
-    cpSync(path.join(root, part), path.join(sources, part), { recursive: true });
+  for (const part of SOURCE_FOLDERS) cpSync(path.join(root, part), path.join(sources, part), { recursive: true });
   for (const part of ['node_modules', 'package-lock.json'])
     symlinkSync(path.join(root, part), path.join(sources, part));
   const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as object;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { buildRelease, hostTarget, releaseName } from './build-release.ts';
+import { buildRelease, hostTarget, releaseName, SOURCE_FOLDERS } from './build-release.ts';
 import type { BuiltFile, Release, Target } from './build-release.ts';
 import { parsePublicKey, verifySignature } from '../contract/minisign.ts';
 import { ReleaseManifest } from '../contract/release.ts';
@@ -34,7 +34,7 @@ describe('a release', () => {
   beforeEach(() => {
     root = mkdtempSync(path.join(tmpdir(), 'spoq-release-'));
     out = path.join(root, 'out');
-    for (const folder of ['cli', 'conductor', 'contract', 'sync', 'node_modules/.bin', 'out'])
+    for (const folder of [...SOURCE_FOLDERS, 'node_modules/.bin', 'out'])
       mkdirSync(path.join(root, folder), { recursive: true });
     for (const file of ['cli/main.ts', 'conductor/main.ts', 'contract/a.ts', 'package-lock.json'])
       writeFileSync(path.join(root, file), file);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { buildRelease, hostTarget } from './build-release.ts';
+import { buildRelease, hostTarget, SOURCE_FOLDERS } from './build-release.ts';
 import { runCommand } from './run-command.ts';
 
 const ROOT = path.dirname(import.meta.dirname);
@@ -17,7 +17,7 @@ describe('two builds of the same sources', function () {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   async function build(root: string): Promise<Record<string, Buffer>> {
-    for (const part of ['cli', 'conductor', 'contract', 'sync', 'package.json', 'package-lock.json'])
+    for (const part of [...SOURCE_FOLDERS, 'package.json', 'package-lock.json'])
       cpSync(path.join(ROOT, part), path.join(root, part), { recursive: true });
     const linked = await runCommand('cp', ['-al', path.join(ROOT, 'node_modules'), path.join(root, 'node_modules')]);
     expect(linked).to.deep.include({ code: 0 });
