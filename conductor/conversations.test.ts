@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
 import { ConversationList } from '../contract/conversation.ts';
 import type { ConversationSummary } from '../contract/conversation.ts';
@@ -226,6 +227,32 @@ describe('conversations', () => {
     await rm(join(stateDir, 'conductor.db'), { recursive: true });
     expect((await ask({ question: 'Why?' })).events.length).to.equal(4);
   });
+
+  for (const table of ['events', 'messages']) {
+    it(`ends an answer whose ${table} can no longer be written, and says so to who reads it`, async () => {
+      const { promise: enough, resolve: go } = Promise.withResolvers<void>();
+      model.speak = async (res) => {
+        beginAnthropic(res);
+        speakAnthropic(res, 'first');
+        await enough;
+        speakAnthropic(res, ' second');
+        endAnthropic(res);
+      };
+      const stream = await openAsk(conductor.local, { question: 'Why?' });
+      const conversation = await readConversation(stream);
+      await stream.next();
+      const other = new DatabaseSync(join(stateDir, 'conductor.db'));
+      other.exec(`ALTER TABLE ${table} RENAME TO gone`);
+      go();
+      let last = await stream.next();
+      for (let event = last; event !== undefined; event = await stream.next()) last = event;
+      expect(last?.data).to.deep.include({ type: 'error', code: 'storage_failed' });
+      other.exec(`ALTER TABLE gone RENAME TO ${table}`);
+      other.close();
+      model.speak = (res) => sayAnthropic(res, ['third']);
+      expect((await ask({ question: 'Go on', conversation })).events.at(-1)).to.have.property('type', 'done');
+    });
+  }
 
   it('puts a damaged database aside and begins a new one', async () => {
     await ask({ question: 'Why?' });

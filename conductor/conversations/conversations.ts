@@ -44,7 +44,7 @@ export interface Turn {
   /** Lets go of it without an end: it goes on, with the same number, when the conductor has started again. */
   park(state: 'parked' | 'waiting'): void;
   /** Writes the last event, with what it took. */
-  end(outcome: Outcome): Promise<void>;
+  end(outcome: Outcome, messages?: unknown[]): Promise<void>;
 }
 
 /** A turn that was found or begun. `live` is there for who begins it. */

@@ -186,11 +186,12 @@ function createTurn(deps: TurnDeps, conversation: string, number: number): Turn 
       }
     },
     remember: (messages) => store.soon(() => insertMessages(store, conversation, number, messages)),
-    async end(outcome) {
+    async end(outcome, messages = []) {
       try {
         const state = 'failure' in outcome ? readEndState(outcome.failure) : 'done';
         await log.append(conversation, number, [...takeUnsaid(), describeOutcome(outcome)], () => {
           closeTurn(store, conversation, number, state, now());
+          insertMessages(store, conversation, number, messages);
           store.run(
             'UPDATE turns SET input_tokens = ?, output_tokens = ?, cost_micros = ? WHERE conversation = ? AND number = ?',
             outcome.input_tokens ?? null,

@@ -8,7 +8,7 @@ import { readJsonBody } from '../json-body.ts';
 import type { Outcome } from '../conversations/outcome.ts';
 import type { Budget } from '../budget/budget.ts';
 import { callModel } from '../model/call-model.ts';
-import type { RetryPolicy } from '../model/call-model.ts';
+import type { JsonSchema, RetryPolicy } from '../model/call-model.ts';
 import type { Choice, Models } from '../model/models.ts';
 import { createUserMessage, INSTRUCTIONS } from '../model/question-text.ts';
 import type { Question } from '../model/question-text.ts';
@@ -57,6 +57,7 @@ export function streamAnswer(deps: AskDeps): Middleware {
       text: question.question,
       folder,
       model: choice[0].id,
+      messages: [createUserMessage(question)],
       requestId: ctx.state.requestId,
     });
     if (begun.live !== undefined) void answer(deps, choice, begun.live, question, ctx.state.requestId);
@@ -74,7 +75,7 @@ async function answer(deps: AskDeps, choice: Choice, turn: Turn, question: Quest
   const began = performance.now();
   const notes: Record<string, string | number> = { model: choice[0].id };
   try {
-    const outcome = await speak(deps, choice, turn, question, own, () => {
+    const { outcome, said } = await speak(deps, choice, turn, question.schema, own, () => {
       notes['first_word_ms'] ??= Math.round(performance.now() - began);
     });
     notes['code'] = 'failure' in outcome ? outcome.failure.code : outcome.stop_reason;
@@ -82,7 +83,7 @@ async function answer(deps: AskDeps, choice: Choice, turn: Turn, question: Quest
     notes['output_tokens'] = outcome.output_tokens ?? 0;
     notes['cost_micros'] = outcome.cost_micros ?? 0;
     if ('stop_reason' in outcome && outcome.model !== undefined) notes['model'] = outcome.model;
-    await turn.end(outcome);
+    await turn.end(outcome, said === '' ? [] : [{ role: 'assistant', content: said }]);
   } catch (error) {
     if (error instanceof SpoqError) notes['code'] = error.code;
     else deps.reportBug(error, requestId);
@@ -92,19 +93,17 @@ async function answer(deps: AskDeps, choice: Choice, turn: Turn, question: Quest
   }
 }
 
+/** Never throws: a turn that has begun must come to its end. */
 async function speak(
   deps: AskDeps,
   choice: Choice,
   turn: Turn,
-  question: Question,
+  schema: JsonSchema | undefined,
   own: AbortController,
   onWord: () => void,
-): Promise<Outcome> {
-  const user = createUserMessage(question);
-  const messages = [...toPlainHistory(deps.conversations.recall(turn.conversation) as ModelMessage[]), user];
+): Promise<{ outcome: Outcome; said: string }> {
   // What can't be written down isn't asked for any longer.
   const giveUp = (error: unknown): void => own.abort(error);
-  turn.remember([user]).catch(giveUp);
   const signal = AbortSignal.any([turn.signal, own.signal]);
   let said = '';
   let cost_micros = 0;
@@ -114,8 +113,8 @@ async function speak(
       models: choice,
       conversation: turn.conversation,
       instructions: INSTRUCTIONS,
-      messages,
-      schema: question.schema,
+      messages: toPlainHistory(deps.conversations.recall(turn.conversation) as ModelMessage[]),
+      schema,
       signal,
       onCost: (micros: number) => void (cost_micros += micros),
     };
@@ -132,13 +131,11 @@ async function speak(
         turn.emit(event).catch(giveUp);
       }
     }
-    if (!('failure' in outcome)) checkAnswer(said, question.schema);
+    if (!('failure' in outcome)) checkAnswer(said, schema);
   } catch (error) {
     if (!(error instanceof SpoqError)) deps.reportBug(error, '');
     const failure = error instanceof SpoqError ? error : new SpoqError('internal');
     outcome = { ...outcome, failure };
   }
-  outcome = { ...outcome, cost_micros };
-  if (said !== '') await turn.remember([{ role: 'assistant', content: said }]);
-  return outcome;
+  return { outcome: { ...outcome, cost_micros }, said };
 }
