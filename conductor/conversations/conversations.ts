@@ -45,6 +45,8 @@ export interface Turn {
   park(state: 'parked' | 'waiting'): void;
   /** Writes the last event, with what it took. */
   end(outcome: Outcome, messages?: unknown[]): Promise<void>;
+  /** Leaves without an end, where none can be written: who follows it is told so. Does nothing after an end. */
+  drop(): void;
 }
 
 /** A turn that was found or begun. `live` is there for who begins it. */

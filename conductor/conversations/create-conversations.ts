@@ -143,7 +143,13 @@ interface TurnDeps {
 }
 
 function createTurn(deps: TurnDeps, conversation: string, number: number): Turn {
-  const { store, log, now, signal, stopping, leave, onPark } = deps;
+  const { store, log, now, signal, stopping, onPark } = deps;
+  let hasLeft = false;
+  // Once: the next turn may have begun.
+  const leave = (): void => {
+    if (!hasLeft) deps.leave();
+    hasLeft = true;
+  };
   const setState = (state: string): void =>
     store.run('UPDATE turns SET state = ? WHERE conversation = ? AND number = ?', state, conversation, number);
   let unsaid = '';
@@ -185,6 +191,7 @@ function createTurn(deps: TurnDeps, conversation: string, number: number): Turn 
         leave();
       }
     },
+    drop: leave,
     remember: (messages) => store.soon(() => insertMessages(store, conversation, number, messages)),
     async end(outcome, messages = []) {
       try {

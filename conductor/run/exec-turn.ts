@@ -58,6 +58,7 @@ export async function workOnExec(
     await turn.end(outcome);
   } catch (error) {
     // Its end could not be written down: who follows it is told so.
+    turn.drop();
     if (!(error instanceof SpoqError)) deps.reportBug(error);
   } finally {
     deps.approvals.forget(turn.conversation);

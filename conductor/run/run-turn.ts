@@ -61,6 +61,7 @@ export async function workOnRun(deps: RunTurnDeps, turn: Turn, input: RunInput):
     await turn.end({ ...outcome, ...tokens });
   } catch (error) {
     // Its end could not be written down: who follows it is told so.
+    turn.drop();
     if (!(error instanceof SpoqError)) deps.reportBug(error);
   } finally {
     deps.approvals.forget(turn.conversation);

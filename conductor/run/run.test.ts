@@ -1,10 +1,13 @@
+import { existsSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
-import { send } from '../testing/client.ts';
+import { readConversation, send } from '../testing/client.ts';
 import { startControlPlane } from '../testing/control-plane.ts';
 import type { TestControlPlane } from '../testing/control-plane.ts';
 import { playScript, readMessages, readResults } from '../testing/scripted-model.ts';
+import { waitUntil } from '../testing/wait-until.ts';
 import { conversationOf, ofType, startBench } from './testing.ts';
 import type { RunBench } from './testing.ts';
 
@@ -170,6 +173,28 @@ describe('a run', () => {
     expect(ofType(events, 'notice').at(-1)?.code).to.equal('repeated_failure');
     expect(events.at(-1)).to.deep.include({ type: 'done', stop_reason: 'repeated_failure' });
   });
+
+  for (const path of ['/api/run', '/api/exec'] as const) {
+    it(`comes to its end where nothing more can be written down (${path})`, async () => {
+      const command = 'while [ ! -e go ]; do sleep 0.02; done';
+      bench.model.speak = playScript([{ calls: [{ name: 'shell', input: { command } }] }, { text: 'Done.' }]);
+      const body = { workspace: 'web', task: 'Wait', argv: ['bash', '-c', command] };
+      const { [path === '/api/run' ? 'argv' : 'task']: _other, ...given } = body;
+      const stream = await bench.begin(path, given);
+      const conversation = await readConversation(stream);
+      await waitUntil('it to be at work', () => existsSync(bench.tree(conversation)));
+      const other = new DatabaseSync(join(bench.folder, 'state', 'conductor.db'));
+      other.exec('ALTER TABLE events RENAME TO gone');
+      writeFileSync(join(bench.tree(conversation), 'go'), '');
+      let last = await stream.next();
+      for (let event = last; event !== undefined; event = await stream.next()) last = event;
+      expect(last?.data).to.deep.include({ type: 'error', code: 'storage_failed' });
+      other.exec('ALTER TABLE gone RENAME TO events');
+      other.close();
+      const { json } = await send(bench.conductor.local, { path: '/api/status' });
+      expect(json).to.have.property('running', 0);
+    });
+  }
 
   it('ends at its limit of steps, and says so', async () => {
     await bench.restart({ runs: { limits: { steps: 2, activeMs: 60_000 } } });
