@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, readdirSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -140,6 +140,31 @@ describe('the program that keeps the files', () => {
     expect(git('show', `${first.commit}:src/a.txt`)).to.equal('one\r\n');
     expect(git('ls-tree', '-r', '--name-only', second.commit)).to.equal('.gitattributes\nsrc/b.txt\n');
     expect(git('rev-parse', `${second.commit}^`).trim()).to.equal(first.commit);
+  });
+
+  it('writes it so that the account of a run can read all of it, whatever the mask', async () => {
+    const root = join(folder, 'workspaces', 'tides');
+    await scan();
+    mkdirSync(root, { recursive: true });
+    writeFileSync(join(root, 'a.txt'), 'one');
+    const mask = process.umask(0o077);
+    try {
+      await ask({ operation: 'snapshot' });
+    } finally {
+      process.umask(mask);
+    }
+    const repository = join(folder, '.local/state/spoq/workspaces/tides/repo.git');
+    const all = [
+      repository,
+      ...readdirSync(repository, { recursive: true }).map((name) => join(repository, String(name))),
+    ];
+    const readable = (path: string): boolean => {
+      const stats = statSync(path);
+      return (stats.mode & (stats.isDirectory() ? 0o005 : 0o004)) === (stats.isDirectory() ? 0o005 : 0o004);
+    };
+    const needed = all.filter((path) => /repo\.git$|\/(objects|refs)(\/|$)|\/(HEAD|config)$/.test(path));
+    expect(needed.filter((path) => !readable(path))).to.deep.equal([]);
+    expect(needed.length).to.be.above(8);
   });
 
   it('says so when there is no such program, and survives who says nothing', async () => {

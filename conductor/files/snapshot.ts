@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SpoqError } from '../../contract/errors.ts';
 import type { SnapshotAnswer } from '../../contract/workspaces.ts';
@@ -33,8 +33,10 @@ export async function takeSnapshot(workspace: Workspace): Promise<SnapshotAnswer
   const repository = join(workspace.home, 'repo.git');
   const git = (args: string[], input = ''): Promise<string> => runGit(repository, workspace.root, args, input);
   if (!existsSync(join(repository, 'info', 'attributes'))) {
-    mkdirSync(repository, { recursive: true, mode: 0o700 });
-    await git(['init', '--quiet', '--bare']);
+    // The account of a run reads it where it is bound into its place; everybody else ends at the home, which is 0750.
+    mkdirSync(repository, { recursive: true });
+    chmodSync(repository, 0o755);
+    await git(['init', '--quiet', '--bare', '--shared=0644']);
     for (const [key, value] of Object.entries(SETTINGS)) await git(['config', key, value]);
     mkdirSync(join(repository, 'info'), { recursive: true });
     writeFileSync(join(repository, 'info', 'attributes'), ATTRIBUTES);
