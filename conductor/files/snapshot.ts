@@ -33,10 +33,11 @@ export async function takeSnapshot(workspace: Workspace): Promise<SnapshotAnswer
   const repository = join(workspace.home, 'repo.git');
   const git = (args: string[], input = ''): Promise<string> => runGit(repository, workspace.root, args, input);
   if (!existsSync(join(repository, 'info', 'attributes'))) {
-    // The account of a run reads it where it is bound into its place; everybody else ends at the home, which is 0750.
+    // The account of a run reads it where it is bound into its place (UMask of conductor-files.service is 0022); everybody else ends at the
+    // home, which is 0750.
     mkdirSync(repository, { recursive: true });
     chmodSync(repository, 0o755);
-    await git(['init', '--quiet', '--bare', '--shared=0644']);
+    await git(['init', '--quiet', '--bare']);
     for (const [key, value] of Object.entries(SETTINGS)) await git(['config', key, value]);
     mkdirSync(join(repository, 'info'), { recursive: true });
     writeFileSync(join(repository, 'info', 'attributes'), ATTRIBUTES);
