@@ -25,7 +25,7 @@ function merge(base: Tree, mine: Tree, theirs: Tree, direction: Direction = 'bot
     mine: side(mine, holds),
     theirs: side(theirs, ALL),
     direction,
-    label: { host: 'alice', time: '20260102-030405' },
+    labels: { here: 'laptop', box: 'alice', time: '20260102-030405' },
   });
 }
 const wants = (steps: Merge['mine']): Record<string, string | null> =>
@@ -58,11 +58,14 @@ describe('three trees', () => {
       { 'a.txt': 'm', 'a.conflict-alice-20260102-030405.txt': 't' },
     ]);
     const shape = merge({}, { x: file('m') }, { x: folder, 'x/y': file('t') });
-    expect(wants(shape.mine)).to.deep.equal({ x: 'folder', 'x.conflict-alice-20260102-030405': 'm', 'x/y': 't' });
-    expect(wants(shape.theirs)).to.deep.equal({ 'x.conflict-alice-20260102-030405': 'm' });
+    expect(wants(shape.mine)).to.deep.equal({ x: 'folder', 'x.conflict-laptop-20260102-030405': 'm', 'x/y': 't' });
+    expect(wants(shape.theirs)).to.deep.equal({ 'x.conflict-laptop-20260102-030405': 'm' });
+    expect(shape.notes).to.deep.equal([
+      { type: 'conflict', path: 'x', kept_as: 'x.conflict-laptop-20260102-030405', version_of: 'here' },
+    ]);
     const under = merge({ x: folder, 'x/y': file('b') }, { x: file('m') }, { x: folder, 'x/y': file('t') });
-    expect(wants(under.mine)).to.deep.equal({ x: 'folder', 'x/y': 't', 'x.conflict-alice-20260102-030405': 'm' });
-    expect(wants(under.theirs)).to.deep.equal({ 'x.conflict-alice-20260102-030405': 'm' });
+    expect(wants(under.mine)).to.deep.equal({ x: 'folder', 'x/y': 't', 'x.conflict-laptop-20260102-030405': 'm' });
+    expect(wants(under.theirs)).to.deep.equal({ 'x.conflict-laptop-20260102-030405': 'm' });
   });
 
   it('let a change win over a deletion, and say so', () => {

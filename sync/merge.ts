@@ -26,12 +26,13 @@ export interface MergeOptions {
   theirs: MergeSide;
   direction: Direction;
   /** Goes into the name of a version that is kept beside another: the host it came from, and when (20260102-030405). */
-  label: { host: string; time: string };
+  labels: { here: string; box: string; time: string };
 }
 
 /** What a person is told of. */
 export type MergeNote =
-  | { type: 'conflict'; path: string; kept_as: string }
+  /** `version_of` says whose version lies beside the other now. */
+  | { type: 'conflict'; path: string; kept_as: string; version_of: 'here' | 'box' }
   /** Deleted on one side and changed on the other: it stays. */
   | { type: 'kept'; path: string; deleted_on: 'here' | 'box' }
   | { type: 'twin'; path: string; twin: string };
@@ -54,9 +55,10 @@ export function mergeTrees(options: MergeOptions): Merge {
   const taken = (path: string): boolean =>
     goal.has(path) || mine.manifest.has(path) || theirs.manifest.has(path) || mine.excludes(path);
   const keepBeside = (path: string, entry: Entry): void => {
-    const name = nameBeside(path, options.label, taken);
+    const side = sameEntry(entry, theirs.manifest.get(path)) ? 'box' : 'here';
+    const name = nameBeside(path, options.labels[side], options.labels.time, taken);
     goal.set(name, entry);
-    notes.push({ type: 'conflict', path, kept_as: name });
+    notes.push({ type: 'conflict', path, kept_as: name, version_of: side });
   };
   for (const path of paths) {
     const [b, m, t] = [base.get(path) ?? null, mine.manifest.get(path) ?? null, theirs.manifest.get(path) ?? null];
@@ -124,7 +126,7 @@ function isFolder(path: string, ...sides: MergeSide[]): boolean {
 }
 
 /** `report.txt` becomes `report.conflict-box-20260102-030405.txt`. */
-function nameBeside(path: string, { host, time }: MergeOptions['label'], taken: (path: string) => boolean): string {
+function nameBeside(path: string, host: string, time: string, taken: (path: string) => boolean): string {
   const folder = parentOf(path);
   const name = baseName(path);
   const dot = name.lastIndexOf('.');

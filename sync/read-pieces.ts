@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { SYNC_LIMITS } from '../contract/workspaces.ts';
 import { encodePieceHead } from './frames.ts';
 import { noFollow } from './read-content.ts';
@@ -18,6 +18,7 @@ export function* readPieces(
     return; // It is gone: the other side misses it, says so, and the next sync sees why.
   }
   try {
+    if (!fstatSync(fd).isFile()) return;
     if (size === 0) yield encodePieceHead(hash, 0, 0);
     for (let at = offset; at < end;) {
       const bytes = Buffer.allocUnsafe(Math.min(SYNC_LIMITS.piece_bytes, end - at));

@@ -87,6 +87,16 @@ describe('spoq sync', function () {
     expect(await sync()).to.match(/^In sync/);
   });
 
+  it('keeps a file beside the folder that the other side has in its place', async () => {
+    writeTree(world.laptop, { x: 'mine\n' });
+    writeTree(world.box, { 'x/y': 'theirs\n' });
+    expect(await sync()).to.match(/Both changed x: your version is kept as x\.conflict-/);
+    expectSame();
+    const tree = readTree(world.laptop);
+    const kept = Object.keys(tree).find((name) => name.includes('conflict')) ?? '';
+    expect([tree['x/y'], tree[kept]]).to.deep.equal(['644 theirs\n', '644 mine\n']);
+  });
+
   it('keeps what was changed on one side and deleted on the other', async () => {
     await sync();
     rmSync(join(world.laptop, 'a.txt'));

@@ -4,7 +4,7 @@ import { isLoopbackName } from '../../contract/loopback.ts';
 import { getCredentials } from '../auth/session.ts';
 import type { CliDeps } from '../deps.ts';
 import type { HttpResponse } from '../http/client.ts';
-import { asUnreachable, isRefusal } from '../http/failure.ts';
+import { asUnreachable, isCut, isRefusal } from '../http/failure.ts';
 import { readProblem } from '../http/problem.ts';
 import { joinUrl, parseServiceUrl } from '../http/url.ts';
 import { explainClock } from './clock.ts';
@@ -30,6 +30,8 @@ export interface BoxRequest {
   path: string;
   accept: string;
   lastEventId?: string;
+  /** May be sent again though it was heard: what only reads, or comes to the same when it is done twice. */
+  repeatable?: boolean;
   body?: string | Uint8Array;
   /** Of the body: JSON unless told otherwise. */
   type?: string;
@@ -101,7 +103,8 @@ async function attempt(deps: CliDeps, box: BoxAccess, request: BoxRequest): Prom
     return { error, date: response.header('date'), absence: readAbsence(response.status, error) };
   } catch (error) {
     const failure = asUnreachable('box_unreachable', error);
-    if (!(failure instanceof SpoqError) || !isRefusal(error)) throw failure;
+    const mayRepeat = isRefusal(error) || (isCut(error) && (request.repeatable ?? request.method === 'GET'));
+    if (!(failure instanceof SpoqError) || !mayRepeat) throw failure;
     return { error: failure, date: undefined, absence: 'gone' };
   }
 }

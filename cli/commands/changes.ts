@@ -3,15 +3,16 @@ import { SpoqError } from '../../contract/errors.ts';
 import { ChangeList, Discarded } from '../../contract/run.ts';
 import { applyChanges } from '../apply/apply.ts';
 import type { Applied } from '../apply/apply.ts';
-import { callBox, findBox } from '../box/connection.ts';
+import { findBox } from '../box/connection.ts';
 import type { BoxAccess } from '../box/connection.ts';
 import { findByPrefix, listConversations } from '../box/conversations.ts';
 import { findWorkspaceFolder } from '../box/workspace.ts';
 import { fetchJson } from '../box/fetch-json.ts';
+import { readWhole } from '../box/read-whole.ts';
 import type { OnWait } from '../box/patience.ts';
 import { identifyFolder } from '../context/folder.ts';
 import type { CliDeps } from '../deps.ts';
-import { createSanitizer, sanitizeLine } from '../terminal/sanitize.ts';
+import { sanitizeText, sanitizeLine } from '../terminal/sanitize.ts';
 import { canStyle, createStyle } from '../terminal/style.ts';
 import { createOnWait } from './show-turn.ts';
 
@@ -34,22 +35,14 @@ export async function runDiff(deps: CliDeps, id: string | undefined, options: Ch
     const changes = await fetchJson(deps, box, { method: 'GET', path: `${path}/changes` }, ChangeList, onWait);
     return deps.stdout.write(`${JSON.stringify(changes)}\n`);
   }
-  const response = await callBox(deps, box, { method: 'GET', path: `${path}/diff`, accept: 'text/x-diff' }, onWait);
+  const request = { method: 'GET', path: `${path}/diff`, accept: 'text/x-diff' } as const;
+  const patch = await readWhole(deps, box, request, onWait);
   const style = createStyle(canStyle(deps.stdout, deps.env, options.noColor));
-  const sanitizer = createSanitizer();
-  const decoder = new TextDecoder();
-  let open = '';
-  for await (const chunk of response.chunks()) {
-    // Into a file or a pipe it goes as it is: `git apply` must get every byte.
-    if (!deps.stdout.isTTY) {
-      await deps.writeBytes('stdout', chunk);
-      continue;
-    }
-    const lines = (open + sanitizer.push(decoder.decode(chunk, { stream: true }))).split('\n');
-    open = lines.pop() ?? '';
-    for (const line of lines) await deps.stdout.write(`${colour(line, style)}\n`);
-  }
-  if (open !== '') await deps.stdout.write(`${colour(open, style)}\n`);
+  // Into a file or a pipe it goes as it is: `git apply` must get every byte.
+  if (!deps.stdout.isTTY) return deps.writeBytes('stdout', patch);
+  const text = sanitizeText(patch.toString('utf8')).replace(/\n$/, '');
+  if (text === '') return;
+  for (const line of text.split('\n')) await deps.stdout.write(`${colour(line, style)}\n`);
 }
 
 /** `spoq apply`: takes over what a run has changed, without losing what was changed here meanwhile. */
@@ -62,19 +55,16 @@ export async function runApply(
   const { path: root } = findWorkspaceFolder(deps, box);
   const path = `/api/conversations/${conversation.id}`;
   const changes = await fetchJson(deps, box, { method: 'GET', path: `${path}/changes` }, ChangeList, onWait);
-  const readObject = async (object: string): Promise<Uint8Array> => {
+  const readObject = (object: string): Promise<Uint8Array> => {
     const request = { method: 'GET', path: `${path}/objects/${object}`, accept: 'application/octet-stream' } as const;
-    const response = await callBox(deps, box, request, onWait);
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of response.chunks()) chunks.push(chunk);
-    return Buffer.concat(chunks);
+    return readWhole(deps, box, request, onWait);
   };
   const applied = await applyChanges(deps, root, changes.files, readObject);
   const conflicts = applied.filter(({ action }) => action === 'conflict');
   const isDone = conflicts.length === 0 && !options.keep;
+  if (!options.json) await report(deps, applied, options);
   if (isDone) await discard(deps, { box, conversation, onWait });
   if (options.json) await deps.stdout.write(`${JSON.stringify({ files: applied, discarded: isDone })}\n`);
-  else await report(deps, applied, options);
   if (conflicts.length > 0) {
     throw new SpoqError('changes_conflict', {
       detail: conflicts
@@ -108,7 +98,7 @@ export async function runDiscard(
 
 async function discard(deps: CliDeps, { box, conversation, onWait }: Found): Promise<boolean> {
   const path = `/api/conversations/${conversation.id}/discard`;
-  return (await fetchJson(deps, box, { method: 'POST', path }, Discarded, onWait)).discarded;
+  return (await fetchJson(deps, box, { method: 'POST', path, repeatable: true }, Discarded, onWait)).discarded;
 }
 
 /** The conversation that is named, or the last one of this folder that has changed something. */

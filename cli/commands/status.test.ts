@@ -220,4 +220,17 @@ Kept in     ~/.spoq/credentials
     expect(await runCli(deps, ['status'])).to.equal(4);
     expect(deps.err()).to.equal("✗ This computer is not signed in.\n  Run 'spoq init' first.\n");
   });
+
+  it('asks again when the line is cut before the answer, since it only reads', () => {
+    let tries = 0;
+    const handler: Handler = (_, response) => {
+      if (++tries < 3) response.destroy();
+      else sendJson(response, 200, STATUS);
+    };
+    return withBox(handler, async ({ run }) => {
+      const { code, err } = await run(['--json']);
+      expect([code, tries]).to.deep.equal([0, 3]);
+      expect(err).to.contain('closed the connection');
+    });
+  });
 });

@@ -73,7 +73,8 @@ export async function syncBeforeRun(
     allow: options.allow ?? [],
     name: options.name,
   };
-  const here = { ...deps, cwd: folder };
+  // Standard output is the run's: a program's bytes, or its events.
+  const here = { ...deps, cwd: folder, stdout: deps.stderr };
   const reporter = createReporter(here, command, box);
   try {
     const opened = await openFolder(here, box, command, reporter);

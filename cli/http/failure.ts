@@ -47,6 +47,11 @@ export function isRefusal(error: unknown): boolean {
   return error instanceof ConnectionFailure && readErrorCode(error.cause) === 'ECONNREFUSED';
 }
 
+/** The line was cut; whether the request was heard is not known. */
+export function isCut(error: unknown): boolean {
+  return error instanceof ConnectionFailure && ['ECONNRESET', 'EPIPE'].includes(readErrorCode(error.cause));
+}
+
 function readErrorCode(error: unknown): string {
   if (typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string')
     return error.code;

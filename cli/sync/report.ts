@@ -18,6 +18,7 @@ export interface Reporter {
   stop(): Promise<void>;
 }
 
+const VERSIONS = { here: 'your version', box: "the box's version" } as const;
 const WORDS = { send: 'Sending', fetch: 'Fetching' } as const;
 /** Of each kind; the rest is counted. `--json` tells all. */
 const SHOWN = 20;
@@ -97,7 +98,9 @@ function describeDetails({ notes, refused, left_out }: Synced): string[] {
   const where = { here: 'here', box: 'on the box' } as const;
   const conflicts = notes.flatMap((note) =>
     note.type === 'conflict'
-      ? [`Both changed ${sanitizeLine(note.path)}: the box's version is kept as ${sanitizeLine(note.kept_as)}`]
+      ? [
+          `Both changed ${sanitizeLine(note.path)}: ${VERSIONS[note.version_of]} is kept as ${sanitizeLine(note.kept_as)}`,
+        ]
       : [],
   );
   const kept = notes.flatMap((note) =>

@@ -5,6 +5,7 @@ import { SpoqError } from '../../contract/errors.ts';
 import type { Change, Entry, LeftOut, Refusal, ScanAnswer, Step } from '../../contract/workspaces.ts';
 import { applySteps } from '../../sync/apply.ts';
 import { agreeOn, listChanges, withChanges } from '../../sync/changes.ts';
+import { listManifest } from '../../sync/listing.ts';
 import { mergeTrees } from '../../sync/merge.ts';
 import type { Direction, Holds, Merge, MergeNote } from '../../sync/merge.ts';
 import { scanTree } from '../../sync/scan.ts';
@@ -144,7 +145,7 @@ function mergeSides(
     theirs: { manifest: theirs, excludes: (path) => away.has(path), holds: BOX_HOLDS },
     changed: changes.map(([path]) => path),
     direction,
-    label: { host: options.boxName, time: formatTime(options.now) },
+    labels: { here: options.hostname, box: options.boxName, time: formatTime(options.now) },
   });
   if (!options.deleteMany) guardDeletes(merge, state.base, scan.manifest, theirs);
   return { merge, theirs };
@@ -197,12 +198,14 @@ async function carryOut(
     // What is to be done on the box as well is settled by the box.
     const alsoThere = new Set(steps.map(({ path }) => path));
     settled = settled.filter(([path]) => !alsoThere.has(path));
+    // Our own steps may have moved a content.
+    const now = merge.mine.length === 0 ? ours : indexContents(listManifest(state.rows), steps);
     const toSend = listMissing(
       steps,
       (hash) => onBox.has(hash),
       answer.staged,
       (hash) => {
-        const path = ours.get(hash);
+        const path = now.get(hash);
         return path === undefined ? undefined : `${folder.path}/${path}`;
       },
     );
