@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { AGENT } from './journey/agent.ts';
 import { LIFE } from './journey/life.ts';
 import { OPERATE } from './journey/operate.ts';
 import { OUTSIDE } from './journey/outside.ts';
@@ -32,6 +33,7 @@ interface Story {
 const STORIES: Record<string, Story> = {
   signup: { steps: [...SIGN_UP, ...USE, ...SIGN_OUT, ...OPERATE], machines: 'process' },
   box: { steps: [...SIGN_UP, ...USE, ...OUTSIDE, ...PHONE, ...LIFE, ...SIGN_OUT, ...OPERATE], machines: 'nspawn' },
+  agent: { steps: [...SIGN_UP, ...USE, ...AGENT], machines: 'nspawn' },
   year: { steps: YEAR, machines: 'process', begin: beginYear },
 };
 const PROVIDERS = ['contabo', 'hostinger'] as const;
