@@ -13,8 +13,8 @@ interface Rule {
   kind: string;
   /** Lower case; every match holds one of them. They tell cheaply that a text needs no closer look (secret-content.ts). */
   needles: string[];
-  /** No match is longer than a line. */
-  inLine?: true;
+  /** A match may go over several lines. */
+  spansLines?: true;
   /** The whole match is withheld, or the group `secret` where there is one. Needs the flags g and d. */
   pattern: RegExp;
   /** Looks at the value once more, to spare what only has the shape. */
@@ -45,6 +45,7 @@ const RULES: Rule[] = [
   {
     kind: 'a private key',
     needles: ['-----begin'],
+    spansLines: true,
     pattern: new RegExp(
       String.raw`-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[\s\S]{0,${KEY_CHARS}}?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\s\\"',:-]{40,})`,
       'dg',
@@ -53,6 +54,7 @@ const RULES: Rule[] = [
   {
     kind: 'a PuTTY private key',
     needles: ['putty-user-key-file-'],
+    spansLines: true,
     pattern: /^PuTTY-User-Key-File-\d[\s\S]{0,20000}?^Private-MAC: \S+/dgm,
   },
   { kind: 'an age key', needles: ['age-secret-key-1'], pattern: /\bAGE-SECRET-KEY-1[A-Z0-9]{50,}/dg },
@@ -115,13 +117,13 @@ const RULES: Rule[] = [
   {
     kind: 'an authorization header',
     needles: ['bearer', 'basic', 'token'],
+    spansLines: true,
     pattern: /\b(?:bearer|basic|token)\s+(?<secret>[A-Za-z0-9_.~+/=-]{20,})/dgi,
     accept: (value) => hasDigit(value) && measureEntropy(value) >= 3.5,
   },
   {
     kind: 'a password or key',
     needles: KEY_NEEDLES,
-    inLine: true,
     pattern: new RegExp(
       String.raw`${KEY_NAME}${BETWEEN}(?<quote>["'\x60])(?<secret>[^"'\x60\r\n]{8,500})\k<quote>`,
       'dgi',
@@ -132,7 +134,6 @@ const RULES: Rule[] = [
     // Without quotes only where it can't be prose: KEY=value anywhere, and `key: value` at the start of a line.
     kind: 'a password or key',
     needles: KEY_NEEDLES,
-    inLine: true,
     pattern: new RegExp(
       String.raw`(?:${KEY_NAME}=|^[ \t-]*(?:export[ \t]+|set[ \t]+)?[\w.-]{0,40}${KEY_NAME}["']?[ \t]*[:=][ \t]+)(?<secret>[^\s"'\x60,;(){}<>[\]]{8,500})(?=$|[\s,;}])`,
       'dgim',
@@ -142,7 +143,6 @@ const RULES: Rule[] = [
   {
     kind: 'a password or key',
     needles: KEY_NEEDLES,
-    inLine: true,
     pattern: new RegExp(String.raw`<[\w.:-]{0,40}${KEY_NAME}>(?<secret>[^\s"'<>]{8,500})</`, 'dgi'),
     accept: looksRandom,
   },
@@ -168,7 +168,9 @@ export function redactText(text: string): Redacted {
 export const RULE_NEEDLES: readonly (readonly string[])[] = RULES.map(({ needles }) => needles);
 
 /** The numbers of the rules whose matches stay within a line. */
-export const LINE_RULES: ReadonlySet<number> = new Set(RULES.flatMap(({ inLine }, rule) => (inLine ? [rule] : [])));
+export const LINE_RULES: ReadonlySet<number> = new Set(
+  RULES.flatMap(({ spansLines }, rule) => (spansLines === true ? [] : [rule])),
+);
 
 /** What the text looks to hold by the rule of that number; `undefined` for nothing. */
 export function findSecret(text: string, rule: number): string | undefined {
