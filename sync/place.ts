@@ -38,6 +38,8 @@ export function openPlace(root: string, platform: string = process.platform): Pl
 
 function openByDescriptor(root: string): Place {
   const open = new Map<string, number>();
+  /** Folders that weren't there, until one is made: a tree that is new has thousands of files in each. */
+  const missing = new Set<string>();
   const keep = (path: string, fd: number): number => {
     for (const [oldest, old] of open) {
       if (open.size < MAX_OPEN) break;
@@ -61,8 +63,20 @@ function openByDescriptor(root: string): Place {
     `/proc/self/fd/${enter(parentOf(path), made)}/${path.slice(path.lastIndexOf('/') + 1)}`;
   return {
     locate: (path) => within(path),
-    make: (path, made) => within(path, made),
-    look: (path) => lookAt(() => within(path)),
+    make(path, made) {
+      missing.clear();
+      return within(path, made);
+    },
+    look(path) {
+      if (missing.has(parentOf(path))) return undefined;
+      try {
+        return lstatSync(within(path), { throwIfNoEntry: false });
+      } catch (error) {
+        if (!(error instanceof PlaceError)) throw error;
+        missing.add(parentOf(path));
+        return undefined;
+      }
+    },
     forget(path) {
       for (const [folder, fd] of open) {
         if (folder !== path && !folder.startsWith(`${path}/`)) continue;
@@ -94,7 +108,14 @@ function openByPath(root: string): Place {
   return {
     locate: (path) => locate(path),
     make: (path, made) => locate(path, made),
-    look: (path) => lookAt(() => locate(path)),
+    look(path) {
+      try {
+        return lstatSync(locate(path), { throwIfNoEntry: false });
+      } catch (error) {
+        if (error instanceof PlaceError) return undefined;
+        throw error;
+      }
+    },
     forget: () => undefined,
     check: (path) => check(path),
     close: () => undefined,
@@ -118,15 +139,6 @@ function makeFolder(at: string): boolean {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-function lookAt(locate: () => string): Stats | undefined {
-  try {
-    return lstatSync(locate(), { throwIfNoEntry: false });
-  } catch (error) {
-    if (error instanceof PlaceError) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Hash as Hasher } from 'node:crypto';
 import {
+  chmodSync,
   closeSync,
   constants,
   copyFileSync,
@@ -13,6 +14,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -48,31 +50,37 @@ const MAX_OPEN = 8;
 const NAME = /^([0-9a-f]{64})(\.part)?$/;
 const WRITE = constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
 
-/** Opens the staging area in `folder`, which is made. It should be on the file system of the tree; else contents are copied. */
+/** Files are made with this mode: most are wanted so. Nobody else comes through the folder. */
+const MADE_MODE = 0o644;
+
+/**
+ * Opens the staging area in `folder`, which is made. It should be on the file system of the tree; else contents are copied. What a crash
+ * has left there is read once more: it stays if it is what its name says.
+ */
 export function openStaging(folder: string): Staging {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const whole = new Set<string>();
+  /** With the mode of the file, where it is known. */
+  const whole = new Map<string, number | undefined>();
   const parts = new Map<string, number>();
+  const madeMode = MADE_MODE & ~process.umask();
   for (const name of readdirSync(folder)) {
     const [, hash, part] = NAME.exec(name) ?? [];
-    if (hash === undefined) rmSync(join(folder, name), { recursive: true, force: true });
-    else if (part === undefined) whole.add(hash);
-    else parts.set(hash, lstatSync(join(folder, name)).size);
+    if (hash !== undefined && part !== undefined) parts.set(hash, lstatSync(join(folder, name)).size);
+    else if (hash !== undefined && hashFile(join(folder, name)) === hash) whole.set(hash, undefined);
+    else rmSync(join(folder, name), { recursive: true, force: true });
   }
   const open = new Map<string, Piece>();
   const fileOf = (hash: string): string => `${folder}/${hash}`;
   let drafts = 0;
 
   const write = (hash: string, bytes: Uint8Array): void => {
-    const draft = `${folder}/${process.pid}-${drafts++}`;
     try {
-      writeFile(draft, bytes);
-      renameSync(draft, fileOf(hash));
+      writeFile(fileOf(hash), bytes);
     } catch (error) {
-      rmSync(draft, { force: true });
+      rmSync(fileOf(hash), { force: true });
       throw error;
     }
-    whole.add(hash);
+    whole.set(hash, madeMode);
   };
 
   const release = (hash: string): void => {
@@ -87,7 +95,7 @@ export function openStaging(folder: string): Staging {
     const [oldest] = open.keys();
     if (open.size >= MAX_OPEN && oldest !== undefined) release(oldest);
     const piece: Piece = {
-      fd: openSync(file, offset === 0 ? WRITE | constants.O_TRUNC : WRITE, 0o600),
+      fd: openSync(file, offset === 0 ? WRITE | constants.O_TRUNC : WRITE, MADE_MODE),
       size,
       at: offset,
       hasher: createHash('sha256'),
@@ -100,7 +108,7 @@ export function openStaging(folder: string): Staging {
   return {
     list: () => {
       const list: Record<string, number> = Object.fromEntries(parts);
-      for (const hash of whole) list[hash] = lstatSync(fileOf(hash), { throwIfNoEntry: false })?.size ?? 0;
+      for (const hash of whole.keys()) list[hash] = lstatSync(fileOf(hash), { throwIfNoEntry: false })?.size ?? 0;
       return list;
     },
     has: (hash) => whole.has(hash),
@@ -126,25 +134,22 @@ export function openStaging(folder: string): Staging {
       const isRight = piece.hasher.digest('hex') === hash;
       if (isRight) renameSync(`${fileOf(hash)}.part`, fileOf(hash));
       else rmSync(`${fileOf(hash)}.part`, { force: true });
-      if (isRight) whole.add(hash);
+      if (isRight) whole.set(hash, undefined);
       return isRight;
     },
     copy(hash, file) {
       if (whole.has(hash)) return true;
-      const draft = `${folder}/${process.pid}-${drafts++}`;
-      copyFileSync(file, draft, constants.COPYFILE_FICLONE);
-      const hasher = createHash('sha256');
-      hashBeginning(draft, Number.POSITIVE_INFINITY, hasher);
-      const isRight = hasher.digest('hex') === hash;
-      if (isRight) renameSync(draft, fileOf(hash));
-      else rmSync(draft, { force: true });
-      if (isRight) whole.add(hash);
+      copyFileSync(file, fileOf(hash), constants.COPYFILE_FICLONE);
+      const isRight = hashFile(fileOf(hash)) === hash;
+      if (isRight) whole.set(hash, undefined);
+      else rmSync(fileOf(hash), { force: true });
       return isRight;
     },
     place(hash, target, { mode, replace, keep }) {
       const file = keep ? `${folder}/${process.pid}-${drafts++}` : fileOf(hash);
       if (keep) copyFileSync(fileOf(hash), file, constants.COPYFILE_FICLONE);
-      else whole.delete(hash);
+      if (whole.get(hash) !== mode) chmodSync(file, mode);
+      if (!keep) whole.delete(hash);
       moveInto(file, target, mode, replace);
     },
     close() {
@@ -161,7 +166,7 @@ export function openStaging(folder: string): Staging {
 }
 
 function writeFile(file: string, bytes: Uint8Array): void {
-  const fd = openSync(file, WRITE | constants.O_EXCL, 0o600);
+  const fd = openSync(file, WRITE | constants.O_EXCL, MADE_MODE);
   try {
     for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
   } finally {
@@ -171,7 +176,6 @@ function writeFile(file: string, bytes: Uint8Array): void {
 
 /** In one step: `target` is what it was, or all of the new content with its mode. */
 function moveInto(file: string, target: string, mode: number, replace: boolean): void {
-  setMode(file, mode);
   try {
     moveAtOnce(file, target, replace);
   } catch (error) {
@@ -199,7 +203,7 @@ export function moveAtOnce(file: string, target: string, replace: boolean): void
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS' && code !== 'EMLINK') throw error;
     return renameSync(file, target);
   }
-  rmSync(file);
+  unlinkSync(file);
 }
 
 /** Of the file itself, not of one that a link leads to. */
@@ -210,6 +214,12 @@ export function setMode(file: string, mode: number): void {
   } finally {
     closeSync(fd);
   }
+}
+
+function hashFile(file: string): string {
+  const hasher = createHash('sha256');
+  hashBeginning(file, Number.POSITIVE_INFINITY, hasher);
+  return hasher.digest('hex');
 }
 
 function hashBeginning(file: string, bytes: number, hasher: Hasher): void {
