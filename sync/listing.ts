@@ -27,7 +27,10 @@ export function listManifest(rows: Map<string, Row>): Map<string, Entry> {
 /** What takes no part, and why. */
 export function listLeftOut(rows: Map<string, Row>): LeftOut[] {
   const list: LeftOut[] = [];
-  for (const [path, { left }] of rows)
-    if (left !== undefined) list.push({ path, reason: left, withheld: left.startsWith('withheld: ') });
+  for (const [path, { left }] of rows) if (left !== undefined) list.push(describeLeftOut(path, left));
   return list;
+}
+
+export function describeLeftOut(path: string, reason: string): LeftOut {
+  return { path, reason, withheld: reason.startsWith('withheld: ') };
 }

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { scanTree } from './scan.ts';
 import type { Scan } from './scan.ts';
-import { createTreeState, loadTreeState, saveTreeState } from './tree-state.ts';
+import { loadTreeState, readStoredState, saveTreeState } from './stored-state.ts';
+import { createTreeState } from './tree-state.ts';
 import type { TreeState } from './tree-state.ts';
 
 describe('a look at a tree', () => {
@@ -59,11 +60,12 @@ describe('a look at a tree', () => {
     write('a', 'one');
     symlinkSync('a', join(root, 'l'));
     write('.env', 'X=1');
-    await scan();
-    const file = join(folder, 'state.json');
+    const { left_out } = await scan();
+    const file = join(folder, 'state');
     state.base = new Map([['gone', { kind: 'folder', mode: 0o755 }]]);
     saveTreeState(file, state);
     expect(loadTreeState(file)).to.deep.equal(state);
+    expect(readStoredState(file)?.listLeftOut()).to.deep.equal(left_out);
     truncateSync(file, 40);
     expect(loadTreeState(file)).to.deep.equal(createTreeState());
   });

@@ -13,6 +13,7 @@ import type { OnContent } from './read-content.ts';
 import { createIgnoreRules } from './rules/ignore-rules.ts';
 import type { IgnoreRules } from './rules/ignore-rules.ts';
 import { findSecretFileKind } from './rules/secret-files.ts';
+import { isSame } from './tree-state.ts';
 import type { Row, TreeState } from './tree-state.ts';
 
 export interface ScanOptions {
@@ -42,27 +43,19 @@ const CLOCK_MS = 20;
 const COARSE_CLOCK_MS = 2000;
 const PAUSE_EVERY = 512;
 
+/** Somewhere where something isn't as it was; no stats where nothing is any more. */
+export type Odd = [path: string, stats: Stats | undefined];
+
 /**
  * Looks at a tree. What is known and unchanged costs one lstat: a folder whose times are as they were holds the names that it
- * held, and a file whose size, times and inode are as they were holds what it held.
+ * held, and a file whose size, times and inode are as they were holds what it held. `odd`: what `findOdd` has found already.
  */
-export async function scanTree(root: string, state: TreeState, options: ScanOptions): Promise<Scan> {
+export async function scanTree(root: string, state: TreeState, options: ScanOptions, odd?: Odd[]): Promise<Scan> {
   const asked = new Set(listOdd(state.allow, options.allow));
   const known = asked.size === 0 ? state.rows : new Map([...state.rows].filter(([path]) => !asked.has(path)));
-  const sameRules = known.size > 0 && asked.size === 0;
-  const looked: Stats[] = [];
-  if (sameRules && (await isAllSame(root, known, looked, options.pause))) return describeUnchanged(root, known);
-  const seen = new Map<string, Stats>();
-  for (const path of known.keys()) {
-    const stats = looked[seen.size];
-    if (stats === undefined) break;
-    seen.set(path, stats);
-  }
-  const first = await createWalk(root, known, options, sameRules, seen).run();
-  // What an ignore file says holds for paths that were not looked at.
-  return sameRules && first.rulesChanged
-    ? (await createWalk(root, first.rows, options, false).run()).scan(true)
-    : first.scan(!sameRules);
+  const walk = createWalk(root, known, options);
+  if (known.size === 0 || asked.size > 0) return walk.whole();
+  return walk.again(odd ?? (await findOddRows(root, known, options.pause)));
 }
 
 /** What is in one of the lists and not in the other. */
@@ -70,127 +63,141 @@ function listOdd(a: readonly string[], b: readonly string[]): string[] {
   return [...a.filter((one) => !b.includes(one)), ...b.filter((one) => !a.includes(one))];
 }
 
-interface Walk {
-  rows: Map<string, Row>;
-  rulesChanged: boolean;
-  scan(changed: boolean): Scan;
+function findOddRows(root: string, known: Map<string, Row>, pause: ScanOptions['pause']): Promise<Odd[]> {
+  const rows = [...known.values()];
+  const isSameAt = (at: number, stats: Stats): boolean => {
+    const row = rows[at];
+    return row !== undefined && isSame(row, stats);
+  };
+  return findOdd(root, [...known.keys()], isSameAt, pause);
 }
 
-function createWalk(
+/** Looks at every path that is known. */
+export async function findOdd(
   root: string,
-  known: Map<string, Row>,
-  options: ScanOptions,
-  trust: boolean,
-  seen: Map<string, Stats> = new Map(),
-): { run(): Promise<Walk> } {
-  const rows = new Map<string, Row>();
+  paths: readonly string[],
+  isSameAt: (at: number, stats: Stats) => boolean,
+  pause: ScanOptions['pause'],
+): Promise<Odd[]> {
+  const odd: Odd[] = [];
+  for (const [at, path] of paths.entries()) {
+    if (at % PAUSE_EVERY === PAUSE_EVERY - 1) await pause?.();
+    const stats = lookAt(path === '' ? root : `${root}/${path}`);
+    if (stats === undefined || !isSameAt(at, stats)) odd.push([path, stats]);
+  }
+  return odd;
+}
+
+interface Walk {
+  /** Everything is listed; what is known isn't read again. */
+  whole(): Promise<Scan>;
+  /** Only what is odd. */
+  again(odd: readonly Odd[]): Promise<Scan>;
+}
+
+function createWalk(root: string, known: Map<string, Row>, options: ScanOptions): Walk {
+  let rows = new Map<string, Row>();
   const rules = createIgnoreRules(root, ...IGNORE_FILES);
   const allow = new Set(options.allow);
-  const children = trust ? groupChildren(known) : new Map<string, string[]>();
-  let rulesChanged = false;
-  let changed = false;
   let looked = 0;
-  let exists = true;
+  let foundRules = false;
   const at = (path: string): string => (path === '' ? root : `${root}/${path}`);
+  const look = (path: string, stats: Stats, before: Row | undefined): Row =>
+    before !== undefined && isSame(before, stats)
+      ? before
+      : inspect(root, path, stats, before, allow, options.onContent);
 
-  const look = (path: string, stats: Stats, before: Row | undefined): Row => {
-    if (before !== undefined && isSame(before, stats)) return before;
-    changed = true;
-    if (isRulesFile(path)) rulesChanged = true;
-    return inspect(root, path, stats, before, allow, options.onContent);
+  /** One name of a folder that is listed: its row, if it gets one, and whether something there takes no part. */
+  const meet = (child: string, name: string): { row?: Row | undefined; isFolder?: boolean; mixed: boolean } => {
+    const before = known.get(child);
+    if (before === undefined && isGitFolder(name)) return { mixed: true };
+    foundRules ||= before === undefined && isRulesFile(child);
+    const stats = lookAt(at(child));
+    if (stats === undefined)
+      return before === undefined ? { row: leave('a name that is not UTF-8'), mixed: true } : { mixed: false };
+    const isFolder = stats.isDirectory();
+    if (isIgnored(rules, child, isFolder)) return { mixed: true };
+    const row = look(child, stats, before);
+    return { row, isFolder: isFolder && row.entry?.kind === 'folder', mixed: row.left !== undefined };
   };
 
-  const walkFolder = async (path: string, row: Row, before: Row | undefined): Promise<void> => {
-    const isKnown = trust && before === row;
-    if (isKnown) row = before ?? row;
+  /** Lists a folder, and what is below it; names that have a row by then are left as they are. */
+  const walkFolder = async (path: string, row: Row): Promise<void> => {
     rows.set(path, row);
-    const names = isKnown ? (children.get(path) ?? []) : listNames(at(path), row);
-    const folders: [string, Row, Row | undefined][] = [];
-    let mixed = isKnown && row.mixed;
-    for (const name of names) {
+    const folders: [string, Row][] = [];
+    let mixed = false;
+    for (const name of listNames(at(path), row)) {
       const child = path === '' ? name : `${path}/${name}`;
+      const present = rows.get(child);
+      if (present !== undefined) {
+        mixed ||= present.left !== undefined;
+        continue;
+      }
       if (++looked % PAUSE_EVERY === 0) await options.pause?.();
-      const earlier = known.get(child);
-      if (earlier === undefined && isGitFolder(name)) {
-        mixed = true;
-        continue;
-      }
-      const stats = seen.get(child) ?? lookAt(at(child));
-      if (stats === undefined) {
-        changed = true;
-        if (isRulesFile(child)) rulesChanged = true;
-        if (earlier === undefined) rows.set(child, leave('a name that is not UTF-8'));
-        continue;
-      }
-      const isFolder = stats.isDirectory();
-      if ((earlier === undefined || !trust) && isIgnored(rules, child, isFolder)) {
-        mixed = true;
-        continue;
-      }
-      const found = look(child, stats, earlier);
-      if (found.left !== undefined) mixed = true;
-      if (isFolder && found.entry?.kind === 'folder') folders.push([child, found, earlier]);
-      else rows.set(child, found);
-      if (rows.size > SYNC_LIMITS.entries) throw tooMany(root);
+      const met = meet(child, name);
+      mixed ||= met.mixed;
+      if (met.row === undefined) continue;
+      if (met.isFolder === true) folders.push([child, met.row]);
+      else rows.set(child, met.row);
     }
+    if (rows.size > SYNC_LIMITS.entries) throw tooMany(root);
     if (mixed !== row.mixed) rows.set(path, { ...row, mixed });
-    for (const [child, found, earlier] of folders) await walkFolder(child, found, earlier);
+    for (const [child, found] of folders) await walkFolder(child, found);
+  };
+
+  const describe = (exists: boolean, changed: boolean): Scan => {
+    let manifest: Manifest | undefined;
+    return {
+      exists,
+      rows,
+      get manifest() {
+        return (manifest ??= listManifest(rows));
+      },
+      left_out: listLeftOut(rows),
+      changed,
+      excludes: (path) => isExcluded(rows, rules, path),
+    };
+  };
+
+  const whole = async (): Promise<Scan> => {
+    const stats = lookAt(root);
+    const exists = stats?.isDirectory() === true;
+    if (exists) await walkFolder('', look('', stats, known.get('')));
+    return describe(exists, true);
+  };
+
+  const renew = async (path: string, stats: Stats | undefined): Promise<void> => {
+    const before = rows.get(path);
+    if (stats === undefined || before === undefined) return void rows.delete(path);
+    const row = look(path, stats, before);
+    if (row.entry?.kind === 'folder') return walkFolder(path, row);
+    rows.set(path, row);
+    const folder = parentOf(path);
+    const parent = rows.get(folder);
+    if (row.left !== undefined && parent?.mixed === false) rows.set(folder, { ...parent, mixed: true });
   };
 
   return {
-    async run() {
-      const stats = lookAt(root);
-      exists = stats !== undefined && stats.isDirectory();
-      if (stats !== undefined && exists) await walkFolder('', look('', stats, known.get('')), known.get(''));
-      changed ||= rows.size !== known.size;
-      // A file of rules that is gone was not met by the walk of its folder.
-      if (trust && changed) rulesChanged ||= [...known.keys()].some((path) => isRulesFile(path) && !rows.has(path));
-      return {
-        rows,
-        rulesChanged,
-        scan: (more) => ({
-          exists,
-          rows,
-          manifest: listManifest(rows),
-          left_out: listLeftOut(rows),
-          changed: changed || more,
-          excludes: (path) => isExcluded(rows, rules, path),
-        }),
-      };
+    whole,
+    async again(odd) {
+      const [first] = odd;
+      // What an ignore file says holds for paths that are as they were.
+      if (odd.some(([path]) => isRulesFile(path)) || (first?.[0] === '' && first[1]?.isDirectory() !== true))
+        return whole();
+      rows = new Map(known);
+      for (const [path, stats] of odd) {
+        if (++looked % PAUSE_EVERY === 0) await options.pause?.();
+        await renew(path, stats);
+      }
+      if (!foundRules) return describe(true, odd.length > 0);
+      rows = new Map();
+      return whole();
     },
   };
 }
 
 function isRulesFile(path: string): boolean {
   return path.endsWith('ignore') && IGNORE_FILES.some((name) => name === baseName(path));
-}
-
-/** Whether every row is as it was; `looked` gets what was seen on the way to one that isn't, in the order of the rows. */
-async function isAllSame(
-  root: string,
-  known: Map<string, Row>,
-  looked: Stats[],
-  pause: (() => Promise<void>) | undefined,
-): Promise<boolean> {
-  for (const [path, row] of known) {
-    if (looked.length % PAUSE_EVERY === PAUSE_EVERY - 1) await pause?.();
-    const stats = lookAt(path === '' ? root : `${root}/${path}`);
-    if (stats === undefined || !isSame(row, stats)) return false;
-    looked.push(stats);
-  }
-  return true;
-}
-
-function describeUnchanged(root: string, rows: Map<string, Row>): Scan {
-  const rules = createIgnoreRules(root, ...IGNORE_FILES);
-  return {
-    exists: true,
-    rows,
-    manifest: listManifest(rows),
-    left_out: listLeftOut(rows),
-    changed: false,
-    excludes: (path) => isExcluded(rows, rules, path),
-  };
 }
 
 function isExcluded(rows: Map<string, Row>, rules: IgnoreRules, path: string): boolean {
@@ -209,14 +216,6 @@ function tooMany(root: string): SpoqError {
     detail: `${root} holds more than ${SYNC_LIMITS.entries.toLocaleString('en')} files and folders.`,
     next: 'Name what need not go along in .spoqignore (build results, data), or sync a folder further down.',
   });
-}
-
-function isSame(row: Row, stats: Stats): boolean {
-  const { entry } = row;
-  if (row.fresh) return false;
-  if (row.mtime_ms !== stats.mtimeMs || row.ctime_ms !== stats.ctimeMs || row.inode !== stats.ino) return false;
-  if (entry?.kind === 'file') return stats.isFile() && entry.size === stats.size && entry.mode === (stats.mode & 0o777);
-  return entry?.kind !== 'folder' || (stats.isDirectory() && entry.mode === (stats.mode & 0o777));
 }
 
 /** What is at a path, content and all. */
@@ -281,17 +280,4 @@ function listNames(folder: string, row: Row): string[] {
     row.fresh = true;
     return [];
   }
-}
-
-function groupChildren(rows: Map<string, Row>): Map<string, string[]> {
-  const children = new Map<string, string[]>();
-  for (const path of rows.keys()) {
-    if (path === '') continue;
-    const parent = parentOf(path);
-    const names = children.get(parent);
-    const name = parent === '' ? path : path.slice(parent.length + 1);
-    if (names === undefined) children.set(parent, [name]);
-    else names.push(name);
-  }
-  return children;
 }

@@ -1,3 +1,4 @@
+import { STATE_FILE } from '../../sync/stored-state.ts';
 import { join } from 'node:path';
 import { SpoqError } from '../../contract/errors.ts';
 import type { Direction } from '../../sync/merge.ts';
@@ -139,7 +140,7 @@ async function syncPatiently(
   reporter: Reporter,
 ): Promise<Synced> {
   const home = join(findSyncHome(deps), folder.id);
-  return withFileLock(join(home, 'state.json'), async () => {
+  return withFileLock(join(home, STATE_FILE), async () => {
     for (let attempt = 1; ; attempt++) {
       try {
         return await syncFolder(workspace, {

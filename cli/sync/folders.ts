@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { SpoqError } from '../../contract/errors.ts';
 import { WorkspaceName } from '../../contract/workspaces.ts';
-import { replaceFile } from '../../sync/tree-state.ts';
+import { replaceFile } from '../../sync/replace-file.ts';
 import type { CliDeps } from '../deps.ts';
 
 /** A folder of this computer that has a workspace on a box. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { statfsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SpoqError } from '../../contract/errors.ts';
 import type { Change, Entry, LeftOut, Refusal, ScanAnswer, Step } from '../../contract/workspaces.ts';
@@ -8,11 +9,12 @@ import { agreeOn, listChanges, withChanges } from '../../sync/changes.ts';
 import { listManifest } from '../../sync/listing.ts';
 import { mergeTrees } from '../../sync/merge.ts';
 import type { Direction, Holds, Merge, MergeNote } from '../../sync/merge.ts';
-import { scanTree } from '../../sync/scan.ts';
+import { findOdd, scanTree } from '../../sync/scan.ts';
 import type { Scan } from '../../sync/scan.ts';
 import { settleOnDisk } from '../../sync/settle.ts';
 import { openStaging } from '../../sync/staging.ts';
-import { createTreeState, loadTreeState, readBaseId, saveTreeState } from '../../sync/tree-state.ts';
+import { readStoredState, saveTreeState, STATE_FILE } from '../../sync/stored-state.ts';
+import { createTreeState } from '../../sync/tree-state.ts';
 import type { TreeState } from '../../sync/tree-state.ts';
 import type { BoxWorkspace } from './box-workspace.ts';
 import type { SyncedFolder } from './folders.ts';
@@ -70,21 +72,29 @@ const BOX_HOLDS: Holds = { case: true, unicode: true };
  */
 export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promise<Synced> {
   const { folder, home, signal } = options;
-  const file = `${home}/state.json`;
+  const file = join(home, STATE_FILE);
   const pause = async (): Promise<void> => {
     await turn();
     signal.throwIfAborted();
   };
   const identity = { id: folder.id, host: options.hostname.slice(0, 255), path: folder.path };
   // The box looks at its tree while we look at ours, from the first moment on.
-  const base = readBaseId(file);
-  const asking = box.scan({ folder: identity, base, allow: folder.allow });
+  const stored = readStoredState(file);
+  // The box looks at its tree while we look at ours.
+  const asking = box.scan({ folder: identity, base: stored?.base_id ?? null, allow: folder.allow });
   asking.catch(() => undefined); // It is awaited below; a failure of our own scan comes first.
   await options.onPhase({ type: 'compare' });
   await turn();
-  const state = loadTreeState(file);
-  if (state.base_id !== base) Object.assign(state, createTreeState());
-  const scan = await scanTree(folder.path, state, { allow: folder.allow, pause });
+  const odd =
+    stored?.allow.join('\0') === folder.allow.join('\0')
+      ? await findOdd(folder.path, stored.paths, stored.isSame, pause)
+      : undefined;
+  if (stored?.agrees === true && stored.base_id !== null && odd?.length === 0) {
+    const { base_known, changes, left_out } = await asking;
+    if (base_known && changes.length === 0) return describeSame(stored.listLeftOut(), left_out);
+  }
+  const state = stored?.load() ?? createTreeState();
+  const scan = await scanTree(folder.path, state, { allow: folder.allow, pause }, odd);
   const answer = await asking;
   if (!scan.exists) throw new SpoqError('sync_refused', { detail: `${folder.path} is gone.` });
   state.rows = scan.rows;
@@ -92,18 +102,10 @@ export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promi
   state.allow = [...folder.allow];
   const { merge, theirs } = mergeSides(state, scan, answer, options);
   const result: Synced = {
+    ...describeSame(scan.left_out, answer.left_out),
     here: merge.mine,
     box: merge.theirs,
-    sent_bytes: 0,
-    fetched_bytes: 0,
     notes: merge.notes,
-    refused: [],
-    left_out: [
-      ...scan.left_out.map((one) => ({ ...one, where: 'here' as const })),
-      ...answer.left_out
-        .filter(({ path }) => scan.rows.get(path)?.left === undefined)
-        .map((one) => ({ ...one, where: 'box' as const })),
-    ],
   };
   if (options.dryRun) return result;
   if (
@@ -120,6 +122,23 @@ export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promi
     saveTreeState(file, state);
   }
   return result;
+}
+
+/** Nothing to be done; what is left out on both sides is named once. */
+function describeSame(here: readonly LeftOut[], box: readonly LeftOut[]): Synced {
+  const known = new Set(here.map(({ path }) => path));
+  return {
+    here: [],
+    box: [],
+    sent_bytes: 0,
+    fetched_bytes: 0,
+    notes: [],
+    refused: [],
+    left_out: [
+      ...here.map((one) => ({ ...one, where: 'here' as const })),
+      ...box.filter(({ path }) => !known.has(path)).map((one) => ({ ...one, where: 'box' as const })),
+    ],
+  };
 }
 
 /** Compares, and stops where much would be deleted. */

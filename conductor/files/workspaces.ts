@@ -7,7 +7,9 @@ import { scanTree } from '../../sync/scan.ts';
 import type { Scan } from '../../sync/scan.ts';
 import { openStaging } from '../../sync/staging.ts';
 import type { Staging } from '../../sync/staging.ts';
-import { createTreeState, loadTreeState, replaceFile, saveTreeState } from '../../sync/tree-state.ts';
+import { replaceFile } from '../../sync/replace-file.ts';
+import { loadTreeState, saveTreeState, STATE_FILE } from '../../sync/stored-state.ts';
+import { createTreeState } from '../../sync/tree-state.ts';
 import type { TreeState } from '../../sync/tree-state.ts';
 
 /** A folder of the owner that laptops sync with, and what is kept about it. Everything happens in turn. */
@@ -63,7 +65,7 @@ export function createWorkspaces(home: string): Workspaces {
           name,
           path: join(roots, name),
           folder: loadFolder(join(states, name)) ?? null,
-          synced_at: readTime(join(states, name, 'state.json')),
+          synced_at: readTime(join(states, name, STATE_FILE)),
         })),
       };
     },
@@ -75,7 +77,7 @@ export function createWorkspaces(home: string): Workspaces {
 
 function openWorkspace(name: string, root: string, home: string): Workspace & { flush(): void } {
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  const file = join(home, 'state.json');
+  const file = join(home, STATE_FILE);
   const state = loadTreeState(file);
   let last: Promise<unknown> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
