@@ -26,13 +26,13 @@ export function encodeHead(head: unknown): Buffer {
   return frame;
 }
 
-/** What stands before the bytes of a piece. */
-export function encodePieceHead(hash: string, offset: number, length: number): Buffer {
-  const frame = Buffer.allocUnsafe(4 + PIECE_HEAD);
-  frame.writeUInt32BE(PIECE_HEAD + length, 0);
-  frame.write(hash, 4, 32, 'hex');
-  frame.writeBigUInt64BE(BigInt(offset), 36);
-  return frame;
+/** A piece as bytes: what stands before it, and its own. */
+export function encodePiece({ hash, offset, bytes }: Piece): [Uint8Array, Uint8Array] {
+  const head = Buffer.allocUnsafe(4 + PIECE_HEAD);
+  head.writeUInt32BE(PIECE_HEAD + bytes.length, 0);
+  head.write(hash, 4, 32, 'hex');
+  head.writeBigUInt64BE(BigInt(offset), 36);
+  return [head, bytes];
 }
 
 /** Takes a stream of frames apart, however it was cut. No frame is held that is longer than the limits say. */

@@ -1,16 +1,10 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { SYNC_LIMITS } from '../contract/workspaces.ts';
-import { encodePieceHead } from './frames.ts';
+import type { Piece } from './frames.ts';
 import { noFollow } from './read-content.ts';
 
 /** A file as pieces; none of what isn't a file of that size any more. The receiver checks the hash. */
-export function* readPieces(
-  file: string,
-  hash: string,
-  size: number,
-  offset: number,
-  end = size,
-): Generator<Uint8Array> {
+export function* readPieces(file: string, hash: string, size: number, offset: number): Generator<Piece> {
   let fd: number;
   try {
     fd = openSync(file, constants.O_RDONLY | noFollow());
@@ -19,13 +13,12 @@ export function* readPieces(
   }
   try {
     if (!fstatSync(fd).isFile()) return;
-    if (size === 0) yield encodePieceHead(hash, 0, 0);
-    for (let at = offset; at < end;) {
-      const bytes = Buffer.allocUnsafe(Math.min(SYNC_LIMITS.piece_bytes, end - at));
+    if (size === 0) yield { hash, offset: 0, bytes: new Uint8Array() };
+    for (let at = offset; at < size;) {
+      const bytes = Buffer.allocUnsafe(Math.min(SYNC_LIMITS.piece_bytes, size - at));
       const read = readSync(fd, bytes, 0, bytes.length, at);
       if (read < bytes.length) return;
-      yield encodePieceHead(hash, at, read);
-      yield bytes;
+      yield { hash, offset: at, bytes };
       at += read;
     }
   } finally {

@@ -1,28 +1,31 @@
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { SpoqError } from '../contract/errors.ts';
 import { SYNC_LIMITS } from '../contract/workspaces.ts';
-import type { Entry, LeftOut } from '../contract/workspaces.ts';
+import type { LeftOut } from '../contract/workspaces.ts';
 import { ancestorsOf, baseName, parentOf } from './entry.ts';
 import type { Manifest } from './entry.ts';
 import { listLeftOut, listManifest } from './listing.ts';
 import { lookAt } from './look.ts';
-import { findLinkFault, findNameFault, isGitFolder } from './names.ts';
+import { inspect, UNREAD, unreadable } from './inspect.ts';
+import { isGitFolder } from './names.ts';
 import { readContent } from './read-content.ts';
 import type { OnContent } from './read-content.ts';
 import { createIgnoreRules } from './rules/ignore-rules.ts';
 import type { IgnoreRules } from './rules/ignore-rules.ts';
-import { findSecretFileKind } from './rules/secret-files.ts';
 import { isSame } from './tree-state.ts';
 import type { Row, TreeState } from './tree-state.ts';
 
 export interface ScanOptions {
   /** Paths that take part although they look secret. */
   allow: readonly string[];
+  /** Told how much has to be read, before it is. */
+  onUnread?: (files: number, bytes: number) => void;
   /** Told of the content of each file that had to be read, while it is in memory. */
   onContent?: OnContent;
-  /** Awaited now and then, so that others get a turn. */
+  /** Awaited now and then, so that others get a turn; and while `isFull`, before the next file is read. */
   pause?: () => Promise<void>;
+  isFull?: () => boolean;
 }
 
 export interface Scan {
@@ -38,10 +41,8 @@ export interface Scan {
 }
 
 const IGNORE_FILES = ['.gitignore', '.spoqignore'] as const;
-/** A file that is written twice within the clock of its file system looks as if it were written once. */
-const CLOCK_MS = 20;
-const COARSE_CLOCK_MS = 2000;
 const PAUSE_EVERY = 512;
+const PAUSE_BYTES = 16 * 1024 * 1024;
 
 /** Somewhere where something isn't as it was; no stats where nothing is any more. */
 export type Odd = [path: string, stats: Stats | undefined];
@@ -101,11 +102,15 @@ function createWalk(root: string, known: Map<string, Row>, options: ScanOptions)
   const allow = new Set(options.allow);
   let looked = 0;
   let foundRules = false;
+  const unread: { path: string; stats: Stats; row: Row }[] = [];
   const at = (path: string): string => (path === '' ? root : `${root}/${path}`);
-  const look = (path: string, stats: Stats, before: Row | undefined): Row =>
-    before !== undefined && isSame(before, stats)
-      ? before
-      : inspect(root, path, stats, before, allow, options.onContent);
+  const isLeft = ({ left }: Row): boolean => left !== undefined && left !== UNREAD;
+  const look = (path: string, stats: Stats, before: Row | undefined): Row => {
+    if (before !== undefined && isSame(before, stats)) return before;
+    const row = inspect(root, path, stats, before, allow);
+    if (row.left === UNREAD) unread.push({ path, stats, row });
+    return row;
+  };
 
   /** One name of a folder that is listed: its row, if it gets one, and whether something there takes no part. */
   const meet = (child: string, name: string): { row?: Row | undefined; isFolder?: boolean; mixed: boolean } => {
@@ -114,11 +119,11 @@ function createWalk(root: string, known: Map<string, Row>, options: ScanOptions)
     foundRules ||= before === undefined && isRulesFile(child);
     const stats = lookAt(at(child));
     if (stats === undefined)
-      return before === undefined ? { row: leave('a name that is not UTF-8'), mixed: true } : { mixed: false };
+      return before === undefined ? { row: unreadable('a name that is not UTF-8'), mixed: true } : { mixed: false };
     const isFolder = stats.isDirectory();
     if (isIgnored(rules, child, isFolder)) return { mixed: true };
     const row = look(child, stats, before);
-    return { row, isFolder: isFolder && row.entry?.kind === 'folder', mixed: row.left !== undefined };
+    return { row, isFolder: isFolder && row.entry?.kind === 'folder', mixed: isLeft(row) };
   };
 
   /** Lists a folder, and what is below it; names that have a row by then are left as they are. */
@@ -130,7 +135,7 @@ function createWalk(root: string, known: Map<string, Row>, options: ScanOptions)
       const child = path === '' ? name : `${path}/${name}`;
       const present = rows.get(child);
       if (present !== undefined) {
-        mixed ||= present.left !== undefined;
+        mixed ||= isLeft(present);
         continue;
       }
       if (++looked % PAUSE_EVERY === 0) await options.pause?.();
@@ -159,10 +164,40 @@ function createWalk(root: string, known: Map<string, Row>, options: ScanOptions)
     };
   };
 
+  /** All that is listed by then: how much it is can be said before. */
+  const readFiles = async (): Promise<void> => {
+    options.onUnread?.(
+      unread.length,
+      unread.reduce((sum, { stats }) => sum + stats.size, 0),
+    );
+    let bytes = 0;
+    for (const { path, stats, row } of unread) {
+      bytes += stats.size;
+      if (++looked % PAUSE_EVERY === 0 || bytes > PAUSE_BYTES || options.isFull?.() === true) {
+        bytes = 0;
+        await options.pause?.();
+      }
+      const content = readContent(at(path), stats, allow.has(path), options.onContent);
+      if ('left' in content) {
+        rows.set(path, { ...row, left: content.left, fresh: content.again === true });
+        mix(parentOf(path));
+      } else {
+        const entry = { kind: 'file', mode: stats.mode & 0o777, size: content.size, hash: content.hash } as const;
+        rows.set(path, { ...row, entry, left: undefined });
+      }
+    }
+    unread.length = 0;
+  };
+  const mix = (folder: string): void => {
+    const row = rows.get(folder);
+    if (row?.mixed === false) rows.set(folder, { ...row, mixed: true });
+  };
+
   const whole = async (): Promise<Scan> => {
     const stats = lookAt(root);
     const exists = stats?.isDirectory() === true;
     if (exists) await walkFolder('', look('', stats, known.get('')));
+    await readFiles();
     return describe(exists, true);
   };
 
@@ -172,9 +207,7 @@ function createWalk(root: string, known: Map<string, Row>, options: ScanOptions)
     const row = look(path, stats, before);
     if (row.entry?.kind === 'folder') return walkFolder(path, row);
     rows.set(path, row);
-    const folder = parentOf(path);
-    const parent = rows.get(folder);
-    if (row.left !== undefined && parent?.mixed === false) rows.set(folder, { ...parent, mixed: true });
+    if (isLeft(row)) mix(parentOf(path));
   };
 
   return {
@@ -189,8 +222,12 @@ function createWalk(root: string, known: Map<string, Row>, options: ScanOptions)
         if (++looked % PAUSE_EVERY === 0) await options.pause?.();
         await renew(path, stats);
       }
-      if (!foundRules) return describe(true, odd.length > 0);
+      if (!foundRules) {
+        await readFiles();
+        return describe(true, odd.length > 0);
+      }
       rows = new Map();
+      unread.length = 0;
       return whole();
     },
   };
@@ -216,57 +253,6 @@ function tooMany(root: string): SpoqError {
     detail: `${root} holds more than ${SYNC_LIMITS.entries.toLocaleString('en')} files and folders.`,
     next: 'Name what need not go along in .spoqignore (build results, data), or sync a folder further down.',
   });
-}
-
-/** What is at a path, content and all. */
-function inspect(
-  root: string,
-  path: string,
-  stats: Stats,
-  before: Row | undefined,
-  allow: ReadonlySet<string>,
-  onContent: OnContent | undefined,
-): Row {
-  const times = {
-    mtime_ms: stats.mtimeMs,
-    ctime_ms: stats.ctimeMs,
-    inode: stats.ino,
-    mixed: before?.mixed ?? false,
-    fresh: isFresh(stats),
-  };
-  const row = (entry: Entry): Row => ({ entry, left: undefined, ...times });
-  const out = (left: string): Row => ({ entry: undefined, left, ...times });
-  const fault = path === '' ? undefined : findNameFault(baseName(path));
-  if (fault !== undefined) return out(fault);
-  if (stats.isDirectory()) return row({ kind: 'folder', mode: stats.mode & 0o777 });
-  const allowed = allow.has(path);
-  const kind = allowed ? undefined : findSecretFileKind(path);
-  if (kind !== undefined) return out(`withheld: ${kind}`);
-  if (stats.isSymbolicLink()) {
-    const target = readlinkSync(`${root}/${path}`);
-    const wrong = findLinkFault(path, target);
-    return wrong === undefined ? row({ kind: 'link', target }) : out(wrong);
-  }
-  if (!stats.isFile()) return out(describeKind(stats));
-  if (stats.size > SYNC_LIMITS.file_bytes) return out('larger than 4 GiB');
-  const content = readContent(`${root}/${path}`, stats, allowed, onContent);
-  if ('left' in content) return { ...out(content.left), fresh: content.again === true };
-  return row({ kind: 'file', mode: stats.mode & 0o777, size: content.size, hash: content.hash });
-}
-
-function describeKind(stats: Stats): string {
-  if (stats.isFIFO()) return 'a named pipe';
-  return stats.isSocket() ? 'a socket' : 'a device';
-}
-
-function leave(left: string): Row {
-  return { entry: undefined, left, mtime_ms: 0, ctime_ms: 0, inode: 0, mixed: false, fresh: true };
-}
-
-/** After a change that is so fresh, another may follow within the same tick and show in no time of the file. */
-function isFresh(stats: Stats, now = Date.now()): boolean {
-  const tick = Number.isInteger(stats.mtimeMs / 1000) ? COARSE_CLOCK_MS : CLOCK_MS;
-  return stats.mtimeMs + tick >= now || stats.ctimeMs + CLOCK_MS >= now;
 }
 
 function listNames(folder: string, row: Row): string[] {

@@ -13,7 +13,7 @@ import type { SyncedFolder } from '../sync/folders.ts';
 import { createReporter } from '../sync/report.ts';
 import type { Reporter } from '../sync/report.ts';
 import { syncFolder } from '../sync/sync-folder.ts';
-import type { Synced } from '../sync/sync-folder.ts';
+import type { Synced } from '../sync/synced.ts';
 import { watchFolder } from '../sync/watch-folder.ts';
 
 export interface SyncCommandOptions {

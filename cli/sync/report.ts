@@ -7,7 +7,7 @@ import { sanitizeLine } from '../terminal/sanitize.ts';
 import { startSpinner } from '../terminal/spinner.ts';
 import type { Spinner } from '../terminal/spinner.ts';
 import type { SyncedFolder } from './folders.ts';
-import type { Phase, Synced } from './sync-folder.ts';
+import type { Phase, Synced } from './synced.ts';
 
 export interface Reporter {
   phase(phase: Phase): Promise<void>;

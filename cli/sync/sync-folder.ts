@@ -3,12 +3,13 @@ import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SpoqError } from '../../contract/errors.ts';
-import type { Change, Entry, LeftOut, Refusal, ScanAnswer, Step } from '../../contract/workspaces.ts';
+import type { Change, Entry, ScanAnswer } from '../../contract/workspaces.ts';
 import { applySteps } from '../../sync/apply.ts';
 import { agreeOn, listChanges, withChanges } from '../../sync/changes.ts';
 import { listManifest } from '../../sync/listing.ts';
+import type { Piece } from '../../sync/frames.ts';
 import { mergeTrees } from '../../sync/merge.ts';
-import type { Direction, Holds, Merge, MergeNote } from '../../sync/merge.ts';
+import type { Direction, Holds, Merge } from '../../sync/merge.ts';
 import { findOdd, scanTree } from '../../sync/scan.ts';
 import type { Scan } from '../../sync/scan.ts';
 import { settleOnDisk } from '../../sync/settle.ts';
@@ -18,7 +19,12 @@ import { createTreeState } from '../../sync/tree-state.ts';
 import type { TreeState } from '../../sync/tree-state.ts';
 import type { BoxWorkspace } from './box-workspace.ts';
 import type { SyncedFolder } from './folders.ts';
+import { NOTHING_EARLY, startEarlySending } from './early.ts';
+import type { Early, EarlySending } from './early.ts';
 import { guardDeletes } from './guard.ts';
+import { createSender } from './sender.ts';
+import { describeSame } from './synced.ts';
+import type { Phase, Synced } from './synced.ts';
 import {
   countBytes,
   fetchContents,
@@ -45,22 +51,6 @@ export interface SyncOptions {
   now: number;
   signal: AbortSignal;
   onPhase(phase: Phase): Promise<void> | void;
-}
-
-export type Phase =
-  | { type: 'compare' }
-  | { type: 'send' | 'fetch'; files: number; bytes: number; done: number }
-  | { type: 'apply'; where: 'here' | 'box'; steps: number };
-
-export interface Synced {
-  /** What was done, or with `dryRun` would be. */
-  here: Step[];
-  box: Step[];
-  sent_bytes: number;
-  fetched_bytes: number;
-  notes: MergeNote[];
-  refused: (Refusal & { where: 'here' | 'box' })[];
-  left_out: (LeftOut & { where: 'here' | 'box' })[];
 }
 
 /** Linux keeps every name apart. */
@@ -94,8 +84,9 @@ export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promi
     if (base_known && changes.length === 0) return describeSame(stored.listLeftOut(), left_out);
   }
   const state = stored?.load() ?? createTreeState();
-  const scan = await scanTree(folder.path, state, { allow: folder.allow, pause }, odd);
-  const answer = await asking;
+  const early = await startEarly(asking, state, box, options, pause);
+  const scan = await scanTree(folder.path, state, { allow: folder.allow, pause, ...early?.options }, odd);
+  const [answer, ahead] = await Promise.all([asking, early?.end() ?? NOTHING_EARLY]);
   if (!scan.exists) throw new SpoqError('sync_refused', { detail: `${folder.path} is gone.` });
   state.rows = scan.rows;
   const changedRows = scan.changed || state.allow.length !== folder.allow.length;
@@ -117,28 +108,23 @@ export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promi
     return result;
   }
   try {
-    await carryOut(box, state, scan, answer, { ...merge, tree: theirs }, result, options, pause);
+    await carryOut(box, state, scan, answer, ahead, { ...merge, tree: theirs }, result, options, pause);
   } finally {
     saveTreeState(file, state);
   }
   return result;
 }
 
-/** Nothing to be done; what is left out on both sides is named once. */
-function describeSame(here: readonly LeftOut[], box: readonly LeftOut[]): Synced {
-  const known = new Set(here.map(({ path }) => path));
-  return {
-    here: [],
-    box: [],
-    sent_bytes: 0,
-    fetched_bytes: 0,
-    notes: [],
-    refused: [],
-    left_out: [
-      ...here.map((one) => ({ ...one, where: 'here' as const })),
-      ...box.filter(({ path }) => !known.has(path)).map((one) => ({ ...one, where: 'box' as const })),
-    ],
-  };
+/** Where nothing was agreed on, most of what is here will have to go there. */
+async function startEarly(
+  asking: Promise<ScanAnswer>,
+  state: TreeState,
+  box: BoxWorkspace,
+  { folder, direction, dryRun, signal, onPhase }: SyncOptions,
+  pause: () => Promise<void>,
+): Promise<EarlySending | undefined> {
+  if (state.base_id !== null || direction === 'pull' || dryRun) return undefined;
+  return startEarlySending({ box, folder: folder.id, answer: await asking, signal, pause, onPhase });
 }
 
 /** Compares, and stops where much would be deleted. */
@@ -175,6 +161,7 @@ async function carryOut(
   state: TreeState,
   scan: Scan,
   answer: ScanAnswer,
+  ahead: Early,
   merge: Merge & { tree: ReadonlyMap<string, Entry> },
   result: Synced,
   options: SyncOptions,
@@ -221,23 +208,28 @@ async function carryOut(
     const now = merge.mine.length === 0 ? ours : indexContents(listManifest(state.rows), steps);
     const toSend = listMissing(
       steps,
-      (hash) => onBox.has(hash),
+      (hash) => onBox.has(hash) || ahead.sent.has(hash),
       answer.staged,
       (hash) => {
         const path = now.get(hash);
         return path === undefined ? undefined : `${folder.path}/${path}`;
       },
     );
-    result.sent_bytes = countBytes(toSend);
+    const missing = countBytes(toSend);
+    result.sent_bytes = ahead.bytes + missing;
     if (result.sent_bytes > answer.free_bytes)
       throw new SpoqError('box_full', {
         detail: `${result.sent_bytes} bytes are to be sent, and ${answer.free_bytes} are free.`,
       });
-    const inline = result.sent_bytes <= INLINE_BYTES;
+    const inline = missing <= INLINE_BYTES;
     if (!inline) {
-      const phase = { type: 'send', files: toSend.length, bytes: result.sent_bytes } as const;
-      await options.onPhase({ ...phase, done: 0 });
-      await sendContents(box, folder.id, toSend, (done) => void options.onPhase({ ...phase, done }), signal);
+      const phase = { type: 'send' as const, files: toSend.length, bytes: missing, done: 0 };
+      await options.onPhase(phase);
+      const onSent = (pieces: readonly Piece[]): void => {
+        phase.done += pieces.reduce((sum, { bytes }) => sum + bytes.length, 0);
+        void options.onPhase({ ...phase });
+      };
+      await sendContents(createSender({ box, folder: folder.id, signal, onSent }), toSend);
     }
     if (steps.length > 0) await options.onPhase({ type: 'apply', where: 'box', steps: steps.length });
     const next = randomUUID();

@@ -8,7 +8,7 @@ import type { CliDeps } from '../deps.ts';
 import { isGitFolder } from '../../sync/names.ts';
 import type { SyncedFolder } from './folders.ts';
 import type { Reporter } from './report.ts';
-import type { Synced } from './sync-folder.ts';
+import type { Synced } from './synced.ts';
 
 /** An editor saves in several steps. */
 const QUIET_MS = 200;

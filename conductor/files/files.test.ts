@@ -10,7 +10,7 @@ import { execFileSync } from 'node:child_process';
 import { pino } from 'pino';
 import { SpoqError } from '../../contract/errors.ts';
 import type { ScanAnswer, SnapshotAnswer } from '../../contract/workspaces.ts';
-import { encodeHead, encodePieceHead } from '../../sync/frames.ts';
+import { encodeHead, encodePiece } from '../../sync/frames.ts';
 import { createFiles } from './client.ts';
 import type { Files } from './client.ts';
 import type { FilesRequest } from './envelope.ts';
@@ -55,10 +55,8 @@ describe('the program that keeps the files', () => {
       () => expect.fail('it was accepted'),
       (error: unknown) => (error instanceof SpoqError ? error.code : expect.fail(String(error))),
     );
-  const piece = (bytes: Uint8Array, hash = hashOf(bytes), offset = 0): Uint8Array[] => [
-    encodePieceHead(hash, offset, bytes.length),
-    bytes,
-  ];
+  const piece = (bytes: Uint8Array, hash = hashOf(bytes), offset = 0): Uint8Array[] =>
+    encodePiece({ hash, offset, bytes });
   const head = (contents: { hash: string; size: number }[]): Buffer =>
     encodeHead({ folder: id, contents: contents.map((one) => ({ ...one, offset: 0 })) });
 

@@ -8,7 +8,7 @@ import { ApplyRequest, ContentsRequest, FetchRequest, ScanRequest, SYNC_LIMITS }
 import type { ApplyAnswer, Change, ContentsAnswer, ScanAnswer } from '../../contract/workspaces.ts';
 import { applySteps } from '../../sync/apply.ts';
 import { agreeOn, findBase, listChanges } from '../../sync/changes.ts';
-import { createFrameReader, encodeHead } from '../../sync/frames.ts';
+import { createFrameReader, encodeHead, encodePiece } from '../../sync/frames.ts';
 import type { Piece } from '../../sync/frames.ts';
 import { readPieces } from '../../sync/read-pieces.ts';
 import { settleOnDisk } from '../../sync/settle.ts';
@@ -134,7 +134,7 @@ export async function* sendContents(workspace: Workspace, request: unknown): Asy
   for (const { hash, size, offset } of contents) {
     const path = places.get(hash);
     if (path === undefined) continue;
-    yield* readPieces(`${workspace.root}/${path}`, hash, size, offset);
+    for (const piece of readPieces(`${workspace.root}/${path}`, hash, size, offset)) yield* encodePiece(piece);
   }
 }
 

@@ -1,0 +1,80 @@
+import type { ScanAnswer } from '../../contract/workspaces.ts';
+import type { ScanOptions } from '../../sync/scan.ts';
+import type { BoxWorkspace } from './box-workspace.ts';
+import { createSender, cutContent } from './sender.ts';
+import type { Phase } from './synced.ts';
+import { INLINE_BYTES } from './transfer.ts';
+
+/** Contents that have arrived on the box before it was known what they are for. */
+export interface Early {
+  sent: ReadonlySet<string>;
+  bytes: number;
+}
+
+export const NOTHING_EARLY: Early = { sent: new Set(), bytes: 0 };
+
+/** Sends what a box that knows nothing of a tree will need while the tree is read: each file is read once, and nobody waits for the other. */
+export interface EarlySending {
+  /** For the scan. */
+  options: Pick<ScanOptions, 'onUnread' | 'onContent' | 'pause' | 'isFull'>;
+  /** Until what is under way has arrived. */
+  end(): Promise<Early>;
+}
+
+export interface EarlyOptions {
+  box: BoxWorkspace;
+  folder: string;
+  answer: ScanAnswer;
+  signal: AbortSignal;
+  pause: () => Promise<void>;
+  onPhase(phase: Phase): Promise<void> | void;
+}
+
+export function startEarlySending({ box, folder, answer, signal, pause, onPhase }: EarlyOptions): EarlySending {
+  const there = new Set(answer.changes.flatMap(([, entry]) => (entry?.kind === 'file' ? [entry.hash] : [])));
+  for (const hash of Object.keys(answer.staged)) there.add(hash);
+  const sizes = new Map<string, number>();
+  const sent = new Set<string>();
+  const phase = { type: 'send' as const, files: 0, bytes: 0, done: 0 };
+  let [given, arrived] = [0, 0];
+  const tell = (bytes: number): void => {
+    phase.done += bytes;
+    if (phase.bytes > INLINE_BYTES) void onPhase({ ...phase });
+  };
+  const sender = createSender({
+    box,
+    folder,
+    signal,
+    onSent(pieces) {
+      for (const { hash, offset, bytes } of pieces) {
+        arrived += bytes.length;
+        if (offset + bytes.length === sizes.get(hash)) sent.add(hash);
+      }
+      tell(pieces.reduce((sum, { bytes }) => sum + bytes.length, 0));
+    },
+  });
+  return {
+    options: {
+      onUnread(files, bytes) {
+        Object.assign(phase, { files, bytes });
+        tell(0);
+      },
+      onContent(hash, bytes) {
+        // Twice the same, or more than fits: the comparison sees to it.
+        if (there.has(hash) || sizes.has(hash) || given + bytes.length > answer.free_bytes) return tell(bytes.length);
+        sizes.set(hash, bytes.length);
+        given += bytes.length;
+        for (const piece of cutContent(hash, bytes)) sender.add(piece, bytes.length);
+      },
+      isFull: () => sender.isFull(),
+      async pause() {
+        if (sender.isFull()) await sender.room();
+        await pause();
+      },
+    },
+    async end() {
+      const rejected = new Set(await sender.end(false));
+      return { sent: new Set([...sent].filter((hash) => !rejected.has(hash))), bytes: arrived };
+    },
+  };
+}

@@ -1,0 +1,114 @@
+import { SYNC_LIMITS } from '../../contract/workspaces.ts';
+import type { ContentsRequest } from '../../contract/workspaces.ts';
+import { encodePiece } from '../../sync/frames.ts';
+import type { Piece } from '../../sync/frames.ts';
+import type { BoxWorkspace } from './box-workspace.ts';
+
+/** Sends contents in the order in which they are given, many per request and two requests at a time. */
+export interface Sender {
+  /** The next piece of a content of `size` bytes; a content's pieces come in their order. The bytes are kept until they are sent. */
+  add(piece: Piece, size: number): void;
+  /** As much waits as should: `room` first. */
+  isFull(): boolean;
+  /** Until more may be added. Rejects when a request has failed. */
+  room(): Promise<void>;
+  /** Until what is under way has arrived; what waits is dropped, or sent as well with `all`. Returns the hashes that were not right. */
+  end(all: boolean): Promise<string[]>;
+}
+
+export interface SenderOptions {
+  box: Pick<BoxWorkspace, 'send'>;
+  folder: string;
+  signal: AbortSignal;
+  /** Told what has arrived. */
+  onSent(pieces: readonly Piece[]): void;
+}
+
+/** Each request takes about this long; its size follows from how fast the line is. */
+const REQUEST_MS = 2000;
+const FIRST_BATCH_BYTES = 512 * 1024;
+const MIN_BATCH_BYTES = 64 * 1024;
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+const MAX_BATCH_PIECES = 4000;
+const AT_ONCE = 2;
+
+interface Batch {
+  contents: ContentsRequest['contents'];
+  pieces: Piece[];
+  bytes: number;
+}
+
+/** Packed as long as packing is faster than the line. */
+export function createSender({ box, folder, signal, onSent }: SenderOptions): Sender {
+  const rejected: string[] = [];
+  const underWay = new Set<Promise<void>>();
+  /** The parts of one content arrive in their order. */
+  const unfinished = new Map<string, Promise<void>>();
+  /** Bytes a millisecond, either way; both are tried, and what was faster goes on. */
+  const rates = { packed: 0, plain: 0 };
+  let waiting: Batch = { contents: [], pieces: [], bytes: 0 };
+  let size = FIRST_BATCH_BYTES;
+  let started = 0;
+
+  const transmit = async (batch: Batch, before: readonly Promise<void>[], wasPacked: boolean): Promise<void> => {
+    await Promise.all(before);
+    signal.throwIfAborted();
+    const frames = batch.pieces.flatMap((piece) => encodePiece(piece));
+    const answer = await box.send({ folder, contents: batch.contents }, frames, wasPacked);
+    rejected.push(...answer.rejected);
+    const rate = batch.bytes / Math.max(1, answer.packMs + answer.sendMs);
+    rates[wasPacked ? 'packed' : 'plain'] = rate;
+    size = Math.max(MIN_BATCH_BYTES, Math.min(MAX_BATCH_BYTES, Math.round(rate * REQUEST_MS)));
+    onSent(batch.pieces);
+  };
+  const flush = (): void => {
+    const batch = waiting;
+    waiting = { contents: [], pieces: [], bytes: 0 };
+    const wasPacked = started === 0 || (started > 1 && rates.packed >= rates.plain);
+    started++;
+    const before = batch.contents.flatMap(({ hash }) => unfinished.get(hash) ?? []);
+    const sending = transmit(batch, before, wasPacked);
+    sending.then(
+      () => underWay.delete(sending),
+      () => undefined, // It stays, and whoever waits for room hears of it.
+    );
+    underWay.add(sending);
+    const last = batch.pieces.at(-1);
+    for (const { hash } of batch.contents) unfinished.delete(hash);
+    if (last !== undefined) unfinished.set(last.hash, sending);
+  };
+  const isRipe = (): boolean => waiting.bytes >= size || waiting.pieces.length >= MAX_BATCH_PIECES;
+
+  return {
+    add(piece, whole) {
+      const { hash, offset, bytes } = piece;
+      if (waiting.contents.at(-1)?.hash !== hash) waiting.contents.push({ hash, size: whole, offset });
+      waiting.pieces.push(piece);
+      waiting.bytes += bytes.length;
+      if (isRipe() && underWay.size < AT_ONCE) flush();
+    },
+    isFull: isRipe,
+    async room() {
+      while (underWay.size >= AT_ONCE) await Promise.race(underWay);
+      if (isRipe()) flush();
+    },
+    async end(all) {
+      if (all && waiting.pieces.length > 0) {
+        await this.room();
+        if (waiting.pieces.length > 0) flush();
+      }
+      await Promise.all(underWay);
+      return rejected;
+    },
+  };
+}
+
+/** A content that is in memory as pieces; they are copies. */
+export function* cutContent(hash: string, bytes: Uint8Array): Generator<Piece> {
+  let offset = 0;
+  do {
+    const end = Math.min(bytes.length, offset + SYNC_LIMITS.piece_bytes);
+    yield { hash, offset, bytes: Buffer.from(bytes.subarray(offset, end)) };
+    offset = end;
+  } while (offset < bytes.length);
+}
