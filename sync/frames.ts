@@ -26,13 +26,27 @@ export function encodeHead(head: unknown): Buffer {
   return frame;
 }
 
+/** What a piece takes besides its bytes. */
+export const PIECE_OVERHEAD = 4 + PIECE_HEAD;
+
 /** A piece as bytes: what stands before it, and its own. */
-export function encodePiece({ hash, offset, bytes }: Piece): [Uint8Array, Uint8Array] {
-  const head = Buffer.allocUnsafe(4 + PIECE_HEAD);
-  head.writeUInt32BE(PIECE_HEAD + bytes.length, 0);
-  head.write(hash, 4, 32, 'hex');
-  head.writeBigUInt64BE(BigInt(offset), 36);
-  return [head, bytes];
+export function encodePiece(piece: Piece): [Uint8Array, Uint8Array] {
+  const head = Buffer.allocUnsafe(PIECE_OVERHEAD);
+  writePieceHead(piece, head, 0);
+  return [head, piece.bytes];
+}
+
+/** Writes a piece into `buffer` from `at` on, and returns where it ends. */
+export function writePiece(piece: Piece, buffer: Buffer, at: number): number {
+  writePieceHead(piece, buffer, at);
+  buffer.set(piece.bytes, at + PIECE_OVERHEAD);
+  return at + PIECE_OVERHEAD + piece.bytes.length;
+}
+
+function writePieceHead({ hash, offset, bytes }: Piece, buffer: Buffer, at: number): void {
+  buffer.writeUInt32BE(PIECE_HEAD + bytes.length, at);
+  buffer.write(hash, at + 4, 32, 'hex');
+  buffer.writeBigUInt64BE(BigInt(offset), at + 36);
 }
 
 /** Takes a stream of frames apart, however it was cut. No frame is held that is longer than the limits say. */
@@ -44,24 +58,32 @@ export interface FrameReader {
 }
 
 export function createFrameReader(onHead: (head: unknown) => void, onPiece: (piece: Piece) => void): FrameReader {
-  let pending: Buffer[] = [];
+  const pending: Buffer[] = [];
   let held = 0;
   let needed = 4;
   let hasHead = false;
+  /** Of the frame whose rest is to come. */
+  let length: number | undefined;
 
+  /** The next bytes; copied only where they came in several chunks. */
   const take = (bytes: number): Buffer => {
-    const whole = pending.length === 1 ? (pending[0] ?? Buffer.alloc(0)) : Buffer.concat(pending);
-    const rest = whole.subarray(bytes);
-    pending = rest.length === 0 ? [] : [rest];
-    held = rest.length;
-    return whole.subarray(0, bytes);
-  };
-  const readLength = (): number => {
-    const [first] = pending;
-    if (first !== undefined && first.length >= 4) return first.readUInt32BE(0);
-    const all = Buffer.concat(pending);
-    pending = [all];
-    return all.readUInt32BE(0);
+    held -= bytes;
+    const [first = Buffer.alloc(0)] = pending;
+    if (first.length >= bytes) {
+      if (first.length === bytes) pending.shift();
+      else pending[0] = first.subarray(bytes);
+      return first.subarray(0, bytes);
+    }
+    const whole = Buffer.allocUnsafe(bytes);
+    for (let at = 0; at < bytes;) {
+      const [chunk = Buffer.alloc(0)] = pending;
+      const part = Math.min(chunk.length, bytes - at);
+      chunk.copy(whole, at, 0, part);
+      at += part;
+      if (part === chunk.length) pending.shift();
+      else pending[0] = chunk.subarray(part);
+    }
+    return whole;
   };
 
   return {
@@ -69,38 +91,40 @@ export function createFrameReader(onHead: (head: unknown) => void, onPiece: (pie
       pending.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
       held += chunk.length;
       while (held >= needed) {
-        if (needed === 4) {
-          const length = readLength();
+        const bytes = take(needed);
+        if (length === undefined) {
+          length = bytes.readUInt32BE(0);
           const most = hasHead ? PIECE_HEAD + SYNC_LIMITS.piece_bytes : SYNC_LIMITS.head_bytes;
           if (length > most || (hasHead && length < PIECE_HEAD))
             throw broken('a frame has a length that none may have');
-          needed = 4 + length;
+          needed = length;
           continue;
         }
-        const frame = take(needed);
+        length = undefined;
         needed = 4;
-        if (hasHead) onPiece(readPiece(frame));
+        if (hasHead) onPiece(readPiece(bytes));
         else {
           hasHead = true;
-          onHead(readHead(frame));
+          onHead(readHead(bytes));
         }
       }
     },
     end() {
-      if (held > 0 || !hasHead) throw broken('the stream ended too early');
+      if (held > 0 || length !== undefined || !hasHead) throw broken('the stream ended too early');
     },
   };
 }
 
+/** Of a frame without its length. */
 function readPiece(frame: Buffer): Piece {
-  const offset = frame.readBigUInt64BE(36);
+  const offset = frame.readBigUInt64BE(32);
   if (offset > BigInt(SYNC_LIMITS.file_bytes)) throw broken('a piece begins where no file reaches');
-  return { hash: frame.toString('hex', 4, 36), offset: Number(offset), bytes: frame.subarray(4 + PIECE_HEAD) };
+  return { hash: frame.toString('hex', 0, 32), offset: Number(offset), bytes: frame.subarray(PIECE_HEAD) };
 }
 
 function readHead(frame: Buffer): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(frame.subarray(4)));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(frame));
   } catch (error) {
     throw broken('its description is not JSON in UTF-8', error);
   }

@@ -23,12 +23,8 @@ import { parseJson } from '../http/problem.ts';
 /** A workspace as the laptop sees it. */
 export interface BoxWorkspace {
   scan(request: ScanRequest): Promise<ScanAnswer>;
-  /** Sends contents; `wire` says how many bytes went over the line. */
-  send(
-    request: ContentsRequest,
-    pieces: Uint8Array[],
-    packed: boolean,
-  ): Promise<ContentsAnswer & { wire: number; packMs: number; sendMs: number }>;
+  /** Sends contents, as frames; says how long it took. */
+  send(frames: Uint8Array, packed: boolean): Promise<ContentsAnswer & { ms: number }>;
   fetch(request: ContentsRequest, onPiece: (piece: Piece) => void): Promise<void>;
   apply(request: ApplyRequest, pieces: Uint8Array[]): Promise<ApplyAnswer>;
   snapshot(): Promise<SnapshotAnswer>;
@@ -59,19 +55,16 @@ export function openBoxWorkspace(deps: CliDeps, box: BoxAccess, name: string, on
     if (answer.success) return answer.data;
     throw new SpoqError('box_unreachable', { detail: `${box.url.hostname} answered, but not as a box does.` });
   };
-  const frames = async (parts: Uint8Array[], packed: boolean) => {
-    const body = Buffer.concat(parts);
-    if (!packed || body.length < MIN_PACKED_BYTES) return { type: FRAMES_TYPE, body };
-    return { type: FRAMES_TYPE, encoding: 'zstd', body: await pack(body, PACKING) };
+  const encode = async (frames: Uint8Array, packed: boolean) => {
+    if (!packed || frames.length < MIN_PACKED_BYTES) return { type: FRAMES_TYPE, body: frames };
+    return { type: FRAMES_TYPE, encoding: 'zstd', body: await pack(frames, PACKING) };
   };
   return {
     scan: (request) => ask(ScanAnswer, { path: at('scan'), body: JSON.stringify(request) }),
-    async send(request, pieces, packed) {
+    async send(frames, packed) {
       const begin = performance.now();
-      const body = await frames([encodeHead(request), ...pieces], packed);
-      const packedAt = performance.now();
-      const answer = await ask(ContentsAnswer, { path: at('contents'), ...body });
-      return { ...answer, wire: body.body.length, packMs: packedAt - begin, sendMs: performance.now() - packedAt };
+      const answer = await ask(ContentsAnswer, { path: at('contents'), ...(await encode(frames, packed)) });
+      return { ...answer, ms: performance.now() - begin };
     },
     async fetch(request, onPiece) {
       const response = await call({ path: at('fetch'), body: JSON.stringify(request) });
@@ -84,7 +77,10 @@ export function openBoxWorkspace(deps: CliDeps, box: BoxAccess, name: string, on
       }
     },
     apply: async (request, pieces) =>
-      ask(ApplyAnswer, { path: at('apply'), ...(await frames([encodeHead(request), ...pieces], true)) }),
+      ask(ApplyAnswer, {
+        path: at('apply'),
+        ...(await encode(Buffer.concat([encodeHead(request), ...pieces]), true)),
+      }),
     snapshot: () => ask(SnapshotAnswer, { path: at('snapshot'), body: '{}' }),
   };
 }

@@ -45,12 +45,11 @@ export function startEarlySending({ box, folder, answer, signal, pause, onPhase 
     box,
     folder,
     signal,
-    onSent(pieces) {
-      for (const { hash, offset, bytes } of pieces) {
-        arrived += bytes.length;
-        if (offset + bytes.length === sizes.get(hash)) sent.add(hash);
-      }
-      tell(pieces.reduce((sum, { bytes }) => sum + bytes.length, 0));
+    onSent(parts) {
+      const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+      for (const { hash, offset, length } of parts) if (offset + length === sizes.get(hash)) sent.add(hash);
+      arrived += bytes;
+      tell(bytes);
     },
   });
   return {

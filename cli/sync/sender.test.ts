@@ -1,10 +1,9 @@
 import { expect } from 'chai';
 import { SpoqError } from '../../contract/errors.ts';
-import type { ContentsRequest } from '../../contract/workspaces.ts';
-import { createFrameReader, encodeHead } from '../../sync/frames.ts';
-import type { Piece } from '../../sync/frames.ts';
+import { ContentsRequest } from '../../contract/workspaces.ts';
+import { createFrameReader } from '../../sync/frames.ts';
 import { createSender, cutContent } from './sender.ts';
-import type { Sender } from './sender.ts';
+import type { Part, Sender } from './sender.ts';
 
 const MIB = 1024 * 1024;
 const nameOf = (letter: string): string => letter.repeat(64);
@@ -18,34 +17,43 @@ function createBox() {
   }[] = [];
   return {
     requests,
-    send(request: ContentsRequest, frames: Uint8Array[]) {
+    send(frames: Uint8Array) {
       const pieces: [string, number, number][] = [];
+      let request: ContentsRequest | undefined;
       const reader = createFrameReader(
-        () => undefined,
+        (head) => {
+          request = ContentsRequest.parse(head);
+        },
         ({ hash, offset, bytes }) => pieces.push([hash[0] ?? '', offset, bytes.length]),
       );
-      for (const frame of [encodeHead({}), ...frames]) reader.push(frame);
+      reader.push(frames);
+      reader.end();
       const { promise, resolve, reject } = Promise.withResolvers<undefined>();
       requests.push({
-        contents: request.contents,
+        contents: request?.contents ?? [],
         pieces,
         end: (error) => (error === undefined ? resolve(undefined) : reject(error)),
       });
-      return promise.then(() => ({ rejected: [], wire: 0, packMs: 1, sendMs: 1000 }));
+      return promise.then(() => ({ rejected: [], ms: 1000 }));
     },
   };
 }
 
 describe('contents that are sent', () => {
   let box: ReturnType<typeof createBox>;
-  let sent: Piece[];
+  let sent: Part[];
   let sender: Sender;
 
   beforeEach(() => {
     box = createBox();
     sent = [];
     const { signal } = new AbortController();
-    sender = createSender({ box, folder: 'f', signal, onSent: (pieces) => void sent.push(...pieces) });
+    sender = createSender({
+      box,
+      folder: '00000000-0000-4000-8000-000000000000',
+      signal,
+      onSent: (parts) => void sent.push(...parts),
+    });
   });
 
   const add = (letter: string, size: number): void => {

@@ -1,12 +1,12 @@
 import { SYNC_LIMITS } from '../../contract/workspaces.ts';
 import type { ContentsRequest } from '../../contract/workspaces.ts';
-import { encodePiece } from '../../sync/frames.ts';
+import { encodeHead, PIECE_OVERHEAD, writePiece } from '../../sync/frames.ts';
 import type { Piece } from '../../sync/frames.ts';
 import type { BoxWorkspace } from './box-workspace.ts';
 
 /** Sends contents in the order in which they are given, many per request and two requests at a time. */
 export interface Sender {
-  /** The next piece of a content of `size` bytes; a content's pieces come in their order. The bytes are kept until they are sent. */
+  /** The next piece of a content of `size` bytes; a content's pieces come in their order. The bytes are copied. */
   add(piece: Piece, size: number): void;
   /** As much waits as should: `room` first. */
   isFull(): boolean;
@@ -21,7 +21,14 @@ export interface SenderOptions {
   folder: string;
   signal: AbortSignal;
   /** Told what has arrived. */
-  onSent(pieces: readonly Piece[]): void;
+  onSent(parts: readonly Part[]): void;
+}
+
+/** A piece without its bytes. */
+export interface Part {
+  hash: string;
+  offset: number;
+  length: number;
 }
 
 /** Each request takes about this long; its size follows from how fast the line is. */
@@ -32,10 +39,18 @@ const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 const MAX_BATCH_PIECES = 4000;
 const AT_ONCE = 2;
 
+/** What stands before the pieces of a batch, and their own heads, take no more. */
+const HEAD_ROOM = 512 * 1024;
+/** A content that is given at once may go beyond the size of a batch. */
+const BUFFER_BYTES = HEAD_ROOM + MAX_BATCH_BYTES + MAX_BATCH_PIECES * PIECE_OVERHEAD + 8 * 1024 * 1024;
+
 interface Batch {
   contents: ContentsRequest['contents'];
-  pieces: Piece[];
+  parts: Part[];
   bytes: number;
+  /** The frames, from HEAD_ROOM on: memory that is used again and again costs a third of what new memory does. */
+  buffer: Buffer;
+  end: number;
 }
 
 /** Packed as long as packing is faster than the line. */
@@ -46,24 +61,35 @@ export function createSender({ box, folder, signal, onSent }: SenderOptions): Se
   const unfinished = new Map<string, Promise<void>>();
   /** Bytes a millisecond, either way; both are tried, and what was faster goes on. */
   const rates = { packed: 0, plain: 0 };
-  let waiting: Batch = { contents: [], pieces: [], bytes: 0 };
+  const buffers: Buffer[] = [];
+  const createBatch = (): Batch => ({
+    contents: [],
+    parts: [],
+    bytes: 0,
+    buffer: buffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES),
+    end: HEAD_ROOM,
+  });
+  let waiting = createBatch();
   let size = FIRST_BATCH_BYTES;
   let started = 0;
 
   const transmit = async (batch: Batch, before: readonly Promise<void>[], wasPacked: boolean): Promise<void> => {
     await Promise.all(before);
     signal.throwIfAborted();
-    const frames = batch.pieces.flatMap((piece) => encodePiece(piece));
-    const answer = await box.send({ folder, contents: batch.contents }, frames, wasPacked);
+    const head = encodeHead({ folder, contents: batch.contents });
+    const start = HEAD_ROOM - head.length;
+    batch.buffer.set(head, start);
+    const answer = await box.send(batch.buffer.subarray(start, batch.end), wasPacked);
+    buffers.push(batch.buffer);
     rejected.push(...answer.rejected);
-    const rate = batch.bytes / Math.max(1, answer.packMs + answer.sendMs);
+    const rate = batch.bytes / Math.max(1, answer.ms);
     rates[wasPacked ? 'packed' : 'plain'] = rate;
     size = Math.max(MIN_BATCH_BYTES, Math.min(MAX_BATCH_BYTES, Math.round(rate * REQUEST_MS)));
-    onSent(batch.pieces);
+    onSent(batch.parts);
   };
   const flush = (): void => {
     const batch = waiting;
-    waiting = { contents: [], pieces: [], bytes: 0 };
+    waiting = createBatch();
     const wasPacked = started === 0 || (started > 1 && rates.packed >= rates.plain);
     started++;
     const before = batch.contents.flatMap(({ hash }) => unfinished.get(hash) ?? []);
@@ -73,18 +99,19 @@ export function createSender({ box, folder, signal, onSent }: SenderOptions): Se
       () => undefined, // It stays, and whoever waits for room hears of it.
     );
     underWay.add(sending);
-    const last = batch.pieces.at(-1);
+    const last = batch.parts.at(-1);
     for (const { hash } of batch.contents) unfinished.delete(hash);
     if (last !== undefined) unfinished.set(last.hash, sending);
   };
-  const isRipe = (): boolean => waiting.bytes >= size || waiting.pieces.length >= MAX_BATCH_PIECES;
+  const isRipe = (): boolean => waiting.bytes >= size || waiting.parts.length >= MAX_BATCH_PIECES;
 
   return {
     add(piece, whole) {
       const { hash, offset, bytes } = piece;
       if (waiting.contents.at(-1)?.hash !== hash) waiting.contents.push({ hash, size: whole, offset });
-      waiting.pieces.push(piece);
+      waiting.parts.push({ hash, offset, length: bytes.length });
       waiting.bytes += bytes.length;
+      waiting.end = writePiece(piece, waiting.buffer, waiting.end);
       if (isRipe() && underWay.size < AT_ONCE) flush();
     },
     isFull: isRipe,
@@ -93,9 +120,9 @@ export function createSender({ box, folder, signal, onSent }: SenderOptions): Se
       if (isRipe()) flush();
     },
     async end(all) {
-      if (all && waiting.pieces.length > 0) {
+      if (all && waiting.parts.length > 0) {
         await this.room();
-        if (waiting.pieces.length > 0) flush();
+        if (waiting.parts.length > 0) flush();
       }
       await Promise.all(underWay);
       return rejected;
@@ -103,12 +130,12 @@ export function createSender({ box, folder, signal, onSent }: SenderOptions): Se
   };
 }
 
-/** A content that is in memory as pieces; they are copies. */
+/** A content that is in memory as pieces. */
 export function* cutContent(hash: string, bytes: Uint8Array): Generator<Piece> {
   let offset = 0;
   do {
     const end = Math.min(bytes.length, offset + SYNC_LIMITS.piece_bytes);
-    yield { hash, offset, bytes: Buffer.from(bytes.subarray(offset, end)) };
+    yield { hash, offset, bytes: bytes.subarray(offset, end) };
     offset = end;
   } while (offset < bytes.length);
 }

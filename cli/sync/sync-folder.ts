@@ -7,7 +7,6 @@ import type { Change, Entry, ScanAnswer } from '../../contract/workspaces.ts';
 import { applySteps } from '../../sync/apply.ts';
 import { agreeOn, listChanges, withChanges } from '../../sync/changes.ts';
 import { listManifest } from '../../sync/listing.ts';
-import type { Piece } from '../../sync/frames.ts';
 import { mergeTrees } from '../../sync/merge.ts';
 import type { Direction, Holds, Merge } from '../../sync/merge.ts';
 import { findOdd, scanTree } from '../../sync/scan.ts';
@@ -23,6 +22,7 @@ import { NOTHING_EARLY, startEarlySending } from './early.ts';
 import type { Early, EarlySending } from './early.ts';
 import { guardDeletes } from './guard.ts';
 import { createSender } from './sender.ts';
+import type { Part } from './sender.ts';
 import { describeSame } from './synced.ts';
 import type { Phase, Synced } from './synced.ts';
 import {
@@ -225,8 +225,8 @@ async function carryOut(
     if (!inline) {
       const phase = { type: 'send' as const, files: toSend.length, bytes: missing, done: 0 };
       await options.onPhase(phase);
-      const onSent = (pieces: readonly Piece[]): void => {
-        phase.done += pieces.reduce((sum, { bytes }) => sum + bytes.length, 0);
+      const onSent = (parts: readonly Part[]): void => {
+        phase.done += parts.reduce((sum, { length }) => sum + length, 0);
         void options.onPhase({ ...phase });
       };
       await sendContents(createSender({ box, folder: folder.id, signal, onSent }), toSend);
