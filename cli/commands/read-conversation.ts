@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { ConversationSummary } from '../../contract/conversation.ts';
+import { realpath } from 'node:fs/promises';
+import type { ConversationSummary, Folder } from '../../contract/conversation.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { findBox } from '../box/connection.ts';
 import type { BoxAccess } from '../box/connection.ts';
 import { findByPrefix, findLast } from '../box/conversations.ts';
-import { identifyFolder } from '../context/folder.ts';
+import { findProjectRoot, identifyFolder } from '../context/folder.ts';
 import type { CliDeps } from '../deps.ts';
 import { createOnWait, showTurn } from './show-turn.ts';
 
@@ -16,7 +17,7 @@ interface ReadOptions {
   noColor: boolean;
 }
 
-/** Prints a conversation from its beginning, and goes along with it; a run that was cut off goes on. Without an id, the last one of this folder. Throws `conversation_unknown`. */
+/** Prints a conversation from its beginning, and goes along with it; a run that was cut off goes on. Without an id, the last one of this folder; at home on the box, of all. Throws `conversation_unknown`. */
 export async function readConversation(
   deps: CliDeps,
   id: string | undefined,
@@ -26,7 +27,7 @@ export async function readConversation(
   const onWait = createOnWait(deps, options);
   const found =
     id === undefined
-      ? await findLast(deps, box, await identifyFolder(deps), onWait)
+      ? await findLast(deps, box, await findOwnFolder(deps, box), onWait)
       : await findByPrefix(deps, box, id, onWait);
   try {
     await watchConversation(deps, box, found, { ...options, from: 1 });
@@ -40,6 +41,12 @@ export async function readConversation(
     await showTurn(deps, box, beginning, { ...options, questions: false });
   }
   return found;
+}
+
+/** Who logs in to the box is at home there, in no project: any conversation may be meant, and most began on a laptop. */
+async function findOwnFolder(deps: CliDeps, box: BoxAccess): Promise<Folder | undefined> {
+  const isHome = box.on_box && (await findProjectRoot(deps.cwd)) === (await realpath(deps.homeFolder));
+  return isHome ? undefined : identifyFolder(deps);
 }
 
 /** Prints a conversation from a turn on, and goes along with it. Ctrl-C leaves it at work. */
