@@ -57,8 +57,10 @@ export async function watchConversation(
   options: ReadOptions & { from: number },
 ): Promise<void> {
   const beginning = { conversation: found.id, from: options.from, turn: found.turns };
+  const isAtWork = found.state === 'running' || found.state === 'waiting';
+  const overUntil = isAtWork ? found.turns - 1 : found.turns;
   try {
-    await showTurn(deps, box, beginning, { ...options, questions: true, detach: true });
+    await showTurn(deps, box, beginning, { ...options, questions: true, detach: true, overUntil });
   } catch (error) {
     if (deps.signal.aborted && !options.json) {
       await deps.stderr.write(`It goes on without you: spoq attach ${found.id.slice(0, 8)}\n`);

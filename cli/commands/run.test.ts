@@ -120,6 +120,15 @@ describe('spoq run, diff, apply and discard', () => {
     expect(above).to.deep.equal(['I tag it.\n']);
   });
 
+  it('does not ask again what was answered, when it is read again', async () => {
+    bench.model.speak = playScript(TAG);
+    await spoq(['run', 'tag'], { tty: true, choices: ['allow'] });
+    const { id } = JSON.parse((await spoq(['sessions', '--json'])).out()) as { id: string };
+    const again = await spoq(['attach', id], { tty: true, choices: ['deny'] });
+    expect([again.code, again.asked]).to.deep.equal([0, []]);
+    expect(again.err()).to.contain('allowed once (test-laptop)');
+  });
+
   it('waits without a terminal until another device answers, or fails at once', async () => {
     bench.model.speak = playScript(TAG);
     const waiting = prepare();
