@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { withoutEmptyEnd } from './page.ts';
 import type { Tmux, Window } from './tmux.ts';
@@ -14,7 +14,7 @@ export interface Shell {
   env: Record<string, string>;
   /** Runs a line of bash in a terminal to its end. `act` is what the person does meanwhile. */
   run(command: string, act?: (window: Window) => Promise<void>): Promise<{ code: number; lines: string[] }>;
-  /** The address that a program here has opened in the browser last. */
+  /** The address that the last command has opened in the browser. */
   openedUrl(): string | undefined;
 }
 
@@ -27,6 +27,7 @@ export function createShell(tmux: Tmux, home: string, variables: Record<string, 
   const bin = path.join(home, '.local', 'bin');
   mkdirSync(bin, { recursive: true });
   writeFileSync(path.join(bin, 'xdg-open'), BROWSER, { mode: 0o755 });
+  const opened = path.join(home, '.opened');
   const env = {
     HOME: home,
     PATH: `${bin}:${process.env['PATH'] ?? ''}`,
@@ -41,6 +42,7 @@ export function createShell(tmux: Tmux, home: string, variables: Record<string, 
     cwd: home,
     env,
     async run(command, act) {
+      rmSync(opened, { force: true });
       const words = ['bash', '--norc', '-c', SCRIPT, 'bash', command];
       const window = await tmux.open({ columns: COLUMNS, command: words, cwd: shell.cwd, env });
       await act?.(window);
@@ -50,7 +52,7 @@ export function createShell(tmux: Tmux, home: string, variables: Record<string, 
     },
     openedUrl() {
       try {
-        return readFileSync(path.join(home, '.opened'), 'utf8').trim();
+        return readFileSync(opened, 'utf8').trim();
       } catch {
         return undefined; // nothing was opened yet
       }
