@@ -44,6 +44,7 @@ export interface DocsWorld extends AsyncDisposable {
 }
 
 const ROOT = path.dirname(path.dirname(import.meta.dirname));
+const WORK_MAIN = path.join(import.meta.dirname, 'work-process.ts');
 const HOSTNAME = 'alice.spoq.localhost';
 /** Signing in takes longer than a poll of the device grant. */
 const PATIENCE_MS = 20_000;
@@ -98,6 +99,7 @@ async function open_(folder: string, open: AsyncDisposableStack): Promise<DocsWo
   open.defer(() => files.close());
   const workplaces = createDirectWorkplaces({
     folder: path.join(folder, 'places'),
+    command: [process.execPath, WORK_MAIN],
     repository: (workspace) => path.join(home, '.local', 'state', 'spoq', 'workspaces', workspace, 'repo.git'),
   });
   open.defer(() => workplaces.closeAll());
