@@ -21,18 +21,18 @@ export function listConversations(
   return fetchJson(deps, box, { method: 'GET', path: `/api/conversations?${query}` }, ConversationList, onWait);
 }
 
-/** The last conversation of a folder. Throws `conversation_unknown`. */
+/** The last conversation of a folder, or of all without one. Throws `conversation_unknown`. */
 export async function findLast(
   deps: CliDeps,
   box: BoxAccess,
-  folder: Folder,
+  folder: Folder | undefined,
   onWait: OnWait,
 ): Promise<ConversationSummary> {
   const [last] = (await listConversations(deps, box, { folder, limit: 1 }, onWait)).conversations;
   if (last !== undefined) return last;
   throw new SpoqError('conversation_unknown', {
-    detail: `Nothing has been asked in ${folder.name} yet.`,
-    next: 'Ask without -c, or see `spoq sessions` for those of other folders.',
+    detail: `Nothing has been asked${folder === undefined ? '' : ` in ${folder.name}`} yet.`,
+    next: 'Begin one with `spoq ask "…"`; `spoq sessions` lists those of other folders.',
   });
 }
 

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { ConversationSummary } from '../../contract/conversation.ts';
+import { realpath } from 'node:fs/promises';
+import type { ConversationSummary, Folder } from '../../contract/conversation.ts';
 import { SpoqError } from '../../contract/errors.ts';
 import { findBox } from '../box/connection.ts';
 import type { BoxAccess } from '../box/connection.ts';
 import { findByPrefix, findLast } from '../box/conversations.ts';
-import { identifyFolder } from '../context/folder.ts';
+import { findProjectRoot, identifyFolder } from '../context/folder.ts';
 import type { CliDeps } from '../deps.ts';
 import { createOnWait, showTurn } from './show-turn.ts';
 
@@ -16,7 +17,7 @@ interface ReadOptions {
   noColor: boolean;
 }
 
-/** Prints a conversation from its beginning, and goes along with it; a run that was cut off goes on. Without an id, the last one of this folder. Throws `conversation_unknown`. */
+/** Prints a conversation from its beginning, and goes along with it; a run that was cut off goes on. Without an id, the last one of this folder; at home on the box, of all. Throws `conversation_unknown`. */
 export async function readConversation(
   deps: CliDeps,
   id: string | undefined,
@@ -26,7 +27,7 @@ export async function readConversation(
   const onWait = createOnWait(deps, options);
   const found =
     id === undefined
-      ? await findLast(deps, box, await identifyFolder(deps), onWait)
+      ? await findLast(deps, box, await findOwnFolder(deps, box), onWait)
       : await findByPrefix(deps, box, id, onWait);
   try {
     await watchConversation(deps, box, found, { ...options, from: 1 });
@@ -42,6 +43,12 @@ export async function readConversation(
   return found;
 }
 
+/** Who logs in to the box is at home there, in no project: any conversation may be meant, and most began on a laptop. */
+async function findOwnFolder(deps: CliDeps, box: BoxAccess): Promise<Folder | undefined> {
+  const isHome = box.on_box && (await findProjectRoot(deps.cwd)) === (await realpath(deps.homeFolder));
+  return isHome ? undefined : identifyFolder(deps);
+}
+
 /** Prints a conversation from a turn on, and goes along with it. Ctrl-C leaves it at work. */
 export async function watchConversation(
   deps: CliDeps,
@@ -50,8 +57,10 @@ export async function watchConversation(
   options: ReadOptions & { from: number },
 ): Promise<void> {
   const beginning = { conversation: found.id, from: options.from, turn: found.turns };
+  const isAtWork = found.state === 'running' || found.state === 'waiting';
+  const overUntil = isAtWork ? found.turns - 1 : found.turns;
   try {
-    await showTurn(deps, box, beginning, { ...options, questions: true, detach: true });
+    await showTurn(deps, box, beginning, { ...options, questions: true, detach: true, overUntil });
   } catch (error) {
     if (deps.signal.aborted && !options.json) {
       await deps.stderr.write(`It goes on without you: spoq attach ${found.id.slice(0, 8)}\n`);

@@ -7,6 +7,7 @@ import { fetchJson } from '../box/fetch-json.ts';
 import { followTurn } from '../box/turn.ts';
 import type { CliDeps } from '../deps.ts';
 import { ConnectionFailure } from '../http/failure.ts';
+import { formatCount } from '../terminal/format.ts';
 import { sanitizeLine } from '../terminal/sanitize.ts';
 import { createApprover } from './approve.ts';
 import { createOnWait, toError } from './show-turn.ts';
@@ -118,7 +119,9 @@ async function show(deps: CliDeps, event: ConversationEvent): Promise<void> {
   }
   if (event.type === 'notice') return deps.stderr.write(`${sanitizeLine(event.message)}\n`);
   if (event.type === 'changes' && event.files > 0)
-    return deps.stderr.write(`${event.files} changed in the copy on the box: spoq diff, spoq apply, spoq discard.\n`);
+    return deps.stderr.write(
+      `${formatCount(event.files, 'file')} changed in the copy on the box: spoq diff, spoq apply, spoq discard.\n`,
+    );
 }
 
 async function feed(

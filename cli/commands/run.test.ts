@@ -68,7 +68,7 @@ describe('spoq run, diff, apply and discard', () => {
     expect(run.err()).to.contain('  │ 12\n  │ …\n  └ done\n');
     expect(run.err()).to.contain('1 file changed, +1 -1. Look: spoq diff. Take: spoq apply. Drop: spoq discard.');
     expect(await readFile(join(project, 'sum.js'), 'utf8')).to.equal(SUM);
-    expect((await spoq(['sessions'])).out()).to.contain('1 changed files wait');
+    expect((await spoq(['sessions'])).out()).to.contain('1 changed file waits');
     expect(written(await spoq(['diff'])).toString()).to.contain('+exports.sum = (a, b) => a + b;\n');
     const apply = await spoq(['apply']);
     expect([apply.code, apply.out()]).to.deep.equal([0, 'sum.js  taken\n']);
@@ -107,6 +107,28 @@ describe('spoq run, diff, apply and discard', () => {
     expect([wrong.code, wrong.err().includes("allow: 'shel(x)' is no rule")]).to.deep.equal([64, true]);
   });
 
+  it('asks below what the agent has said, and not in the middle of it', async () => {
+    bench.model.speak = playScript([{ text: 'I tag it.', ...TAG[0] }, { text: 'Done.' }]);
+    const deps = prepare({ tty: true, choices: ['allow'] });
+    const { choose } = deps;
+    const above: string[] = [];
+    deps.choose = (question, choices, signal) => {
+      above.push(deps.out());
+      return choose(question, choices, signal);
+    };
+    expect(await runCli(deps, ['run', 'tag'])).to.equal(0);
+    expect(above).to.deep.equal(['I tag it.\n']);
+  });
+
+  it('does not ask again what was answered, when it is read again', async () => {
+    bench.model.speak = playScript(TAG);
+    await spoq(['run', 'tag'], { tty: true, choices: ['allow'] });
+    const { id } = JSON.parse((await spoq(['sessions', '--json'])).out()) as { id: string };
+    const again = await spoq(['attach', id], { tty: true, choices: ['deny'] });
+    expect([again.code, again.asked]).to.deep.equal([0, []]);
+    expect(again.err()).to.contain('allowed once (test-laptop)');
+  });
+
   it('waits without a terminal until another device answers, or fails at once', async () => {
     bench.model.speak = playScript(TAG);
     const waiting = prepare();
@@ -136,7 +158,7 @@ describe('spoq run, diff, apply and discard', () => {
     expect(killed.code).to.equal(143);
     const changed = await spoq(['run', '--', 'bash', '-c', 'echo x > new']);
     expect(withoutProgress(changed.err())).to.equal(
-      '1 changed in the copy on the box: spoq diff, spoq apply, spoq discard.\n',
+      '1 file changed in the copy on the box: spoq diff, spoq apply, spoq discard.\n',
     );
     const json = await spoq(['run', '--json', '--', 'echo', 'x']);
     const types = json

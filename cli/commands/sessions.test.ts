@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -77,7 +77,7 @@ describe('conversations, from the command line of a box', () => {
   it('are gone on with: the last one of the folder, or another one by its id', async () => {
     const none = await ask('-c', 'go on');
     expect(none.code).to.equal(1);
-    expect(none.err).to.contain('Nothing has been asked in').and.contain('Ask without -c');
+    expect(none.err).to.contain('Nothing has been asked in').and.contain('Begin one with `spoq ask');
     await ask('first');
     await ask('second');
     await ask('-c', 'and then?');
@@ -106,6 +106,18 @@ describe('conversations, from the command line of a box', () => {
         .split('\n')
         .map((line) => (JSON.parse(line) as { type: string }).type),
     ).to.deep.equal(['start', 'text', 'text', 'done']);
+  });
+
+  it('are read without an id: the last one of the folder, and at home on the box the last one of all', async () => {
+    const project = join(folder, 'web');
+    await mkdir(join(project, '.git'), { recursive: true });
+    await ask('asked at home');
+    await spoq(['ask', '--no-repo', 'asked in a project'], { cwd: project });
+    const other = join(folder, 'other');
+    await mkdir(join(other, '.git'), { recursive: true });
+    expect((await spoq(['resume'], { cwd: project })).err).to.contain('> asked in a project');
+    expect((await spoq(['resume'])).err).to.contain('> asked in a project');
+    expect((await spoq(['resume'], { cwd: other })).err).to.contain('Nothing has been asked in other yet.');
   });
 
   it('are gone along with while they are at work, and left at work by Ctrl-C', async () => {

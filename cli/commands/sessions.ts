@@ -3,7 +3,7 @@ import { callBox, findBox } from '../box/connection.ts';
 import { findByPrefix, listConversations } from '../box/conversations.ts';
 import { identifyFolder } from '../context/folder.ts';
 import type { CliDeps } from '../deps.ts';
-import { formatSeconds } from '../terminal/format.ts';
+import { formatCount, formatSeconds } from '../terminal/format.ts';
 import { sanitizeLine } from '../terminal/sanitize.ts';
 import { canStyle, createStyle } from '../terminal/style.ts';
 import type { Style } from '../terminal/style.ts';
@@ -58,7 +58,9 @@ export async function runSessions(deps: CliDeps, options: SessionsOptions): Prom
 /** The id, what it is about, and below it where, when and how it stands: two lines that fit a phone. */
 function describe(one: ConversationSummary, now: number, style: Style): string {
   const age = formatSeconds((now - Date.parse(one.updated_at)) / 1000);
-  const copy = one.workspace === null ? '' : `${one.changed_files ?? 0} changed files wait`;
+  const changed = one.changed_files ?? 0;
+  const copy =
+    one.workspace === null ? '' : `${formatCount(changed, 'changed file')} ${changed === 1 ? 'waits' : 'wait'}`;
   const about = [one.last_kind, one.folder, `${age} ago`, STATES[one.state], copy].filter((part) => part);
   return `${style.bold(one.id.slice(0, 8))}  ${sanitizeLine(one.title)}\n          ${style.dim(sanitizeLine(about.join(', ')))}\n`;
 }

@@ -27,6 +27,8 @@ export interface ShowOptions {
   yes?: boolean;
   /** False: fail when something is asked for and nobody is there. */
   wait?: boolean;
+  /** Turns up to this one are over: what they have asked for was answered, or isn't waited for any more. */
+  overUntil?: number;
   /** What is waited for, before the first event. */
   waiting?: string;
 }
@@ -52,6 +54,7 @@ export async function showTurn(
   const spinner = startSpinner(deps, options.waiting ?? `Asking ${box.on_box ? 'this box' : box.url.hostname}…`);
   const printer = createTurnPrinter(deps, options);
   let conversation = 'conversation' in beginning ? beginning.conversation : undefined;
+  let turn = 1;
   // Who leaves a question at the prompt leaves the run as by Ctrl-C.
   const left = new AbortController();
   const inner = { ...deps, signal: AbortSignal.any([deps.signal, left.signal]) };
@@ -66,10 +69,10 @@ export async function showTurn(
   approver.failed.catch((error: unknown) => left.abort(error));
   try {
     for await (const event of followTurn(inner, box, beginning, onWait)) {
-      if (event.type === 'start') ({ conversation } = event);
+      if (event.type === 'start') ({ conversation, turn } = event);
       if (event.type !== 'start' || options.questions) await spinner.stop();
       await printer.print(event);
-      await approver.take(event);
+      if (turn > (options.overUntil ?? 0)) await approver.take(event);
       await options.onEvent?.(event);
       await settle(deps, event, printer, options);
     }

@@ -33,9 +33,12 @@ export function createTurnPrinter(
   let answer = createAnswerPrinter(deps, options);
   if (options.json) return answer;
   const style = createStyle(canStyle(deps.stderr, deps.env, options.noColor));
-  const say = async (line: string): Promise<void> => {
+  const endAnswer = async (): Promise<void> => {
     await answer.end();
     answer = createAnswerPrinter(deps, options);
+  };
+  const say = async (line: string): Promise<void> => {
+    await endAnswer();
     await deps.stderr.write(`${line}\n`);
   };
   const shown = new Map<string, number>();
@@ -76,6 +79,8 @@ export function createTurnPrinter(
         }
         case 'tool_output':
           return showOutput(event);
+        case 'approval_request': // what was said before stands above the question, whole
+          return endAnswer();
         case 'approval':
           return say(style.dim(`  ${DECISIONS[event.decision]} (${sanitizeLine(event.by)})`));
         case 'changes':

@@ -5,6 +5,8 @@ import type { ModelCall, Speak } from './model-server.ts';
 export interface ModelStep {
   text?: string;
   calls?: { name: string; input: unknown }[];
+  /** What it has cost; a little when left out. */
+  tokens?: { input: number; output: number };
 }
 
 interface Block {
@@ -43,11 +45,11 @@ export function playScript(steps: ModelStep[]): Speak {
 }
 
 /** A whole answer of Anthropic's with text and calls. */
-export function answerStep(res: ServerResponse, { text, calls = [] }: ModelStep, number: number): void {
+export function answerStep(res: ServerResponse, { text, calls = [], tokens }: ModelStep, number: number): void {
   res.writeHead(200, { 'content-type': 'text/event-stream' });
   const write = (event: { type: string } & Record<string, unknown>): void =>
     void res.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
-  const usage = { input_tokens: 12, output_tokens: 1 };
+  const usage = { input_tokens: tokens?.input ?? 12, output_tokens: 1 };
   const message = { id: `msg_${number}`, type: 'message', role: 'assistant', model: 'claude', content: [] };
   write({ type: 'message_start', message: { ...message, stop_reason: null, stop_sequence: null, usage } });
   let index = 0;
@@ -69,7 +71,29 @@ export function answerStep(res: ServerResponse, { text, calls = [] }: ModelStep,
     index += 1;
   }
   const stop_reason = calls.length > 0 ? 'tool_use' : 'end_turn';
-  write({ type: 'message_delta', delta: { stop_reason, stop_sequence: null }, usage: { output_tokens: 7 } });
+  write({
+    type: 'message_delta',
+    delta: { stop_reason, stop_sequence: null },
+    usage: { output_tokens: tokens?.output ?? 7 },
+  });
   write({ type: 'message_stop' });
   res.end();
+}
+
+/** Scripts by what the last question says. Where none fits, the model says so. The list of models is there for whoever checks a key. */
+export function playScripts(
+  scripts: { match: string; steps: ModelStep[] }[],
+  rest: ModelStep = { text: 'No script is for that.' },
+): Speak {
+  return (res, call) => {
+    if (call.path.endsWith('/models')) return void res.writeHead(200).end('{"data":[]}');
+    const messages = readMessages(call);
+    const isQuestion = ({ role, content }: { role: string; content: Block[] }): boolean =>
+      role === 'user' && content.some(({ type }) => type === 'text');
+    const last = messages.findLastIndex(isQuestion);
+    const question = (messages[last]?.content ?? []).map(({ text = '' }) => text).join('\n');
+    const played = messages.slice(last + 1).filter(({ role }) => role === 'assistant').length;
+    const steps = scripts.find(({ match }) => question.includes(match))?.steps ?? [rest];
+    return answerStep(res, steps[Math.min(played, steps.length - 1)] ?? {}, messages.length);
+  };
 }

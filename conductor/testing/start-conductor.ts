@@ -27,6 +27,7 @@ import { createReachability } from '../reachability.ts';
 import { createRevocations, findRevocationsUrl } from '../revocations.ts';
 import { createRunParts } from '../run/create-run-parts.ts';
 import type { RunPartsDeps } from '../run/create-run-parts.ts';
+import { takeSnapshot } from '../run/take-snapshot.ts';
 import { createStore } from '../store/store.ts';
 import type { Workplaces } from '../workplace/workplace.ts';
 import { createTokenVerifier } from '../token-verifier.ts';
@@ -63,7 +64,7 @@ export interface StartOptions {
   files?: string;
   /** Where runs work; nowhere when left out. */
   workplaces?: Workplaces;
-  /** The snapshot of every workspace. */
+  /** The snapshot of every workspace; what `conductor files` writes down when left out. */
   snapshot?: () => string;
   runs?: Partial<Pick<RunPartsDeps, 'rules' | 'servers' | 'limits' | 'fetch'>>;
   /** What one connection may cost, where it differs. */
@@ -138,6 +139,7 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
   const conversations = createConversations({ store, now: Date.now, limit: options.limits?.asks });
   const retryPolicy = options.limits?.retryPolicy ?? { retries: 2, backoffMs: 1, waitBudgetMs: 3000 };
   const { snapshot } = options;
+  const files = createFiles(options.files);
   const parts = createRunParts({
     store,
     conversations,
@@ -147,7 +149,8 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     servers: [],
     ...options.runs,
     workplaces: options.workplaces,
-    takeSnapshot: snapshot === undefined ? undefined : () => Promise.resolve(snapshot()),
+    takeSnapshot:
+      snapshot === undefined ? (workspace) => takeSnapshot(files, workspace) : () => Promise.resolve(snapshot()),
     now: Date.now,
     reportBug: (error) => log.error(describeBug(error), 'bug'),
   });
@@ -160,7 +163,7 @@ export async function startConductor(options: StartOptions): Promise<TestConduct
     findCertificate: createFindCertificate(identity.hostname, Date.now, options.frontDoor ?? 1),
     findVersions: createFindVersions(options.spoq),
     budget,
-    files: createFiles(options.files),
+    files,
     log,
     reachability,
     conversations,

@@ -40,6 +40,10 @@ export function describeEnvironment(place: Place, proxyPort: number): Record<str
     NODE_USE_ENV_PROXY: '1',
     // There is nobody to ask.
     GIT_TERMINAL_PROMPT: '0',
+    // Nor to read that there is a newer npm or pip: `npm test` would ask for a host that the task has no need of.
+    npm_config_update_notifier: 'false',
+    NO_UPDATE_NOTIFIER: '1',
+    PIP_DISABLE_PIP_VERSION_CHECK: '1',
   };
 }
 

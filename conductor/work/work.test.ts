@@ -114,6 +114,9 @@ for (const kind of ['from source', 'compiled'] as const)
         'LOGNAME',
         'NODE_USE_ENV_PROXY',
         'NO_PROXY',
+        'NO_UPDATE_NOTIFIER',
+        'PIP_DISABLE_PIP_VERSION_CHECK',
+        'npm_config_update_notifier',
       ];
       expect(names.toSorted()).to.deep.equal(
         [...expected, 'PATH', 'SHELL', 'SPOQ_COMMAND', 'USER', 'http_proxy', 'https_proxy', 'no_proxy'].toSorted(),

@@ -104,7 +104,8 @@ https://alice.localhost:${PORT} {
   };
 }
 
-function makeCertificate(folder: string): void {
+/** `key.pem` and `cert.pem` in the folder. */
+export function makeCertificate(folder: string, { name = 'alice.localhost', days = 2 } = {}): void {
   const files = ['-keyout', path.join(folder, 'key.pem'), '-out', path.join(folder, 'cert.pem')];
   const args = [
     'req',
@@ -115,9 +116,9 @@ function makeCertificate(folder: string): void {
     'ec_paramgen_curve:prime256v1',
     '-nodes',
     '-days',
-    '2',
+    String(days),
     '-subj',
-    '/CN=alice.localhost',
+    `/CN=${name}`,
   ];
-  execFileSync('openssl', [...args, '-addext', 'subjectAltName=DNS:alice.localhost', ...files], { stdio: 'pipe' });
+  execFileSync('openssl', [...args, '-addext', `subjectAltName=DNS:${name}`, ...files], { stdio: 'pipe' });
 }

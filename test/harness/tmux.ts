@@ -45,8 +45,8 @@ export function missingForTmux(): string | undefined {
   return missing.length === 0 ? undefined : `${missing.map(([name]) => name).join(' and ')} not installed`;
 }
 
-/** A tmux of its own, without anybody's configuration. */
-export async function startTmux(): Promise<Tmux> {
+/** A tmux of its own, without anybody's configuration. `patienceMs`: how long its windows wait. */
+export async function startTmux(patienceMs = PATIENCE_MS): Promise<Tmux> {
   const folder = await mkdtemp(path.join(tmpdir(), 'spoq-tmux-'));
   const socket = path.join(folder, 'socket');
   const call = async (...args: string[]): Promise<string> => {
@@ -62,7 +62,7 @@ export async function startTmux(): Promise<Tmux> {
       const inner = ['exec', 'env', '-i', ...variables, ...command].map(quote).join(' ');
       const outer = `SHELL=/bin/sh script -qefc ${quote(inner)} ${quote(record)}; echo $? > ${quote(`${record}.part`)}; mv ${quote(`${record}.part`)} ${quote(`${record}.exit`)}`;
       await call('new-session', '-d', '-s', name, '-x', String(columns), '-y', String(ROWS), '-c', cwd, outer);
-      return createWindow(call, name, record);
+      return createWindow(call, name, record, patienceMs);
     },
     async [Symbol.asyncDispose]() {
       await call('kill-server');
@@ -71,7 +71,12 @@ export async function startTmux(): Promise<Tmux> {
   };
 }
 
-function createWindow(call: (...args: string[]) => Promise<string>, name: string, record: string): Window {
+function createWindow(
+  call: (...args: string[]) => Promise<string>,
+  name: string,
+  record: string,
+  patienceMs: number,
+): Window {
   const sent = async (): Promise<string> => {
     const text = (await readIfThere(record)) ?? '';
     // The first and the last line are script's own.
@@ -103,7 +108,7 @@ function createWindow(call: (...args: string[]) => Promise<string>, name: string
           if (squeeze(written).includes(squeeze(text))) return true;
           throw new Error(written);
         },
-        PATIENCE_MS,
+        patienceMs,
       );
     },
     async show(text) {
@@ -114,11 +119,11 @@ function createWindow(call: (...args: string[]) => Promise<string>, name: string
           if (squeeze(shown.join('')).includes(squeeze(text))) return true;
           throw new Error(shown.join('\n').trimEnd());
         },
-        PATIENCE_MS,
+        patienceMs,
       );
     },
     async ended() {
-      const code = await waitFor('the end of the program', () => readIfThere(`${record}.exit`), PATIENCE_MS);
+      const code = await waitFor('the end of the program', () => readIfThere(`${record}.exit`), patienceMs);
       return Number(code);
     },
   };
