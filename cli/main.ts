@@ -28,6 +28,7 @@ async function run(): Promise<number> {
     { askChoice },
     { homedir, hostname },
     { setTimeout: sleep },
+    { config },
   ] = await Promise.all([
     import('../contract/errors.ts'),
     import('./program.ts'),
@@ -40,7 +41,10 @@ async function run(): Promise<number> {
     import('./terminal/choose.ts'),
     import('node:os'),
     import('node:timers/promises'),
+    import('zod'),
   ]);
+  // A schema is used once or twice in a run: compiling it first takes longer than all of that.
+  config({ jitless: true });
   const keyboard = createKeyboard(process.stdin, process.stderr);
   const stopper = new AbortController();
   let stoppedBy: StopSignal | undefined;

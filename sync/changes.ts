@@ -38,9 +38,12 @@ export function findBase(state: TreeState, id: string | null): Map<string, Entry
   return undefined;
 }
 
-/** Makes `changes` part of what both sides have; the state before can still be asked for. */
+/** Makes `changes` part of what both sides have, in place; the state before can still be asked for. */
 export function agreeOn(state: TreeState, base: Map<string, Entry>, id: string, changes: Change[]): void {
   state.previous = { id: state.base_id, changes: reverseChanges(base, changes) };
-  state.base = withChanges(base, changes);
+  for (const [path, entry] of changes)
+    if (entry === null) base.delete(path);
+    else base.set(path, entry);
+  state.base = base;
   state.base_id = id;
 }

@@ -42,6 +42,8 @@ export interface Scan {
 
 const IGNORE_FILES = ['.gitignore', '.spoqignore'] as const;
 const PAUSE_EVERY = 512;
+/** Half a millisecond: a connection that is made meanwhile needs many turns. */
+const LOOKS_BEFORE_PAUSE = 128;
 const PAUSE_BYTES = 16 * 1024 * 1024;
 
 /** Somewhere where something isn't as it was; no stats where nothing is any more. */
@@ -82,7 +84,7 @@ export async function findOdd(
 ): Promise<Odd[]> {
   const odd: Odd[] = [];
   for (const [at, path] of paths.entries()) {
-    if (at % PAUSE_EVERY === PAUSE_EVERY - 1) await pause?.();
+    if (at % LOOKS_BEFORE_PAUSE === LOOKS_BEFORE_PAUSE - 1) await pause?.();
     const stats = lookAt(path === '' ? root : `${root}/${path}`);
     if (stats === undefined || !isSameAt(at, stats)) odd.push([path, stats]);
   }
@@ -214,8 +216,12 @@ function createWalk(root: string, known: Map<string, Row>, options: ScanOptions)
     whole,
     async again(odd) {
       const [first] = odd;
+      if (first === undefined) {
+        rows = known;
+        return describe(true, false);
+      }
       // What an ignore file says holds for paths that are as they were.
-      if (odd.some(([path]) => isRulesFile(path)) || (first?.[0] === '' && first[1]?.isDirectory() !== true))
+      if (odd.some(([path]) => isRulesFile(path)) || (first[0] === '' && first[1]?.isDirectory() !== true))
         return whole();
       rows = new Map(known);
       for (const [path, stats] of odd) {
@@ -224,7 +230,7 @@ function createWalk(root: string, known: Map<string, Row>, options: ScanOptions)
       }
       if (!foundRules) {
         await readFiles();
-        return describe(true, odd.length > 0);
+        return describe(true, true);
       }
       rows = new Map();
       unread.length = 0;

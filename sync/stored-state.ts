@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { z } from 'zod';
 import type { Entry, LeftOut } from '../contract/workspaces.ts';
 import { sameEntry } from './entry.ts';
 import { describeLeftOut } from './listing.ts';
@@ -40,18 +39,19 @@ const KINDS = ['file', 'link', 'folder', undefined] as const;
 const [FILE, LINK, FOLDER, LEFT] = [0, 1, 2, 3];
 const [KIND, MIXED, FRESH] = [3, 4, 8];
 
-const Head = z.object({
-  version: z.literal(VERSION),
-  base_id: z.uuid().nullable(),
-  allow: z.array(z.string()),
-  agrees: z.boolean(),
-  rows: z.number(),
-  files: z.number(),
-  paths: z.number(),
-  words: z.number(),
-  more: z.number(),
-});
-type Head = z.infer<typeof Head>;
+interface Head {
+  version: typeof VERSION;
+  base_id: string | null;
+  allow: string[];
+  agrees: boolean;
+  rows: number;
+  /** Of them. */
+  files: number;
+  /** Bytes. */
+  paths: number;
+  words: number;
+  more: number;
+}
 
 /** Its shape is not looked at: it is our own file, and belongs to the head. */
 interface More {
@@ -77,10 +77,11 @@ export function loadTreeState(file: string): TreeState {
   return readStoredState(file)?.load() ?? createTreeState();
 }
 
+/** A file of another version, or one that isn't as long as its head says, is none. */
 function readHead(bytes: Buffer): Head | undefined {
   try {
-    const head = Head.safeParse(JSON.parse(bytes.toString('utf8', 4, 4 + bytes.readUInt32LE(0))));
-    return head.success && bytes.length === findEnd(bytes, head.data) ? head.data : undefined;
+    const head = JSON.parse(bytes.toString('utf8', 4, 4 + bytes.readUInt32LE(0))) as Head;
+    return head.version === VERSION && bytes.length === findEnd(bytes, head) ? head : undefined;
   } catch {
     return undefined;
   }
@@ -103,15 +104,18 @@ function openColumns(bytes: Buffer, head: Head): StoredState {
   const modes = new Uint16Array(new Uint8Array(take(count * 2)).buffer);
   const kinds = new Uint8Array(take(count));
   const hashes = take(files * 32);
-  const paths = take(head.paths).toString('utf8').split('\0');
-  const [words, more] = [take(head.words), take(head.more)];
+  const [names, words, more] = [take(head.paths), take(head.words), take(head.more)];
+  let paths: string[] | undefined;
+  const listPaths = (): string[] => (paths ??= count === 0 ? [] : names.toString('utf8').split('\0'));
   const column = (index: number): Float64Array => numbers.subarray(index * count, (index + 1) * count);
   const [sizes, mtimes, ctimes, inodes] = [column(0), column(1), column(2), column(3)];
   return {
     base_id,
     allow,
     agrees,
-    paths: count === 0 ? [] : paths,
+    get paths() {
+      return listPaths();
+    },
     isSame(at, stats) {
       const code = kinds[at] ?? 0;
       if ((code & FRESH) !== 0 || mtimes[at] !== stats.mtimeMs) return false;
@@ -123,7 +127,7 @@ function openColumns(bytes: Buffer, head: Head): StoredState {
     listLeftOut() {
       const texts = words.toString('utf8').split('\0');
       let word = 0;
-      return paths.flatMap((path, at) => {
+      return listPaths().flatMap((path, at) => {
         const kind = (kinds[at] ?? 0) & KIND;
         const text = kind === LINK || kind === LEFT ? (texts[word++] ?? '') : '';
         return kind === LEFT ? [describeLeftOut(path, text)] : [];
@@ -131,6 +135,7 @@ function openColumns(bytes: Buffer, head: Head): StoredState {
     },
     load() {
       const rows = new Map<string, Row>();
+      const all = listPaths();
       const [hex, texts] = [hashes.toString('hex'), words.toString('utf8').split('\0')];
       let [hash, word] = [0, 0];
       for (let at = 0; at < count; at++) {
@@ -140,7 +145,7 @@ function openColumns(bytes: Buffer, head: Head): StoredState {
         if (kind === 'file') entry = { kind, mode, size: sizes[at] ?? 0, hash: hex.slice(hash, (hash += 64)) };
         else if (kind === 'folder') entry = { kind, mode };
         else if (kind === 'link') entry = { kind, target: texts[word++] ?? '' };
-        rows.set(paths[at] ?? '', {
+        rows.set(all[at] ?? '', {
           entry,
           left: entry === undefined ? (texts[word++] ?? '') : undefined,
           mtime_ms: mtimes[at] ?? 0,
@@ -165,9 +170,19 @@ function makeBase(rows: Map<string, Row>, differences: [string, Entry | null][])
   return base;
 }
 
-/** Writes the state so that a crash leaves the old one or the new one. */
-export function saveTreeState(file: string, state: TreeState): void {
-  const { rows, base_id, allow, previous } = state;
+/** The rows as they will lie on the disk: made while something else is waited for. */
+export interface EncodedRows {
+  count: number;
+  files: number;
+  numbers: Float64Array;
+  modes: Uint16Array;
+  kinds: Uint8Array;
+  hashes: Buffer;
+  paths: Buffer;
+  words: Buffer;
+}
+
+export function encodeRows(rows: ReadonlyMap<string, Row>): EncodedRows {
   const count = rows.size;
   const numbers = new Float64Array(count * 4);
   const modes = new Uint16Array(count);
@@ -186,26 +201,41 @@ export function saveTreeState(file: string, state: TreeState): void {
     numbers[3 * count + at] = inode;
     at++;
   }
+  return {
+    count,
+    files: hashes.length,
+    numbers,
+    modes,
+    kinds,
+    hashes: Buffer.from(hashes.join(''), 'hex'),
+    paths: Buffer.from([...rows.keys()].join('\0')),
+    words: Buffer.from(words.join('\0')),
+  };
+}
+
+/** Writes the state so that a crash leaves the old one or the new one. `encoded`: its rows, where they have been encoded already. */
+export function saveTreeState(file: string, state: TreeState, encoded = encodeRows(state.rows)): void {
+  const { base_id, allow, previous } = state;
+  const { count, files, numbers, modes, kinds, hashes, paths, words } = encoded;
   const base = listDifferences(state);
-  const more: More = { ...(previous === undefined ? {} : { previous }), base };
-  const texts = [[...rows.keys()].join('\0'), words.join('\0'), JSON.stringify(more)].map((text) => Buffer.from(text));
+  const more = Buffer.from(JSON.stringify({ ...(previous === undefined ? {} : { previous }), base } satisfies More));
   const head: Head = {
     version: VERSION,
     base_id,
     allow,
     agrees: base.length === 0,
     rows: count,
-    files: hashes.length,
-    paths: texts[0]?.length ?? 0,
-    words: texts[1]?.length ?? 0,
-    more: texts[2]?.length ?? 0,
+    files,
+    paths: paths.length,
+    words: words.length,
+    more: more.length,
   };
   const json = Buffer.from(JSON.stringify(head));
   const beginning = Buffer.alloc(pad(4 + json.length));
   beginning.writeUInt32LE(json.length, 0);
   json.copy(beginning, 4);
   const columns = [numbers, modes, kinds].map(({ buffer }) => new Uint8Array(buffer));
-  replaceFile(file, beginning, ...columns, Buffer.from(hashes.join(''), 'hex'), ...texts);
+  replaceFile(file, beginning, ...columns, hashes, paths, words, more);
 }
 
 /** Where the base isn't what the rows say: few, after a sync none. */

@@ -13,6 +13,7 @@ type Tree = ReadonlyMap<string, Entry>;
  * would go, or all of them. Throws `sync_refused`, which says how to go on. What was renamed isn't gone.
  */
 export function guardDeletes({ mine, theirs }: Merge, base: Tree, here: Tree, box: Tree): void {
+  if (![...mine, ...theirs].some(({ want }) => want === null)) return;
   const count = countFiles(base);
   for (const [steps, source, place, back] of [
     [theirs, here, 'here', 'pull'],

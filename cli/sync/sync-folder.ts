@@ -13,7 +13,8 @@ import { findOdd, scanTree } from '../../sync/scan.ts';
 import type { Scan } from '../../sync/scan.ts';
 import { settleOnDisk } from '../../sync/settle.ts';
 import { openStaging } from '../../sync/staging.ts';
-import { readStoredState, saveTreeState, STATE_FILE } from '../../sync/stored-state.ts';
+import { encodeRows, readStoredState, saveTreeState, STATE_FILE } from '../../sync/stored-state.ts';
+import type { EncodedRows } from '../../sync/stored-state.ts';
 import { createTreeState } from '../../sync/tree-state.ts';
 import type { TreeState } from '../../sync/tree-state.ts';
 import type { BoxWorkspace } from './box-workspace.ts';
@@ -107,10 +108,14 @@ export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promi
     if (changedRows) saveTreeState(file, state);
     return result;
   }
+  let encoded: EncodedRows | undefined;
+  const onWait = (): void => {
+    encoded = encodeRows(state.rows);
+  };
   try {
-    await carryOut(box, state, scan, answer, ahead, { ...merge, tree: theirs }, result, options, pause);
+    await carryOut(box, state, scan, answer, ahead, { ...merge, tree: theirs }, result, options, pause, onWait);
   } finally {
-    saveTreeState(file, state);
+    saveTreeState(file, state, encoded);
   }
   return result;
 }
@@ -166,6 +171,8 @@ async function carryOut(
   result: Synced,
   options: SyncOptions,
   pause: () => Promise<void>,
+  /** Told when the rows are final and the box is at work. */
+  onWait: () => void,
 ): Promise<void> {
   const { folder, home, signal } = options;
   // Only the contents that a step wants are looked for.
@@ -242,7 +249,10 @@ async function carryOut(
       agreed: settled,
       contents,
     };
-    const { refused } = await box.apply(request, inline ? readAll(toSend) : []);
+    const applying = box.apply(request, inline ? readAll(toSend) : []);
+    await Promise.race([applying, turn()]);
+    onWait();
+    const { refused } = await applying;
     result.refused.push(...refused.map((one) => ({ ...one, where: 'box' as const })));
     const failed = new Set(refused.map(({ path }) => path));
     result.box = steps.filter(({ path }) => !failed.has(path));

@@ -82,6 +82,7 @@ function openWorkspace(name: string, root: string, home: string): Workspace & { 
   let last: Promise<unknown> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
   let folder = loadFolder(home);
+  let lastScan: Scan | undefined;
   const flush = (): void => {
     if (timer === undefined) return;
     clearTimeout(timer);
@@ -112,12 +113,16 @@ function openWorkspace(name: string, root: string, home: string): Workspace & { 
     },
     async scan(allow) {
       const scan = await scanTree(root, state, { allow, pause: yieldTurn });
+      // What is as it was need not be described anew.
+      if (!scan.changed && lastScan !== undefined) return lastScan;
       state.rows = scan.rows;
       if (scan.changed) this.save();
       state.allow = [...allow];
+      lastScan = scan;
       return scan;
     },
     save() {
+      lastScan = undefined;
       timer ??= setTimeout(flush, SAVE_AFTER_MS);
     },
     inTurn(work) {
