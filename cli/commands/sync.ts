@@ -156,6 +156,8 @@ async function syncPatiently(
           onPhase: reporter.phase,
         });
       } catch (error) {
+        if (error instanceof SpoqError && error.code === 'cancelled' && !options.json && !options.dryRun)
+          await reporter.say('Both sides are whole. What has arrived is kept for the next spoq sync.');
         const isCut =
           error instanceof SpoqError &&
           ['box_unreachable', 'workspace_changed', 'files_unavailable'].includes(error.code);
