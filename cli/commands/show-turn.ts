@@ -27,6 +27,8 @@ export interface ShowOptions {
   yes?: boolean;
   /** False: fail when something is asked for and nobody is there. */
   wait?: boolean;
+  /** Said when it was stopped: what there is of it, and how to go on. */
+  kept?: string;
   /** What is waited for, before the first event. */
   waiting?: string;
 }
@@ -81,7 +83,11 @@ export async function showTurn(
       options.detach !== true
     ) {
       await spinner.stop();
-      await interruptTurn(deps, box, conversation);
+      const isStopped = await interruptTurn(deps, box, conversation);
+      if (isStopped && !isOver && !options.json && options.kept !== undefined) {
+        await printer.end();
+        await deps.stderr.write(`${options.kept}\n`);
+      }
     }
     throw left.signal.aborted ? left.signal.reason : error;
   } finally {
