@@ -104,4 +104,12 @@ describe('spoq sync in terminals', function () {
   testRows(stage, ROWS, {
     before: (name) => stage.world.holdLines(name === 'sync, Ctrl-C' ? /\/contents$/ : undefined),
   });
+
+  it('gives a folder one workspace, however many begin at once', async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const laptop = await stage.world.openLaptop(FILES);
+      const all = await Promise.all(Array.from({ length: 6 }, () => stage.run(['sync'], laptop)));
+      expect(all.map(({ code, err }) => [code, err])).to.deep.equal(all.map(({ err }) => [0, err]));
+    }
+  });
 });

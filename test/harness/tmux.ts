@@ -12,6 +12,8 @@ const PATIENCE_MS = 8_000;
 
 /** A window of tmux, in which a program runs on a terminal of its own. */
 export interface Window {
+  /** Its width when it was opened. */
+  columns: number;
   /** Keys as tmux names them: Enter, C-c, Escape. */
   press(...keys: string[]): Promise<void>;
   type(text: string): Promise<void>;
@@ -62,7 +64,7 @@ export async function startTmux(): Promise<Tmux> {
       const inner = ['exec', 'env', '-i', ...variables, ...command].map(quote).join(' ');
       const outer = `SHELL=/bin/sh script -qefc ${quote(inner)} ${quote(record)}; echo $? > ${quote(`${record}.part`)}; mv ${quote(`${record}.part`)} ${quote(`${record}.exit`)}`;
       await call('new-session', '-d', '-s', name, '-x', String(columns), '-y', String(ROWS), '-c', cwd, outer);
-      return createWindow(call, name, record);
+      return { columns, ...createWindow(call, name, record) };
     },
     async [Symbol.asyncDispose]() {
       await call('kill-server');
@@ -71,7 +73,11 @@ export async function startTmux(): Promise<Tmux> {
   };
 }
 
-function createWindow(call: (...args: string[]) => Promise<string>, name: string, record: string): Window {
+function createWindow(
+  call: (...args: string[]) => Promise<string>,
+  name: string,
+  record: string,
+): Omit<Window, 'columns'> {
   const sent = async (): Promise<string> => {
     const text = (await readIfThere(record)) ?? '';
     // The first and the last line are script's own.
