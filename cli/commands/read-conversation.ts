@@ -50,12 +50,6 @@ export async function watchConversation(
   options: ReadOptions & { from: number },
 ): Promise<void> {
   const beginning = { conversation: found.id, from: options.from, turn: found.turns };
-  try {
-    await showTurn(deps, box, beginning, { ...options, questions: true, detach: true });
-  } catch (error) {
-    if (deps.signal.aborted && !options.json) {
-      await deps.stderr.write(`It goes on without you: spoq attach ${found.id.slice(0, 8)}\n`);
-    }
-    throw error;
-  }
+  const kept = `It goes on without you: spoq attach ${found.id.slice(0, 8)}`;
+  await showTurn(deps, box, beginning, { ...options, questions: true, detach: true, kept });
 }

@@ -27,7 +27,7 @@ export interface ShowOptions {
   yes?: boolean;
   /** False: fail when something is asked for and nobody is there. */
   wait?: boolean;
-  /** Said when it was stopped: what there is of it, and how to go on. */
+  /** Said when the person stops it or leaves it: what there is of it, and how to go on. */
   kept?: string;
   /** What is waited for, before the first event. */
   waiting?: string;
@@ -77,17 +77,16 @@ export async function showTurn(
     }
   } catch (error) {
     const isOver = error instanceof SpoqError && error.code === 'approval_needed';
-    if (
-      (deps.signal.aborted || left.signal.aborted || isOver) &&
-      conversation !== undefined &&
-      options.detach !== true
-    ) {
+    const isLeft = deps.signal.aborted || left.signal.aborted;
+    let isKept = isLeft;
+    if ((isLeft || isOver) && conversation !== undefined && options.detach !== true) {
       await spinner.stop();
-      const isStopped = await interruptTurn(deps, box, conversation);
-      if (isStopped && !isOver && !options.json && options.kept !== undefined) {
-        await printer.end();
-        await deps.stderr.write(`${options.kept}\n`);
-      }
+      isKept = (await interruptTurn(deps, box, conversation)) && isLeft;
+    }
+    if (isKept && conversation !== undefined && options.kept !== undefined && !options.json) {
+      await spinner.stop();
+      await printer.end();
+      await deps.stderr.write(`${options.kept}\n`);
     }
     throw left.signal.aborted ? left.signal.reason : error;
   } finally {

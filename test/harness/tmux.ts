@@ -8,7 +8,8 @@ import { waitFor } from './wait.ts';
 
 const run = promisify(execFile);
 const ROWS = 50;
-const PATIENCE_MS = 8_000;
+/** A busy machine starts a dozen programs at once. */
+const PATIENCE_MS = 20_000;
 
 /** A window of tmux, in which a program runs on a terminal of its own. */
 export interface Window {
