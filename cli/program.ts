@@ -66,7 +66,7 @@ function createProgram(deps: CliDeps, outside: CliDeps, run: RunOutcome, print: 
   addChat({ ...deps, stdout: outside.stdout }, program, (name, about) => addCommand(program, name, about));
   addAsk({ ...deps, stdout: outside.stdout }, program);
   addRun({ ...deps, stdout: outside.stdout }, program, run);
-  addChanges({ ...deps, stdout: outside.stdout }, program);
+  addChanges(deps, outside, program);
   addSessions(deps, program);
   addResume({ ...deps, stdout: outside.stdout }, program);
   const add: Adding['add'] = (name, description) => addCommand(program, name, description);

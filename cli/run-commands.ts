@@ -51,14 +51,14 @@ export function addRun(deps: CliDeps, program: Command, run: RunOutcome): void {
     });
 }
 
-/** `spoq diff`, `apply` and `discard`. */
-export function addChanges(deps: CliDeps, program: Command): void {
+/** `spoq diff`, `apply` and `discard`. `outside`: the outputs as they are, for a patch, whose lines nobody may break. */
+export function addChanges(deps: CliDeps, outside: CliDeps, program: Command): void {
   const id = 'the conversation, or how its id begins; without it, the last run of this folder';
   addCommand(program, 'diff', 'show what a run has changed')
     .argument('[id]', id)
     .action(async (given: string | undefined, { json = false }: JsonFlag) => {
       const { runDiff } = await import('./commands/changes.ts');
-      await runDiff(deps, given, { json, noColor: hasNoColor(program) });
+      await runDiff({ ...deps, stdout: outside.stdout }, given, { json, noColor: hasNoColor(program) });
     });
   addCommand(program, 'apply', 'take over what a run has changed')
     .argument('[id]', id)

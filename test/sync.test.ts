@@ -175,6 +175,29 @@ describe('spoq sync', function () {
     expectSame();
   });
 
+  for (const [way, side] of [
+    ['pull', 'laptop'],
+    ['push', 'box'],
+  ] as const) {
+    it(`brings most of the files back with ${way}, and keeps what was done besides`, async () => {
+      const names = Array.from({ length: 12 }, (_, at) => `old/f${at}.txt`);
+      writeTree(world.laptop, Object.fromEntries(names.map((name) => [name, name])));
+      await sync();
+      const before = readTree(world.laptop);
+      for (const name of names.slice(0, 9)) rmSync(join(world[side], name));
+      writeTree(world[side], { 'old/f11.txt': 'changed', 'new.txt': 'new' });
+      renameSync(join(world[side], 'old/f10.txt'), join(world[side], 'old/renamed.txt'));
+      expect((await world.spoq(['sync'])).err).to.include(`spoq sync ${way}.`);
+      await sync(way);
+      const { 'old/f10.txt': renamed, ...rest } = before;
+      const after = { ...rest, 'old/renamed.txt': renamed, 'old/f11.txt': '644 changed', 'new.txt': '644 new' };
+      expect(readTree(world[side])).to.deep.equal(after);
+      await sync();
+      expectSame();
+      expect(readTree(world.laptop)).to.deep.equal(after);
+    });
+  }
+
   it('goes on where the line was cut', async () => {
     writeTree(
       world.laptop,

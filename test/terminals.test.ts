@@ -1,37 +1,13 @@
-import { execFile } from 'node:child_process';
-import path from 'node:path';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { runSpoq } from '../cli/testing/run-spoq.ts';
-import { createTemporaryFolder } from '../cli/testing/temporary-folder.ts';
-import type { TemporaryFolder } from '../cli/testing/temporary-folder.ts';
-import { measureWidth } from '../cli/terminal/width.ts';
 import { beginAnthropic, endAnthropic, sayAnthropic, speakAnthropic } from '../conductor/testing/model-server.ts';
-import { COMPILE_FLAGS } from '../tools/build-release.ts';
-import { startTerminalWorld } from './harness/terminal-world.ts';
-import type { TerminalWorld } from './harness/terminal-world.ts';
-import { missingForTmux, startTmux } from './harness/tmux.ts';
-import type { Tmux, Window } from './harness/tmux.ts';
+import { testRows } from './harness/terminal-rows.ts';
+import type { Row } from './harness/terminal-rows.ts';
+import { useStage } from './harness/terminal-stage.ts';
+import type { Window } from './harness/tmux.ts';
 import { waitFor } from './harness/wait.ts';
 
-const ROOT = path.dirname(import.meta.dirname);
 const ANSWER =
   '# Answer\n\nIt is **42**, as `main.ts` says, which is the answer to everything that anybody asks.\n\n| what | value |\n|---|---|\n| answer | 42 |\n';
-
-/** One line a command. Whoever adds a command adds its line here. */
-interface Row {
-  args: string[];
-  /** What is on the screen in the end, wherever it is broken. */
-  shows: string;
-  /** The exit code, 0 unless told. */
-  code?: number;
-  /** What a person does, from the beginning to the end. */
-  drive?: (window: Window) => Promise<void>;
-  /** Without a terminal, where it isn't the same. */
-  piped?: { code: number; shows: string };
-  /** Its lines are as long as they are. */
-  isData?: boolean;
-}
 
 const PLAIN_INIT = { code: 0, shows: 'Nothing was changed.' };
 const NO_TERMINAL = { code: 64, shows: 'A conversation is for a person at a terminal' };
@@ -126,7 +102,7 @@ const ROWS: Record<string, Row> = {
     shows: 'Ctrl-C once more leaves, and so does Ctrl-D.',
     piped: NO_TERMINAL,
     async drive({ see, press }) {
-      await see('Ctrl-D leaves.');
+      await see('Ctrl-D leaves. >'); // before the prompt, Ctrl-C stops the program
       await press('C-c');
       await see('once more leaves');
       await press('C-c');
@@ -155,89 +131,31 @@ const ROWS: Record<string, Row> = {
   },
 };
 
-/** What the environment says of the terminal, and what must not be sent to it then. */
-const MODES = {
-  colours: { env: { TERM: 'xterm-256color' }, never: undefined },
-  // oxlint-disable-next-line no-control-regex -- colours and styles
-  NO_COLOR: { env: { TERM: 'xterm-256color', NO_COLOR: '1' }, never: /\u001b\[[\d;]*m/ },
-  // oxlint-disable-next-line no-control-regex -- whatever isn't text
-  dumb: { env: { TERM: 'dumb' }, never: /\u001b/ },
-} as const;
-
 describe('spoq in terminals', function () {
   this.timeout(60_000);
-  let tmux: Tmux;
-  let world: TerminalWorld;
-  let build: TemporaryFolder;
-  const program = (): string => path.join(build.path, 'spoq');
+  const stage = useStage();
 
-  before(async function () {
-    const missing = missingForTmux();
-    if (missing !== undefined) {
-      process.stderr.write(`No terminals to try: ${missing}.\n`);
-      this.skip();
-    }
-    build = await createTemporaryFolder();
-    const compile = [...COMPILE_FLAGS, '--outfile', program(), path.join(ROOT, 'cli', 'main.ts')];
-    await promisify(execFile)(path.join(ROOT, 'node_modules', '.bin', 'bun'), compile, { cwd: build.path });
-    [world, tmux] = await Promise.all([startTerminalWorld(), startTmux()]);
-    world.model.speak = (response) => sayAnthropic(response, ANSWER.split(/(?<= )/));
-    await runSpoq(['ask', 'what is the answer?'], { cwd: world.cwd, env: world.env, program: [program()] });
+  before(async () => {
+    stage.world.model.speak = (response) => sayAnthropic(response, ANSWER.split(/(?<= )/));
+    await stage.run(['ask', 'what is the answer?']);
   });
 
-  after(async () => {
-    await tmux?.[Symbol.asyncDispose]();
-    await world?.[Symbol.asyncDispose]();
-    await build?.[Symbol.asyncDispose]();
-  });
-
-  const open = (args: string[], columns: number, env: Record<string, string>): Promise<Window> =>
-    tmux.open({ columns, command: [program(), ...args], cwd: world.cwd, env: { ...world.env, ...env } });
-
-  for (const [name, row] of Object.entries(ROWS)) {
-    it(`${name}: 80 and 40 columns, NO_COLOR, TERM=dumb, piped`, async () => {
-      await Promise.all(
-        [80, 40].flatMap((columns) =>
-          Object.entries(MODES).map(async ([mode, { env, never }]) => {
-            const window = await open(row.args, columns, env);
-            await row.drive?.(window);
-            expect(await window.ended(), `${mode}, ${columns}: ${await window.sent()}`).to.equal(row.code ?? 0);
-            await window.show(row.shows);
-            if (never !== undefined) expect(await window.sent(), `${mode}, ${columns}`).to.not.match(never);
-            const tooWide = findTooWide(await window.lines(), columns);
-            // Without styles an answer is its text as it came, and the terminal breaks it.
-            const unexplained = tooWide.filter((line) => never === undefined || !ANSWER.includes(line.trim()));
-            if (row.isData !== true) expect(unexplained, mode).to.deep.equal([]);
-          }),
-        ),
-      );
-      const { code, shows } = { code: row.code ?? 0, shows: row.shows, ...row.piped };
-      if (row.drive !== undefined && row.piped === undefined) return; // it waits for a person
-      for (const stdin of [undefined, ''] as const) {
-        const options = { cwd: world.cwd, env: { ...world.env, TERM: 'xterm-256color' }, program: [program()] };
-        const piped = await runSpoq(row.args, stdin === undefined ? options : { ...options, stdin });
-        expect([piped.code, piped.out + piped.err]).to.deep.equal([code, piped.out + piped.err]);
-        expect(piped.out + piped.err).to.contain(shows);
-        // oxlint-disable-next-line no-control-regex -- whatever isn't text
-        expect(piped.out + piped.err).to.not.match(/\u001b|\r/);
-      }
-    });
-  }
+  testRows(stage, ROWS, { asItCame: ANSWER });
 
   describe('a conversation', () => {
     /** An answer that goes on until its reader goes. */
     function speakEndlessly(): void {
-      world.model.speak = (response) => {
+      stage.world.model.speak = (response) => {
         beginAnthropic(response);
         const timer = setInterval(() => speakAnthropic(response, 'word '), 20);
         response.once('close', () => clearInterval(timer));
       };
     }
     const speakBriefly = (): void => {
-      world.model.speak = (response) => sayAnthropic(response, ['Brief', '.']);
+      stage.world.model.speak = (response) => sayAnthropic(response, ['Brief', '.']);
     };
     const start = async (args: string[] = []): Promise<Window> => {
-      const window = await open(args, 40, { TERM: 'xterm-256color' });
+      const window = await stage.open(args, 40, { TERM: 'xterm-256color' });
       if (args.length === 0) await window.see('Ctrl-D leaves.');
       return window;
     };
@@ -272,7 +190,7 @@ describe('spoq in terminals', function () {
       await window.type('!');
       await window.press('Enter');
       await window.see('Brief.');
-      expect(JSON.stringify(world.model.calls.at(-1)?.body)).to.contain(String.raw`one!\ntwo`);
+      expect(JSON.stringify(stage.world.model.calls.at(-1)?.body)).to.contain(String.raw`one!\ntwo`);
       await leave(window);
     });
 
@@ -282,7 +200,7 @@ describe('spoq in terminals', function () {
       await window.type('go');
       await window.press('Enter');
       await window.see('word word word');
-      const call = world.model.calls.at(-1);
+      const call = stage.world.model.calls.at(-1);
       await window.type('next');
       await window.press('Escape');
       await window.see('Interrupted.');
@@ -291,7 +209,7 @@ describe('spoq in terminals', function () {
       speakBriefly();
       await window.press('Enter');
       await window.see('Brief.');
-      expect(JSON.stringify(world.model.calls.at(-1)?.body['messages'])).to.match(/go.*word.*next/);
+      expect(JSON.stringify(stage.world.model.calls.at(-1)?.body['messages'])).to.match(/go.*word.*next/);
       await leave(window);
     });
 
@@ -312,7 +230,7 @@ describe('spoq in terminals', function () {
 
     it('reads on where the line is lost, and says so', async () => {
       let finish = (): void => undefined;
-      world.model.speak = (response) => {
+      stage.world.model.speak = (response) => {
         beginAnthropic(response);
         speakAnthropic(response, 'before the tunnel, ');
         finish = () => {
@@ -324,7 +242,7 @@ describe('spoq in terminals', function () {
       await window.type('go');
       await window.press('Enter');
       await window.see('before the tunnel,');
-      world.cutLines();
+      stage.world.cutLines();
       await window.see('trying to read on…');
       finish();
       await window.see('and after it');
@@ -342,7 +260,7 @@ describe('spoq in terminals', function () {
         expect(await reading.ended()).to.equal(130);
         await reading.show('It goes on without you: spoq attach');
       }
-      const call = world.model.calls.at(-1);
+      const call = stage.world.model.calls.at(-1);
       expect(call?.dropped).to.equal(false);
       await asking.press('C-c');
       expect(await asking.ended()).to.equal(130);
@@ -352,7 +270,7 @@ describe('spoq in terminals', function () {
 
     it('has what a terminal that only prints can do', async () => {
       speakEndlessly();
-      const window = await open([], 40, { TERM: 'dumb' });
+      const window = await stage.open([], 40, { TERM: 'dumb' });
       await window.see('Ctrl-D leaves.');
       await window.type('first\\');
       await window.press('Enter');
@@ -361,7 +279,7 @@ describe('spoq in terminals', function () {
       await window.see('word word');
       await window.press('C-c');
       await window.see('Interrupted.');
-      expect(JSON.stringify(world.model.calls.at(-1)?.body)).to.contain(String.raw`first\nsecond`);
+      expect(JSON.stringify(stage.world.model.calls.at(-1)?.body)).to.contain(String.raw`first\nsecond`);
       await window.press('C-c');
       await window.see('once more leaves');
       await window.press('C-c');
@@ -371,15 +289,3 @@ describe('spoq in terminals', function () {
     });
   });
 });
-
-/** Lines wider than the window. A word that has no room at all, like an address, may be. */
-function findTooWide(lines: string[], columns: number): string[] {
-  return lines.filter(
-    (line) =>
-      measureWidth(line) > columns &&
-      !line
-        .trim()
-        .split(' ')
-        .some((word) => measureWidth(word) >= columns - 4),
-  );
-}

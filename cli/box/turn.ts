@@ -95,17 +95,19 @@ function describeLoss(box: BoxAccess, reason: string, conversation: string | und
 /** Long enough for a slow line; who presses Ctrl-C again doesn't wait for it. */
 const INTERRUPT_MS = 3_000;
 
-/** Ends what is at work in a conversation, as far as the box can be told. */
-export async function interruptTurn(deps: CliDeps, box: BoxAccess, conversation: string): Promise<void> {
+/** Ends what is at work in a conversation. False when the box could not be told, which is said. */
+export async function interruptTurn(deps: CliDeps, box: BoxAccess, conversation: string): Promise<boolean> {
   const patient = { ...deps, signal: AbortSignal.timeout(INTERRUPT_MS) };
   const path = `/api/conversations/${conversation}/interrupt`;
   try {
     const response = await callBox(patient, box, { method: 'POST', path, accept: 'application/json' }, async () => {});
     await response.text();
+    return true;
   } catch (error) {
     if (!(error instanceof SpoqError) && !(error instanceof ConnectionFailure)) throw error;
     await deps.stderr.write(
       `The box could not be told to stop: it goes on to the end. \`spoq resume ${conversation.slice(0, 8)}\` shows what it says.\n`,
     );
+    return false;
   }
 }

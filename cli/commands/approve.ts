@@ -54,11 +54,12 @@ export function createApprover(
   const ask = async ({ approval, title, rule }: Request, signal: AbortSignal): Promise<void> => {
     const choices = [
       { value: 'allow', text: 'yes, this once' },
-      ...(rule === '' ? [] : [{ value: 'always', text: `yes, always: ${sanitizeLine(rule)}` }]),
+      ...(rule === '' ? [] : [{ value: 'always', text: `yes, always in this workspace: ${sanitizeLine(rule)}` }]),
       { value: 'deny', text: 'no' },
     ];
     try {
-      await answer(approval, (await deps.choose(`${sanitizeLine(title)} - allow it?`, choices, signal)) as Decision);
+      const question = `Allow this?\n  ${sanitizeLine(title)}`;
+      await answer(approval, (await deps.choose(question, choices, signal)) as Decision);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {

@@ -88,7 +88,7 @@ export async function runDiscard(
     if (!deps.stdin.isTTY || options.json) {
       throw new SpoqError('invalid_request', { detail: `This drops ${what}.`, next: 'Add --yes if you mean it.' });
     }
-    if (!(await deps.confirm(`Drop ${what}?`))) throw new SpoqError('cancelled');
+    if (!(await deps.confirm(`Drop ${what}?`))) return deps.stdout.write('Nothing was dropped.\n');
   }
   const discarded = await discard(deps, found);
   if (options.json)
@@ -136,5 +136,7 @@ async function report(deps: CliDeps, applied: Applied[], options: ChangesOptions
 function colour(line: string, style: ReturnType<typeof createStyle>): string {
   if (/^(?:diff|index|---|\+\+\+|new file|deleted file|old mode|new mode)/.test(line)) return style.bold(line);
   if (line.startsWith('@@')) return style.dim(line);
+  if (line.startsWith('+')) return style.green(line);
+  if (line.startsWith('-')) return style.red(line);
   return line;
 }

@@ -59,12 +59,6 @@ export async function watchConversation(
   const beginning = { conversation: found.id, from: options.from, turn: found.turns };
   const isAtWork = found.state === 'running' || found.state === 'waiting';
   const overUntil = isAtWork ? found.turns - 1 : found.turns;
-  try {
-    await showTurn(deps, box, beginning, { ...options, questions: true, detach: true, overUntil });
-  } catch (error) {
-    if (deps.signal.aborted && !options.json) {
-      await deps.stderr.write(`It goes on without you: spoq attach ${found.id.slice(0, 8)}\n`);
-    }
-    throw error;
-  }
+  const kept = `It goes on without you: spoq attach ${found.id.slice(0, 8)}`;
+  await showTurn(deps, box, beginning, { ...options, questions: true, detach: true, overUntil, kept });
 }

@@ -7,8 +7,8 @@ import { fetchJson } from '../box/fetch-json.ts';
 import { followTurn } from '../box/turn.ts';
 import type { CliDeps } from '../deps.ts';
 import { ConnectionFailure } from '../http/failure.ts';
-import { formatCount } from '../terminal/format.ts';
 import { sanitizeLine } from '../terminal/sanitize.ts';
+import { describeChanges } from '../terminal/turn-printer.ts';
 import { createApprover } from './approve.ts';
 import { createOnWait, toError } from './show-turn.ts';
 
@@ -118,10 +118,7 @@ async function show(deps: CliDeps, event: ConversationEvent): Promise<void> {
     return deps.writeBytes(event.stream, bytes);
   }
   if (event.type === 'notice') return deps.stderr.write(`${sanitizeLine(event.message)}\n`);
-  if (event.type === 'changes' && event.files > 0)
-    return deps.stderr.write(
-      `${formatCount(event.files, 'file')} changed in the copy on the box: spoq diff, spoq apply, spoq discard.\n`,
-    );
+  if (event.type === 'changes' && event.files > 0) return deps.stderr.write(`${describeChanges(event)}\n`);
 }
 
 async function feed(
@@ -131,7 +128,8 @@ async function feed(
 ): Promise<void> {
   let offset = 0;
   for await (const chunk of deps.stdin.chunks()) {
-    if (pressCtrlC !== undefined && chunk.includes(CTRL_C) && pressCtrlC()) return;
+    // Who is quick presses it twice before it is read once.
+    if (pressCtrlC !== undefined && chunk.filter((byte) => byte === CTRL_C).some(() => pressCtrlC())) return;
     for (let at = 0; at < chunk.length; at += MAX_PIECE) {
       const data = Buffer.from(chunk.subarray(at, at + MAX_PIECE));
       await send({ offset, data: data.toString('base64') });

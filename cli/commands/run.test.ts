@@ -95,7 +95,7 @@ describe('spoq run, diff, apply and discard', () => {
   it('asks on the terminal, and takes the answer', async () => {
     bench.model.speak = playScript(TAG);
     const run = await spoq(['run', 'tag'], { tty: true, choices: ['allow'] });
-    expect([run.code, run.asked]).to.deep.equal([0, ['$ git tag x; true - allow it?']]);
+    expect([run.code, run.asked]).to.deep.equal([0, ['Allow this?\n  $ git tag x; true']]);
     expect(run.err()).to.contain('allowed once (test-laptop)');
     const denied = await spoq(['run', 'tag'], { tty: true, choices: ['deny'] });
     expect(denied.err()).to.contain('denied (test-laptop)');
@@ -158,7 +158,7 @@ describe('spoq run, diff, apply and discard', () => {
     expect(killed.code).to.equal(143);
     const changed = await spoq(['run', '--', 'bash', '-c', 'echo x > new']);
     expect(withoutProgress(changed.err())).to.equal(
-      '1 file changed in the copy on the box: spoq diff, spoq apply, spoq discard.\n',
+      '1 file changed, +1 -0. Look: spoq diff. Take: spoq apply. Drop: spoq discard.\n',
     );
     const json = await spoq(['run', '--json', '--', 'echo', 'x']);
     const types = json

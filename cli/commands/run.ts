@@ -78,7 +78,12 @@ export async function runRun(
     deps,
     box,
     { path: '/api/run', body: JSON.stringify(request) },
-    { ...options, questions: false, waiting: `Working on ${box.on_box ? 'this box' : box.url.hostname}…` },
+    {
+      ...options,
+      questions: false,
+      waiting: `Working on ${box.on_box ? 'this box' : box.url.hostname}…`,
+      kept: 'What it has done is kept on the box. Look: spoq diff. Go on: spoq run -c "…". Drop: spoq discard.',
+    },
   );
   return 0;
 }

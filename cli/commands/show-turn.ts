@@ -29,6 +29,8 @@ export interface ShowOptions {
   wait?: boolean;
   /** Turns up to this one are over: what they have asked for was answered, or isn't waited for any more. */
   overUntil?: number;
+  /** Said when the person stops it or leaves it: what there is of it, and how to go on. */
+  kept?: string;
   /** What is waited for, before the first event. */
   waiting?: string;
 }
@@ -78,13 +80,16 @@ export async function showTurn(
     }
   } catch (error) {
     const isOver = error instanceof SpoqError && error.code === 'approval_needed';
-    if (
-      (deps.signal.aborted || left.signal.aborted || isOver) &&
-      conversation !== undefined &&
-      options.detach !== true
-    ) {
+    const isLeft = deps.signal.aborted || left.signal.aborted;
+    let isKept = isLeft;
+    if ((isLeft || isOver) && conversation !== undefined && options.detach !== true) {
       await spinner.stop();
-      await interruptTurn(deps, box, conversation);
+      isKept = (await interruptTurn(deps, box, conversation)) && isLeft;
+    }
+    if (isKept && conversation !== undefined && options.kept !== undefined && !options.json) {
+      await spinner.stop();
+      await printer.end();
+      await deps.stderr.write(`${options.kept}\n`);
     }
     throw left.signal.aborted ? left.signal.reason : error;
   } finally {

@@ -89,8 +89,9 @@ export async function syncBeforeRun(
 }
 
 /** A name that another folder has is not this one's. */
-function giveUpName(deps: CliDeps, { folder, isNew }: Opened, error: unknown): never {
-  if (isNew && error instanceof SpoqError && error.code === 'workspace_taken') forgetFolder(deps, folder);
+async function giveUpName(deps: CliDeps, { folder, isNew }: Opened, error: unknown): Promise<never> {
+  if (isNew && error instanceof SpoqError && error.code === 'workspace_taken')
+    await withFileLock(join(findSyncHome(deps), 'folders.json'), async () => forgetFolder(deps, folder));
   throw error;
 }
 
@@ -107,6 +108,25 @@ async function openFolder(
   options: SyncCommandOptions,
   reporter: Reporter,
 ): Promise<Opened> {
+  let found = chooseFolder(deps, box, options);
+  if (found.isChanged) {
+    // Another spoq may begin with this folder, or with another one, at the same time.
+    found = await withFileLock(join(findSyncHome(deps), 'folders.json'), async () => {
+      const now = chooseFolder(deps, box, options);
+      if (now.isChanged) saveFolder(deps, now.folder);
+      return now;
+    });
+  }
+  const { folder, isNew } = found;
+  return { isNew, folder, box, workspace: openBoxWorkspace(deps, box, folder.name, reporter.wait) };
+}
+
+/** The folder as this sync wants it. `isChanged`: it is not written down like that. */
+function chooseFolder(
+  deps: CliDeps,
+  box: BoxAccess,
+  options: SyncCommandOptions,
+): { folder: SyncedFolder; isNew: boolean; isChanged: boolean } {
   const host = box.url.host;
   const { path, known } = findFolder(deps, host);
   if (known !== undefined && options.name !== undefined && options.name !== known.name)
@@ -116,14 +136,8 @@ async function openFolder(
     });
   const folder = known ?? addFolder(path, host, options.name);
   const allow = [...new Set([...folder.allow, ...options.allow.map((one) => toRelative(deps, path, one))])].sort();
-  const chosen = { ...folder, allow };
-  if (known === undefined || allow.length !== folder.allow.length) saveFolder(deps, chosen);
-  return {
-    isNew: known === undefined,
-    folder: chosen,
-    box,
-    workspace: openBoxWorkspace(deps, box, chosen.name, reporter.wait),
-  };
+  const isNew = known === undefined;
+  return { folder: { ...folder, allow }, isNew, isChanged: isNew || allow.length !== folder.allow.length };
 }
 
 function toRelative(deps: CliDeps, root: string, path: string): string {
@@ -157,6 +171,8 @@ async function syncPatiently(
           onPhase: reporter.phase,
         });
       } catch (error) {
+        if (error instanceof SpoqError && error.code === 'cancelled' && !options.json && !options.dryRun)
+          await reporter.say('Both sides are whole. What has arrived is kept for the next spoq sync.');
         const isCut =
           error instanceof SpoqError &&
           ['box_unreachable', 'workspace_changed', 'files_unavailable'].includes(error.code);

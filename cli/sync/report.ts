@@ -28,6 +28,8 @@ export function createReporter(deps: CliDeps, options: { json: boolean; dryRun: 
   const bar = startProgressBar(deps);
   let spinner: Spinner | undefined;
   let lastType: string | undefined;
+  /** What takes no part is named once, however often it is synced. */
+  const told = new Set<string>();
   const event = (value: object): Promise<void> => deps.stdout.write(`${JSON.stringify(value)}\n`);
   const rest = async (): Promise<void> => {
     await spinner?.stop();
@@ -53,7 +55,7 @@ export function createReporter(deps: CliDeps, options: { json: boolean; dryRun: 
       if (phase.type === 'send' || phase.type === 'fetch') {
         await spinner?.stop();
         spinner = undefined;
-        if (isNew && !deps.stderr.isTTY)
+        if (isNew && !bar.canDraw)
           await deps.stderr.write(
             `${WORDS[phase.type]} ${formatCount(phase.files, 'file')}, ${formatBytes(phase.bytes)}\n`,
           );
@@ -84,7 +86,9 @@ export function createReporter(deps: CliDeps, options: { json: boolean; dryRun: 
         });
       }
       if (box.notice !== undefined) await deps.stderr.write(`${describeNotice(box.notice)}\n`);
-      for (const line of describeDetails(synced)) await deps.stderr.write(`${line}\n`);
+      const left_out = synced.left_out.filter(({ where, path }) => !told.has(`${where} ${path}`));
+      for (const { where, path } of left_out) told.add(`${where} ${path}`);
+      for (const line of describeDetails({ ...synced, left_out })) await deps.stderr.write(`${line}\n`);
       await deps.stdout.write(`${describeResult(synced, folder, box, options.dryRun)}\n`);
     },
   };

@@ -21,7 +21,7 @@ import type { BoxWorkspace } from './box-workspace.ts';
 import type { SyncedFolder } from './folders.ts';
 import { NOTHING_EARLY, startEarlySending } from './early.ts';
 import type { Early, EarlySending } from './early.ts';
-import { guardDeletes } from './guard.ts';
+import { guardDeletes, listLost } from './guard.ts';
 import { createSender } from './sender.ts';
 import type { Part } from './sender.ts';
 import { describeSame } from './synced.ts';
@@ -146,14 +146,28 @@ function mergeSides(
     (direction === 'push' && answer.vanished) ||
     (direction === 'pull' && scan.manifest.size === 0 && state.base.size > 0);
   const theirs = answer.changes.length === 0 ? state.base : withChanges(state.base, answer.changes);
-  const base = restores ? new Map<string, Entry>() : state.base;
-  const changes = restores ? [...scan.manifest, ...theirs] : [...listChanges(base, scan), ...answer.changes];
   const away = new Set(answer.left_out.map(({ path }) => path));
+  const bringsBack = direction !== 'both' && !options.deleteMany;
+  const target =
+    direction === 'pull'
+      ? ([scan.manifest, scan.excludes] as const)
+      : ([theirs, (path: string) => away.has(path)] as const);
+  const lost = bringsBack ? listLost(state.base, ...target) : [];
+  // What neither had before, and one has now, comes to the other.
+  const known =
+    lost.length === 0
+      ? state.base
+      : withChanges(
+          state.base,
+          lost.map((path): Change => [path, null]),
+        );
+  const base = restores ? new Map<string, Entry>() : known;
+  const changes = restores ? [...scan.manifest, ...theirs] : [...listChanges(base, scan), ...answer.changes];
   const merge = mergeTrees({
     base,
     mine: { manifest: scan.manifest, excludes: scan.excludes, holds: options.holds },
     theirs: { manifest: theirs, excludes: (path) => away.has(path), holds: BOX_HOLDS },
-    changed: changes.map(([path]) => path),
+    changed: [...changes.map(([path]) => path), ...lost],
     direction,
     labels: { here: options.hostname, box: options.boxName, time: formatTime(options.now) },
   });

@@ -2,6 +2,9 @@ import { SpoqError } from '../../contract/errors.ts';
 import type { CliDeps, Key } from '../deps.ts';
 import { fitOutput } from './fit.ts';
 
+/** A space, and `yes`, which is the longest answer, or `^C`. */
+const ANSWER_COLUMNS = 4;
+
 /**
  * Asks yes or no on the terminal, on stderr; Enter alone means no. Throws `cancelled` on Ctrl-C, Ctrl-D and Escape, and when the program is
  * stopped.
@@ -26,7 +29,7 @@ export async function askConfirmation(
   deps.signal.addEventListener('abort', onStop);
   const stop = deps.keyboard.listen(onKey, { lines });
   try {
-    await fitOutput(deps.stderr).write(`${question} (y/N) `);
+    await fitOutput(deps.stderr, ANSWER_COLUMNS).write(`${question} (y/N) `);
     const answer = await promise;
     if (!lines) await deps.stderr.write(answer ? 'yes\n' : 'no\n');
     return answer;

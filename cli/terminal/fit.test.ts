@@ -11,11 +11,17 @@ describe('fitText', () => {
 
   it('keeps the indentation of a line', () => {
     expect(fitText('  aa bb cc', 7)).to.equal('  aa bb\n  cc');
+    expect(fitText('\u001b[2m  aa bb cc\u001b[22m', 7)).to.equal('\u001b[2m  aa bb\n  cc\u001b[22m');
   });
 
   it('keeps columns where there is room, and goes on below where there is not', () => {
     expect(fitText('Disk   81 GB free of 100 GB', 20)).to.equal('Disk   81 GB free of\n       100 GB');
     expect(fitText('  $ spoq init      sign in', 20)).to.equal('  $ spoq init\n      sign in');
+  });
+
+  it('leaves the space behind a question, if there is room', () => {
+    expect(fitText('one two? (y/N) ', 10)).to.equal('one two?\n(y/N) ');
+    expect(fitText('one (y/N) ', 5)).to.equal('one\n(y/N)');
   });
 
   it('breaks no word, and measures what the eye sees', () => {

@@ -19,8 +19,9 @@ export function fitText(text: string, columns: number): string {
 
 function fitLine(line: string, columns: number): string {
   if (measure(line) <= columns) return line;
-  const indent = /^ */.exec(line)?.[0].length ?? 0;
-  const lead = measure(FIRST_COLUMN.exec(line.replaceAll(STYLES, ''))?.[0] ?? '');
+  const plain = line.replaceAll(STYLES, '');
+  const indent = /^ */.exec(plain)?.[0].length ?? 0;
+  const lead = measure(FIRST_COLUMN.exec(plain)?.[0] ?? '');
   const isColumn = lead > 0 && lead <= columns / 2;
   const hang = isColumn ? lead : lead > 0 ? indent + 4 : indent;
   let fitted = '';
@@ -35,7 +36,8 @@ function fitLine(line: string, columns: number): string {
       width += gap.length + size;
     }
   }
-  return fitted;
+  // Behind a question something is typed.
+  return line.endsWith(' ') && width < columns ? `${fitted} ` : fitted;
 }
 
 function measure(text: string): number {
@@ -47,14 +49,14 @@ export function fitOutputs(deps: CliDeps): CliDeps {
   return { ...deps, stdout: fitOutput(deps.stdout), stderr: fitOutput(deps.stderr) };
 }
 
-/** One output, fitted. */
-export function fitOutput(output: Output): Output {
+/** One output, fitted. `reserve`: columns that are left for what is typed behind a question. */
+export function fitOutput(output: Output, reserve = 0): Output {
   if (!output.isTTY) return output;
   return {
     isTTY: true,
     get columns() {
       return output.columns;
     },
-    write: (text) => output.write(text.startsWith('\r') ? text : fitText(text, output.columns)),
+    write: (text) => output.write(text.startsWith('\r') ? text : fitText(text, output.columns - reserve)),
   };
 }

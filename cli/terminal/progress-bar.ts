@@ -2,6 +2,8 @@ import type { CliDeps } from '../deps.ts';
 import { formatBytes, formatSeconds } from './format.ts';
 
 export interface ProgressBar {
+  /** False where no line can be redrawn: then it shows nothing. */
+  readonly canDraw: boolean;
   /** How much of how much; drawn a few times a second. */
   update(text: string, done: number, total: number): void;
   /** Removes the line. */
@@ -10,6 +12,8 @@ export interface ProgressBar {
 
 const REDRAW_MS = 100;
 const CLEAR_LINE = '\r\u001b[K';
+/** At the end of a line that is redrawn: a terminal echoes `^C` there, and what it breaks stays. */
+export const ECHO_COLUMNS = 3;
 /** The rate is that of the last seconds: a line that got slow shows it. */
 const RATE_MS = 3000;
 
@@ -22,6 +26,7 @@ export function startProgressBar(deps: Pick<CliDeps, 'stderr' | 'env' | 'now'>):
   let isDrawn = false;
   let samples: { at: number; done: number }[] = [];
   return {
+    canDraw,
     update(text, done, total) {
       const now = deps.now();
       if (done < (samples.at(-1)?.done ?? 0)) samples = [];
@@ -66,10 +71,10 @@ export function describeProgress({ text, done, total, rate, columns }: Progress)
   const speed = rate > 0 ? `${formatBytes(rate)}/s` : '';
   const left = rate > 0 && done < total ? `${formatSeconds(Math.ceil((total - done) / rate))} left` : '';
   const words = [amount, speed, left].filter((word) => word !== '');
-  const room = columns - 1 - text.length - 1;
+  const room = columns - ECHO_COLUMNS - text.length - 1;
   while (words.length > 1 && words.join('  ').length > room) words.pop();
   const width = Math.min(30, room - words.join('  ').length - 2);
   const full = Math.round(share * width);
   const bar = width >= 5 ? `${'█'.repeat(full)}${'░'.repeat(width - full)}  ` : '';
-  return `${text} ${bar}${words.join('  ')}`.slice(0, Math.max(1, columns - 1));
+  return `${text} ${bar}${words.join('  ')}`.slice(0, Math.max(1, columns - ECHO_COLUMNS));
 }

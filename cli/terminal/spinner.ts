@@ -1,5 +1,6 @@
 import type { CliDeps } from '../deps.ts';
 import { formatSeconds } from './format.ts';
+import { ECHO_COLUMNS } from './progress-bar.ts';
 
 export interface Spinner {
   /** Writes a line of its own above the spinner, or instead of it where there is none. */
@@ -24,7 +25,7 @@ export function startSpinner(deps: Pick<CliDeps, 'stderr' | 'env' | 'now'>, text
   const draw = (): void => {
     const elapsed = formatSeconds((deps.now() - startedAt) / 1000);
     const line = `${FRAMES[frame++ % FRAMES.length] ?? ''} ${text} ${elapsed}`;
-    last = stderr.write(`${CLEAR_LINE}${line.slice(0, stderr.columns - 1)}`);
+    last = stderr.write(`${CLEAR_LINE}${line.slice(0, stderr.columns - ECHO_COLUMNS)}`);
   };
   draw();
   const timer = setInterval(draw, FRAME_MS);

@@ -90,7 +90,7 @@ describe('approvals', () => {
   it('are kept for the workspace when they are given for good', async () => {
     const { conversation, approval, stream } = await beginWaiting();
     await decide(conversation, approval, 'always');
-    await readAll(stream);
+    expect(ofType(await readAll(stream), 'tool_result')[0]?.outcome).to.equal('ok');
     await bench.restart();
     const events = await bench.run('Commit again');
     expect(ofType(events, 'approval_request')).to.deep.equal([]);
@@ -109,7 +109,8 @@ describe('approvals', () => {
     const { conversation, approval, stream } = await beginWaiting();
     await decide(conversation, approval, 'deny');
     const [, , result] = await readAll(stream);
-    expect(result).to.deep.include({ type: 'tool_result', outcome: 'denied' });
+    const summary = 'not done: the answer was no';
+    expect(result).to.deep.include({ type: 'tool_result', outcome: 'denied', summary });
     expect(readResults(bench.model.calls[1] as never)[0]).to.contain('The developer said no. It was not done.');
   });
 
@@ -126,6 +127,7 @@ describe('approvals', () => {
     ]);
     const events = await bench.run('x', { allow: ['shell(git tag *)'], deny: ['shell(rm)'] });
     expect(ofType(events, 'tool_result').map(({ outcome }) => outcome)).to.deep.equal(['denied', 'ok', 'denied']);
+    expect(ofType(events, 'tool_result')[0]?.summary).to.equal('not done: the rule edit(secret.txt) denies it');
     expect(ofType(events, 'approval_request')).to.deep.equal([]);
     expect(readResults(bench.model.calls[1] as never)[0]).to.contain(
       'The rule edit(secret.txt) of the developer denies it.',

@@ -49,7 +49,7 @@ export async function executeCall(deps: CallDeps, call: ModelCall): Promise<bool
   const permission = await permissions.request(action, { call: call.id, tool: call.tool, title });
   if (!permission.allowed) {
     const advice = 'It was not done. Do not look for a way around it: go on without it, or say what you need.';
-    return refuse(deps, call, title, 'denied', `${permission.why} ${advice}`);
+    return refuse(deps, call, title, 'denied', `${permission.why} ${advice}`, permission.summary);
   }
   signal.throwIfAborted();
   await turn.emit(describeCall(call, title));
@@ -115,8 +115,9 @@ async function refuse(
   title: string,
   outcome: 'failed' | 'denied',
   text: string,
+  summary = text,
 ): Promise<boolean> {
-  await settle(deps, call, { outcome, text, summary: text.slice(0, 200) }, [describeCall(call, title)]);
+  await settle(deps, call, { outcome, text, summary: summary.slice(0, 200) }, [describeCall(call, title)]);
   return true;
 }
 

@@ -23,7 +23,7 @@ export class Parked extends Error {
 }
 
 /** Whether something may be done, and why not. */
-export type Permission = { allowed: true } | { allowed: false; why: string };
+export type Permission = { allowed: true } | { allowed: false; why: string; summary: string };
 
 export interface Permissions {
   /** Decides by rule, and asks the person where the rules say so. Rejects with `Parked` or the reason of the turn's signal. */
@@ -64,7 +64,8 @@ export function createPermissions(deps: PermissionDeps): Permissions {
     const began = performance.now();
     try {
       const decision = await approvals.request(turn, workspace, question, signal);
-      return decision === 'deny' ? { allowed: false, why: 'The developer said no.' } : { allowed: true };
+      if (decision !== 'deny') return { allowed: true };
+      return { allowed: false, why: 'The developer said no.', summary: 'not done: the answer was no' };
     } catch (error) {
       if (signal.aborted && turn.stopping.aborted && !deps.signal.aborted) throw new Parked('waiting');
       throw error;
@@ -79,7 +80,10 @@ export function createPermissions(deps: PermissionDeps): Permissions {
     const rules: RuleSet = { ...fixed, granted: [...granted, ...approvals.listAllowed(workspace).map(parseRule)] };
     const { verdict, always, by } = decide(rules, action);
     if (verdict === 'allow') return { allowed: true };
-    if (verdict === 'deny') return { allowed: false, why: `The rule ${by ?? ''} of the developer denies it.` };
+    if (verdict === 'deny') {
+      const why = `The rule ${by ?? ''} of the developer denies it.`;
+      return { allowed: false, why, summary: `not done: the rule ${by ?? ''} denies it` };
+    }
     return ask({ ...question, always });
   };
   return {

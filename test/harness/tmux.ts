@@ -8,10 +8,13 @@ import { waitFor } from './wait.ts';
 
 const run = promisify(execFile);
 const ROWS = 50;
-const PATIENCE_MS = 8_000;
+/** A busy machine starts a dozen programs at once. */
+const PATIENCE_MS = 20_000;
 
 /** A window of tmux, in which a program runs on a terminal of its own. */
 export interface Window {
+  /** Its width when it was opened. */
+  columns: number;
   /** Keys as tmux names them: Enter, C-c, Escape. */
   press(...keys: string[]): Promise<void>;
   type(text: string): Promise<void>;
@@ -62,7 +65,7 @@ export async function startTmux(patienceMs = PATIENCE_MS): Promise<Tmux> {
       const inner = ['exec', 'env', '-i', ...variables, ...command].map(quote).join(' ');
       const outer = `SHELL=/bin/sh script -qefc ${quote(inner)} ${quote(record)}; echo $? > ${quote(`${record}.part`)}; mv ${quote(`${record}.part`)} ${quote(`${record}.exit`)}`;
       await call('new-session', '-d', '-s', name, '-x', String(columns), '-y', String(ROWS), '-c', cwd, outer);
-      return createWindow(call, name, record, patienceMs);
+      return { columns, ...createWindow(call, name, record, patienceMs) };
     },
     async [Symbol.asyncDispose]() {
       await call('kill-server');
@@ -76,7 +79,7 @@ function createWindow(
   name: string,
   record: string,
   patienceMs: number,
-): Window {
+): Omit<Window, 'columns'> {
   const sent = async (): Promise<string> => {
     const text = (await readIfThere(record)) ?? '';
     // The first and the last line are script's own.
