@@ -155,9 +155,10 @@ describe('conversations', () => {
     expect(removed.json).to.deep.include({ status: 409, code: 'conversation_busy' });
     const interrupt = { method: 'POST', path: `/api/conversations/${conversation}/interrupt` };
     expect((await send(conductor.local, interrupt)).json).to.deep.equal({ interrupted: true });
+    // It is over by then: who stops an answer may ask the next question at once.
+    expect((await list()).conversations[0]?.state).to.equal('idle');
     expect((await stream.next())?.data).to.deep.include({ type: 'error', code: 'cancelled' });
     await waitUntil('the call is dropped', () => model.calls[0]?.dropped === true);
-    await waitUntil('nothing is at work', async () => (await list()).conversations[0]?.state === 'idle');
     expect((await send(conductor.local, interrupt)).json).to.deep.equal({ interrupted: false });
     // What it had said is told to the model.
     model.speak = (res) => sayAnthropic(res, ['second']);

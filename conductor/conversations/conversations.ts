@@ -68,8 +68,8 @@ export interface Conversations {
   list(options: ListOptions): ConversationList;
   /** What the model was told and has said so far. */
   recall(conversation: string): unknown[];
-  /** Ends what is at work in it; false when nothing is. */
-  interrupt(conversation: string, reason: SpoqError): boolean;
+  /** Ends what is at work in it, and answers when it has ended; false when nothing is. */
+  interrupt(conversation: string, reason: SpoqError): Promise<boolean>;
   /** Throws `conversation_unknown` or `conversation_busy`. */
   remove(conversation: string): void;
   readonly size: number;

@@ -6,7 +6,7 @@ import { createTurn } from './create-turn.ts';
 import { createEventLog } from './event-log.ts';
 import { listConversations } from './list.ts';
 import { describeOutcome, isLast } from './outcome.ts';
-import { createPlaces } from './places.ts';
+import { createPlaces, within } from './places.ts';
 import { closeTurn, describeStart, findConversation, findRequest, insertMessages, insertTurn } from './turn-rows.ts';
 
 export interface ConversationsDeps {
@@ -16,6 +16,9 @@ export interface ConversationsDeps {
   /** Most that may be at work at once. */
   limit?: number | undefined;
 }
+
+/** What is interrupted ends its calls and writes down how far it came; a program may have to be killed for it. */
+const LAST_WORK_MS = 2_000;
 
 /** Conversations over the box's database. */
 export function createConversations({ store, now, limit }: ConversationsDeps): Conversations {
@@ -94,10 +97,12 @@ export function createConversations({ store, now, limit }: ConversationsDeps): C
       store
         .all('SELECT message FROM messages WHERE conversation = ? ORDER BY position', conversation)
         .map((row) => JSON.parse(String(row['message'])) as unknown),
-    interrupt(conversation, reason) {
+    async interrupt(conversation, reason) {
       const place = places.find(conversation);
-      place?.controller.abort(reason);
-      return place !== undefined;
+      if (place === undefined) return false;
+      place.controller.abort(reason);
+      await within(place.left, LAST_WORK_MS);
+      return true;
     },
     remove(conversation) {
       findConversation(store, conversation);

@@ -14,6 +14,8 @@ export interface Places {
 
 export interface Place {
   controller: AbortController;
+  /** Settles when it is left. */
+  left: Promise<void>;
   /** Must be called in every case. */
   leave(): void;
 }
@@ -26,7 +28,7 @@ const LAST_WORDS_MS = 500;
 
 /** Counts what is at work; `limit` is how much may be at once. */
 export function createPlaces(limit = MAX_TAKEN): Places {
-  const taken = new Map<string, Place & { left: Promise<void> }>();
+  const taken = new Map<string, Place>();
   const stopping = new AbortController();
   return {
     stopping: stopping.signal,
@@ -70,7 +72,8 @@ export function restarting(): SpoqError {
   });
 }
 
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
+/** Waits for work, and no longer than that. */
+export async function within(work: Promise<unknown>, ms: number): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
   await Promise.race([work, late]);

@@ -55,12 +55,12 @@ export function createConversationRoutes(deps: ConversationRouteDeps): RouteTabl
       sendEvents(ctx, conversations.follow(id, readLastEventId(ctx), readerSignal(ctx), turn), deps);
     },
 
-    /** Ends what is at work in it. Asked again, there is nothing to end. */
-    'POST /api/conversations/:id/interrupt': (ctx) => {
+    /** Ends what is at work in it, and answers when it has ended: the next question may follow. Asked again, there is nothing to end. */
+    'POST /api/conversations/:id/interrupt': async (ctx) => {
       const id = readId(ctx);
       if (conversations.list({ id, limit: 1 }).conversations.length === 0) throw new SpoqError('conversation_unknown');
       const reason = new SpoqError('cancelled', { next: 'What was said is kept: `spoq resume` goes on from here.' });
-      ctx.body = { interrupted: conversations.interrupt(id, reason) };
+      ctx.body = { interrupted: await conversations.interrupt(id, reason) };
     },
 
     'DELETE /api/conversations/:id': async (ctx) => {
