@@ -1,3 +1,7 @@
+import { listAnswerFailures, renderAnswers } from './answers.ts';
+import type { Answers } from './answers.ts';
+import { listAskStartFailures, renderAskStart } from './ask-start.ts';
+import type { AskStart } from './ask-start.ts';
 import { listSyncFailures, renderSync } from './sync.ts';
 import type { SyncTimes } from './sync.ts';
 import type { ClickToReady } from './click-share.ts';
@@ -19,7 +23,9 @@ export interface Measurements {
   throughput?: { at_once: number; lean: number[]; stock: number[] }[];
   load?: Load;
   first_token?: FirstTokens;
+  answers?: Answers;
   cold_start?: Record<string, number[]>;
+  ask_start?: AskStart;
   idle?: { seconds: number; processes: Record<string, Idle> };
   sync?: SyncTimes;
 }
@@ -45,8 +51,18 @@ export function engineRatio({ lean, stock }: EngineTimes): Summary {
 }
 
 /** A sentence for everything that has to hold and doesn't. */
-export function listFailures({ engine, click_to_ready: clicks, sync }: Measurements): string[] {
-  const failures: string[] = sync === undefined ? [] : listSyncFailures(sync);
+export function listFailures({
+  engine,
+  click_to_ready: clicks,
+  sync,
+  answers,
+  ask_start: ask,
+}: Measurements): string[] {
+  const failures: string[] = [
+    ...(sync === undefined ? [] : listSyncFailures(sync)),
+    ...(answers === undefined ? [] : listAnswerFailures(answers)),
+    ...(ask === undefined ? [] : listAskStartFailures(ask)),
+  ];
   const ratio = engine && engineRatio(engine).median;
   if (ratio !== undefined && ratio > ENGINE_LIMIT)
     failures.push(`The engine's part takes ${ratio.toFixed(2)} of the stock one; at most ${ENGINE_LIMIT} is wanted.`);
@@ -74,7 +90,9 @@ export function renderReport(measured: Measurements): string {
     throughput,
     load,
     first_token: tokens,
+    answers,
     cold_start: starts,
+    ask_start: ask,
     idle,
     sync,
   } = measured;
@@ -85,7 +103,9 @@ export function renderReport(measured: Measurements): string {
     throughput && renderThroughput(throughput),
     load && renderLoad(load),
     tokens && renderTokens(tokens),
+    answers && renderAnswers(answers),
     starts && renderStarts(starts),
+    ask && renderAskStart(ask),
     idle && renderIdle(idle),
     sync && renderSync(sync),
   ];

@@ -49,7 +49,7 @@ import { LAUNCHER_SOCKET } from './workplace/launcher.ts';
 import { createWorkplaces } from './workplace/systemd-workplaces.ts';
 
 /** What an answer needs to say that it was cut, and a connection to end; then it ends whatever still hangs. */
-const LAST_WORDS_MS = 1_500;
+const LAST_WORDS_MS = 4_000;
 const LAST_CONNECTIONS_MS = 500;
 /** Of conductor-keys.socket. */
 const KEYS_SOCKET = '/run/conductor-keys.sock';

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,9 +19,8 @@ import { SIGN_UP } from './journey/signup.ts';
 import { runStory } from './journey/story.ts';
 import { USE } from './journey/use.ts';
 import { createWorld } from './journey/world.ts';
+import { measureAllAnswers, measureAskStart, measureSyncs } from './bench-laptop.ts';
 import { chooseMachines, parseMachineKind } from './machines.ts';
-import { listMissingPeers, measureSync } from '../bench/sync.ts';
-import type { SyncTimes } from '../bench/sync.ts';
 import { prepare } from './prepare.ts';
 import type { Prepared } from './prepare.ts';
 import { findOnPath } from './run-command.ts';
@@ -30,7 +29,7 @@ import type { ToolContext } from './run-tool.ts';
 import { startTemporaryRun } from './temporary-run.ts';
 import { ToolError } from './terminal.ts';
 
-const PARTS = ['click-to-ready', 'engine', 'load', 'first-token', 'cold-start', 'sync', 'idle'] as const;
+const PARTS = ['click-to-ready', 'engine', 'load', 'first-token', 'answers', 'cold-start', 'sync', 'idle'] as const;
 type Part = (typeof PARTS)[number];
 
 const HELP = `Usage: npm run bench [-- --rounds N] [--out docs/performance.md] [--only PART,…]
@@ -65,8 +64,12 @@ await runTool(async (context) => {
     ...(engine && wants('engine') && (await measureEngine(context, engine, rounds))),
     ...(wants('load') && { load: await measureLoads(context, prepared, rounds) }),
     ...(wants('first-token') && { first_token: await measureTokens(context, prepared, rounds * 4) }),
+    ...(wants('answers') && (await measureAllAnswers(context, prepared, dir, Math.min(rounds, 5)))),
     ...(wants('sync') && (await measureSyncs(context, prepared, Math.min(rounds, 5)))),
-    ...(wants('cold-start') && { cold_start: await measureStarts(context, prepared, dir, rounds * 3) }),
+    ...(wants('cold-start') && {
+      cold_start: await measureStarts(context, prepared, dir, rounds * 3),
+      ask_start: await measureAskStart(context, prepared, dir, rounds * 3),
+    }),
     ...(wants('idle') && process.platform === 'linux' && { idle: await measureNothing(context, dir) }),
   };
   if (values.only === undefined) {
@@ -216,24 +219,6 @@ async function measureTokens(context: ToolContext, prepared: Prepared, rounds: n
       rounds,
     );
   });
-}
-
-/** In memory where there is such a file system: disks swing by a factor of three. */
-async function measureSyncs(
-  { env, terminal, onEnd }: ToolContext,
-  { spoq, conductor }: Prepared,
-  rounds: number,
-): Promise<{ sync?: SyncTimes }> {
-  const missing = listMissingPeers(env['PATH'] ?? '');
-  if (missing.length > 0) {
-    terminal.line(`Sync is not measured: this machine lacks ${missing.join(', ')}.`);
-    return {};
-  }
-  const dir = mkdtempSync(path.join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'spoq-sync-'));
-  onEnd(() => rmSync(dir, { recursive: true, force: true }));
-  return terminal.step('Sync', async (update) => ({
-    sync: await measureSync({ dir, spoq, conductor, rounds, searchPath: env['PATH'] ?? '', onRound: update }),
-  }));
 }
 
 function measureStarts(

@@ -90,6 +90,14 @@ async function explainSilence(deps: CliDeps, box: BoxAccess, error: SpoqError): 
   });
 }
 
+/** Makes the connection that the next request with `keepAlive` takes. Tells nothing but that somebody comes, and fails in silence. */
+export async function openLine(deps: CliDeps, box: BoxAccess): Promise<void> {
+  if (box.on_box) return;
+  const url = joinUrl(box.url, '/health');
+  const response = await deps.http({ method: 'GET', url, keepAlive: true, signal: deps.signal });
+  await response.text();
+}
+
 interface Refusal extends Failed {
   /** What time it was there. */
   date: string | undefined;

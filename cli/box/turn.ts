@@ -78,7 +78,8 @@ function createRequest(beginning: Beginning, at: Position | undefined): BoxReque
     const path = `/api/conversations/${at.conversation}/events?turn=${at.turn}`;
     return { method: 'GET', path, accept, ...(at.after > 0 ? { lastEventId: String(at.after) } : {}) };
   }
-  if ('path' in beginning) return { method: 'POST', path: beginning.path, accept, body: beginning.body };
+  if ('path' in beginning)
+    return { method: 'POST', path: beginning.path, accept, body: beginning.body, keepAlive: true, repeatable: true };
   throw new Error('a conversation that is there has a position');
 }
 

@@ -103,6 +103,20 @@ Would stay here:
       expect(server.requests).to.deep.equal([]);
     }));
 
+  it('opens the line while the files are read, without a word about who asks', async () => {
+    const handlers: Record<string, Handler> = {
+      'GET /health': (_, response) => sendJson(response, 200, {}),
+      'POST /api/ask': answerWith('42'),
+    };
+    await withBox(handlers, async ({ server, ask }) => {
+      expect((await ask(['why?'])).code).to.equal(0);
+      expect(server.requests.map(({ path, headers }) => [path, headers.authorization !== undefined])).to.deep.equal([
+        ['/health', false],
+        ['/api/ask', true],
+      ]);
+    });
+  });
+
   it('warns about what was named and stays here, and about secrets in the question', () =>
     withBox(ANSWER, async ({ server, ask }) => {
       const { err } = await ask(['what is', '@.env', `ghp_${'a1B2c3D4e5'.repeat(4)}?`]);

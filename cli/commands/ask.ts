@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AskRequest } from '../../contract/conductor.ts';
 import { RequestId } from '../../contract/conversation.ts';
 import type { Folder } from '../../contract/conversation.ts';
-import { findBox } from '../box/connection.ts';
+import { findBox, openLine } from '../box/connection.ts';
 import type { BoxAccess } from '../box/connection.ts';
 import { findByPrefix, findLast } from '../box/conversations.ts';
 import { identifyFolder } from '../context/folder.ts';
@@ -38,6 +38,9 @@ export interface AskOptions {
 /** `spoq ask`: asks the box, with files from here, and prints the answer while it is being written. */
 export async function runAsk(deps: CliDeps, words: string[], options: AskOptions): Promise<void> {
   const schema = options.schema === undefined ? undefined : await readSchema(options.schema, deps.cwd);
+  // The line to the box is opened while the files are looked through. What is wrong with the sign-in is said below.
+  const finding = options.dryRun ? undefined : findBox(deps);
+  finding?.then((found) => openLine(deps, found)).catch(() => undefined);
   const prepared = await prepareQuestion(deps, {
     words,
     budgetTokens: options.budget,
@@ -50,7 +53,7 @@ export async function runAsk(deps: CliDeps, words: string[], options: AskOptions
     if (options.json) return deps.stdout.write(`${JSON.stringify(manifest)}\n`);
     return fitOutput(deps.stdout).write(describeDryRun(manifest));
   }
-  const [box, folder] = await Promise.all([findBox(deps), identifyFolder(deps)]);
+  const [box, folder] = await Promise.all([finding ?? findBox(deps), identifyFolder(deps)]);
   const conversation = await findConversation(deps, box, folder, options);
   await announce(deps, box, prepared.manifest, options);
   const request: AskRequest = {

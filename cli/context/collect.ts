@@ -1,4 +1,4 @@
-import { lstat, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { ASK_LIMITS } from '../../contract/conductor.ts';
 import type { CliDeps } from '../deps.ts';
@@ -6,6 +6,7 @@ import { estimateTokens } from './candidate.ts';
 import type { Candidate, LeftOut } from './candidate.ts';
 import { findRepository } from './git.ts';
 import type { Repository } from './git.ts';
+import { lookAt } from '../../sync/look.ts';
 import { createIgnoreRules } from '../../sync/rules/ignore-rules.ts';
 import { listFolder } from './list-folder.ts';
 import { rankCandidates } from './rank.ts';
@@ -54,7 +55,7 @@ export async function collectFiles(
     repository === undefined ? [] : listRepository(repository, options).filter((one) => !known.has(one.file));
   const here = isInside(root, cwd) ? toSlashes(relative(root, cwd)) : '';
   const nearest = rankCandidates(listed, options.question, here, new Map());
-  const sizes = await readSizes(nearest.slice(0, MAX_CANDIDATES));
+  const sizes = readSizes(nearest.slice(0, MAX_CANDIDATES));
   const ranked = rankCandidates(nearest.slice(0, MAX_CANDIDATES), options.question, here, sizes);
   const read = await readWithin([...named, ...ranked], root, options);
   const collected = { ...read, repository: repository !== undefined || !options.repository };
@@ -129,15 +130,12 @@ function listRepository(repository: Repository, options: CollectOptions): Candid
   return [...repository.tracked.map(toCandidate('tracked')), ...repository.untracked.map(toCandidate('found'))];
 }
 
-async function readSizes(candidates: Candidate[]): Promise<Map<string, number>> {
+function readSizes(candidates: Candidate[]): Map<string, number> {
   const sizes = new Map<string, number>();
-  const readSize = async ({ path, file }: Candidate): Promise<void> => {
-    try {
-      sizes.set(path, (await lstat(file)).size);
-    } catch {
-      // Tracked but deleted: `readCandidate` leaves it out.
-    }
-  };
-  await Promise.all(candidates.map(readSize));
+  for (const { path, file } of candidates) {
+    // Tracked but deleted, or not to be looked at: `readCandidate` leaves it out.
+    const stats = lookAt(file);
+    if (stats !== undefined) sizes.set(path, stats.size);
+  }
   return sizes;
 }

@@ -20,40 +20,57 @@ export function rankCandidates(
   here: string,
   sizes: ReadonlyMap<string, number>,
 ): Candidate[] {
-  const words = new Set(question.toLowerCase().match(/[\w.@/-]*\w/g));
-  const keys = new Map(candidates.map((one) => [one, createKey(one, words, here, sizes.get(one.path) ?? 0)]));
-  return candidates.toSorted((a, b) => {
-    const [first = [], second = []] = [keys.get(a), keys.get(b)];
-    const at = first.findIndex((value, index) => value !== second[index]);
-    return at === -1 ? (a.path < b.path ? -1 : 1) : (first[at] ?? 0) - (second[at] ?? 0);
+  const names = readNames(question);
+  const distances = new Map<string, number>();
+  const measure = (folder: string): number => {
+    const known = distances.get(folder) ?? measureDistance(here, folder);
+    distances.set(folder, known);
+    return known;
+  };
+  const keyed = candidates.map((one) => {
+    const folder = one.path.slice(0, Math.max(0, one.path.lastIndexOf('/')));
+    const tier = findTier(one.path, folder, names, here);
+    const size = sizes.get(one.path) ?? 0;
+    return { one, key: [tier, one.origin === 'tracked' ? 0 : 1, measure(folder), size] };
   });
+  return keyed.sort((a, b) => compareKeys(a.key, b.key) || (a.one.path < b.one.path ? -1 : 1)).map(({ one }) => one);
 }
 
-function createKey(candidate: Candidate, words: ReadonlySet<string>, here: string, size: number): number[] {
-  const folder = posix.dirname(candidate.path) === '.' ? '' : posix.dirname(candidate.path);
-  return [
-    findTier(candidate.path, folder, words, here),
-    candidate.origin === 'tracked' ? 0 : 1,
-    measureDistance(here, folder),
-    size,
-  ];
+function compareKeys(a: readonly number[], b: readonly number[]): number {
+  for (const [index, value] of a.entries()) {
+    const other = b[index] ?? 0;
+    if (value !== other) return value - other;
+  }
+  return 0;
 }
 
-function findTier(path: string, folder: string, words: ReadonlySet<string>, here: string): number {
-  if (isNamed(path.toLowerCase(), words)) return 0;
-  if (CONVENTIONS.test(posix.basename(path)) && `${here}/`.startsWith(folder === '' ? '' : `${folder}/`)) return 0;
-  if ((folder === '' || folder === here) && OVERVIEW.test(posix.basename(path))) return 1;
+function findTier(path: string, folder: string, names: Names, here: string): number {
+  if (isNamed(path.toLowerCase(), names)) return 0;
+  const base = path.slice(path.lastIndexOf('/') + 1);
+  if (CONVENTIONS.test(base) && `${here}/`.startsWith(folder === '' ? '' : `${folder}/`)) return 0;
+  if ((folder === '' || folder === here) && OVERVIEW.test(base)) return 1;
   return GENERATED.test(path) ? 3 : 2;
 }
 
-/** `src/auth/token.ts` is named by itself, by `auth/token.ts`, by `token.ts`, and by `token` (four letters or more). */
-function isNamed(path: string, words: ReadonlySet<string>): boolean {
-  const parts = path.split('/');
-  for (let from = 0; from < parts.length; from++) {
-    if (words.has(parts.slice(from).join('/'))) return true;
+/** What a question may name: by the last part of a path, each with all of its parts. */
+type Names = ReadonlyMap<string, readonly string[]>;
+
+function readNames(question: string): Names {
+  const names = new Map<string, string[]>();
+  for (const word of new Set(question.toLowerCase().match(/[\w.@/-]*\w/g))) {
+    const last = word.slice(word.lastIndexOf('/') + 1);
+    names.set(last, [...(names.get(last) ?? []), word]);
   }
-  const stem = posix.parse(path).name;
-  return stem.length >= 4 && words.has(stem);
+  return names;
+}
+
+/** `src/auth/token.ts` is named by itself, by `auth/token.ts`, by `token.ts`, and by `token` (four letters or more). */
+function isNamed(path: string, names: Names): boolean {
+  const base = path.slice(path.lastIndexOf('/') + 1);
+  if (names.get(base)?.some((word) => path === word || path.endsWith(`/${word}`)) === true) return true;
+  const dot = base.lastIndexOf('.');
+  const stem = dot > 0 ? base.slice(0, dot) : base;
+  return stem.length >= 4 && names.get(stem)?.includes(stem) === true;
 }
 
 /** Steps from one folder to another, up and down. */

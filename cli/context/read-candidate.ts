@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import type { Stats } from 'node:fs';
-import { lstat, open, realpath } from 'node:fs/promises';
+import { open, realpath } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { relative, sep } from 'node:path';
 import { ASK_LIMITS } from '../../contract/conductor.ts';
@@ -8,6 +8,7 @@ import type { ImageType } from '../../contract/conductor.ts';
 import { formatBytes } from '../terminal/format.ts';
 import { estimateTokens } from './candidate.ts';
 import type { Candidate, LeftOut } from './candidate.ts';
+import { lookAt } from '../../sync/look.ts';
 import type { IgnoreRules } from '../../sync/rules/ignore-rules.ts';
 import { findSecretFileKind } from '../../sync/rules/secret-files.ts';
 import { redactText } from '../../sync/rules/secret-text.ts';
@@ -52,7 +53,7 @@ export async function readCandidate(
   rules: IgnoreRules,
   limits: ReadLimits,
 ): Promise<ContextFile | ContextImage | LeftOut | undefined> {
-  const stats = await lstatIfThere(candidate.file);
+  const stats = lstatIfThere(candidate.file);
   if (stats === undefined) return undefined;
   const leaveOut = (reason: string, withheld = false): LeftOut => ({
     path: candidate.path,
@@ -69,6 +70,11 @@ export async function readCandidate(
     const kind = findSecretFileKind(candidate.path);
     if (kind !== undefined) return leaveOut(`withheld: ${kind}`, true);
   }
+  // Most of a large repository ends here, and is not even opened.
+  if (candidate.origin !== 'named' && stats.isFile() && stats.size > limits.maxFileBytes)
+    return leaveOut(`larger than ${formatBytes(limits.maxFileBytes)}`);
+  if (candidate.origin !== 'named' && stats.size > 0 && isOverBudget(candidate, stats.size, limits))
+    return leaveOut(describeBudget(limits));
   const real = await realpathIfThere(candidate.file);
   if (real === undefined) return leaveOut('a symbolic link to nothing');
   const linked = checkLink(candidate, root, real, stats);
@@ -98,8 +104,6 @@ async function readReal(
   limits: ReadLimits,
   leaveOut: (reason: string) => LeftOut,
 ): Promise<ContextFile | ContextImage | LeftOut> {
-  const overBudget = `over the budget of ${limits.budgetTokens.toLocaleString('en')} tokens`;
-  const overhead = estimateTokens(Buffer.byteLength(candidate.path));
   try {
     await using file = await open(real, constants.O_RDONLY | noFollow());
     const stats = await file.stat();
@@ -110,17 +114,25 @@ async function readReal(
     }
     const type = candidate.origin === 'named' ? await readImageType(file) : undefined;
     if (type !== undefined) return await readImage(candidate, file, stats.size, type, limits, leaveOut);
-    if (estimateTokens(stats.size) + overhead > limits.tokens) return leaveOut(overBudget);
+    if (isOverBudget(candidate, stats.size, limits)) return leaveOut(describeBudget(limits));
     const text = decodeText(await file.readFile());
     if (text === undefined) return leaveOut('binary');
     const redacted = candidate.allowed ? { text, withheld: [] } : redactText(text);
     const bytes = Buffer.byteLength(redacted.text);
-    if (estimateTokens(bytes) + overhead > limits.tokens) return leaveOut(overBudget);
+    if (isOverBudget(candidate, bytes, limits)) return leaveOut(describeBudget(limits));
     return { path: candidate.path, content: redacted.text, bytes, withheld: redacted.withheld };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
     return leaveOut(`cannot be read (${code})`);
   }
+}
+
+function isOverBudget({ path }: Candidate, bytes: number, { tokens }: ReadLimits): boolean {
+  return estimateTokens(bytes) + estimateTokens(Buffer.byteLength(path)) > tokens;
+}
+
+function describeBudget({ budgetTokens }: ReadLimits): string {
+  return `over the budget of ${budgetTokens.toLocaleString('en')} tokens`;
 }
 
 async function readImage(
@@ -172,11 +184,11 @@ export function toSlashes(path: string): string {
   return sep === '/' ? path : path.replaceAll(sep, '/');
 }
 
-async function lstatIfThere(path: string): Promise<Stats | undefined> {
+function lstatIfThere(path: string): Stats | undefined {
   try {
-    return await lstat(path);
+    return lookAt(path);
   } catch {
-    // Deleted but still tracked, or in a folder that can't be entered: there is nothing to send.
+    // In a folder that can't be entered: there is nothing to send.
     return undefined;
   }
 }

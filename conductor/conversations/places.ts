@@ -23,8 +23,8 @@ export interface Place {
 /** One person's box: so many answers at once is a script gone wild. */
 const MAX_TAKEN = 128;
 const RETRY_AFTER_SECONDS = 5;
-/** What one that was ended needs to write its last event. */
-const LAST_WORDS_MS = 500;
+/** What one that was ended needs to write its last event, and a run to write down where it stands, on a busy machine. */
+const LAST_WORDS_MS = 3_000;
 
 /** Counts what is at work; `limit` is how much may be at once. */
 export function createPlaces(limit = MAX_TAKEN): Places {

@@ -44,7 +44,7 @@ export function createStore(stateDir: string, onDamage: (keptAs: string) => void
   let statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   let waiting: Waiting[] = [];
   let scheduled = false;
-  let lastMs = 0;
+  let [lastMs, lastEnd] = [0, Number.NEGATIVE_INFINITY];
 
   const attempt = <T>(work: (open: DatabaseSync) => T): T => {
     try {
@@ -86,7 +86,8 @@ export function createStore(stateDir: string, onDamage: (keptAs: string) => void
     } catch (error) {
       for (const { settle } of batch) settle.reject(error);
     }
-    lastMs = performance.now() - began;
+    lastEnd = performance.now();
+    lastMs = lastEnd - began;
   };
 
   return {
@@ -99,7 +100,8 @@ export function createStore(stateDir: string, onDamage: (keptAs: string) => void
       waiting.push({ work, settle });
       if (!scheduled) {
         scheduled = true;
-        const pauseMs = lastMs * (1 / DISK_SHARE - 1);
+        // Who comes when nothing was written for a while doesn't wait for others.
+        const pauseMs = lastEnd + lastMs * (1 / DISK_SHARE - 1) - performance.now();
         if (pauseMs < 1) setImmediate(flush);
         else setTimeout(flush, pauseMs);
       }

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { formatConfig } from '../../conductor/testing/compiled.ts';
 import { startControlPlane } from '../../conductor/testing/control-plane.ts';
 import { OWNER_ID, signToken } from '../../conductor/testing/tokens.ts';
+import { startCaddy } from './caddy.ts';
 import { waitFor } from './wait.ts';
 
 /** A box's programs as processes of this machine, behind Caddy with TLS, and a laptop that is signed in there. */
@@ -44,27 +45,9 @@ export async function openSyncBox(folder: string, conductor: readonly string[]):
       extra: `\n[files]\nsocket = "${at('files.sock')}"\n`,
     }),
   );
-  writeFileSync(
-    at('Caddyfile'),
-    `{
-	auto_https off
-	admin off
-	log {
-		level ERROR
-	}
-}
-https://alice.localhost:${PORT} {
-	bind 127.0.0.1
-	tls ${at('cert.pem')} ${at('key.pem')}
-	reverse_proxy unix/${at('remote.sock')} {
-		flush_interval -1
-	}
-}
-`,
-  );
   start([...conductor, 'files', '--home', home, '--socket', at('files.sock')]);
   start([...conductor, '--config', at('config.toml'), '--socket', at('remote.sock'), '--state', at('state')]);
-  start(['caddy', 'run', '--adapter', 'caddyfile', '--config', at('Caddyfile')]);
+  children.push(startCaddy(folder, at('remote.sock'), PORT));
   const listens = (where: { path: string } | { port: number; host: string }): Promise<boolean> =>
     new Promise((resolve) => {
       const socket = connect(where, () => resolve(true));
