@@ -23,7 +23,7 @@ processes and a real browser (journey), and those on machines that boot (box; Li
 
 const TIERS = ['check', 'unit', 'journey', 'box'] as const;
 type Tier = (typeof TIERS)[number];
-const UNIT_FOLDERS = '{bench,cli,conductor,contract,control-plane,sandbox,stacks,tools}';
+const UNIT_FOLDERS = '{bench,cli,conductor,contract,control-plane,sandbox,stacks,sync,tools}';
 /** Two test files at a time: each may have a database, servers and an engine of its own. */
 const JOBS = 2;
 

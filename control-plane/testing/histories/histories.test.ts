@@ -6,7 +6,7 @@ import { KEPT_HISTORIES } from './kept-histories.ts';
 
 const PEOPLE = 2;
 /** So many histories in a run; `SPOQ_HISTORIES=5000 npm test -- control-plane/testing/histories` takes its time. */
-const RUNS = Number(process.env['SPOQ_HISTORIES'] ?? 60);
+const RUNS = Number(process.env['SPOQ_HISTORIES'] ?? 20);
 const SEED = Number(process.env['SPOQ_HISTORIES_SEED'] ?? Date.now() % 1_000_000_000);
 const LONGEST = 24;
 const MS_EACH = 15_000;
