@@ -37,6 +37,11 @@ export interface Budget {
    * `storage_failed` where it can't be written down.
    */
   reserve(call: Call): Promise<Reservation>;
+  /**
+   * The same as a part of the caller's transaction: one wait for the disk less. What it returns is called when that transaction is on the
+   * disk; it throws `budget_exceeded`.
+   */
+  reserveWithin(call: Call): () => Reservation;
   /** What was spent and what is left; with the figures of a conversation if one is named. */
   report(conversation?: string): BudgetReport;
   /** Changes the limits that are named. */

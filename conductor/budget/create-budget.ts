@@ -20,15 +20,23 @@ const LEAST_OUTPUT_TOKENS = 1_024;
 
 /** Money, over the box's database. */
 export function createBudget({ store, now, defaults }: BudgetDeps): Budget {
+  const reserveWithin = (call: Call) => {
+    const result = reserveNow(store, call, readLimits(store, defaults), now());
+    return (): Reservation => {
+      if (result instanceof SpoqError) throw result;
+      return createReservation(store, call, result.id, result.outputTokens);
+    };
+  };
   return {
     async reserve(call) {
-      let result: { id: number; outputTokens: number } | SpoqError | undefined;
+      let reserved: (() => Reservation) | undefined;
       await store.soon(() => {
-        result = reserveNow(store, call, readLimits(store, defaults), now());
+        reserved = reserveWithin(call);
       });
-      if (result === undefined || result instanceof SpoqError) throw result ?? new SpoqError('storage_failed');
-      return createReservation(store, call, result.id, result.outputTokens);
+      if (reserved === undefined) throw new SpoqError('storage_failed');
+      return reserved();
     },
+    reserveWithin,
     report: (conversation) => createReport(store, readLimits(store, defaults), now(), conversation),
     setLimits: (changes) =>
       store.soon(() => {

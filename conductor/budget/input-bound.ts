@@ -22,7 +22,19 @@ interface Input {
  * at most as many tokens as bytes. Usually it has a quarter of that, and the rest is given back when the call has ended. Throws
  * `invalid_request` on attachments whose tokens nothing bounds.
  */
-export async function boundInput({ instructions, messages, tools = {}, schema }: Input): Promise<number> {
+export async function boundInput({ tools = {}, ...input }: Input): Promise<number> {
+  let tokens = boundMessages(input);
+  const described = Object.entries(tools);
+  if (described.length > 0 && input.schema === undefined) tokens += TOOLS_TOKENS;
+  for (const [name, tool] of described) {
+    const schema = await asSchema(tool.inputSchema).jsonSchema;
+    tokens += AROUND_MESSAGE_TOKENS + byteLength(JSON.stringify([name, tool.description ?? '', schema]));
+  }
+  return tokens;
+}
+
+/** The same, where no tools are offered. */
+export function boundMessages({ instructions, messages, schema }: Omit<Input, 'tools'>): number {
   let tokens =
     AROUND_TOKENS +
     byteLength(typeof instructions === 'string' ? instructions : JSON.stringify(instructions)) +
@@ -40,14 +52,8 @@ export async function boundInput({ instructions, messages, tools = {}, schema }:
     return null;
   });
   tokens += byteLength(text) + images * IMAGE_TOKENS;
-  const described = Object.entries(tools);
   // A schema goes as a tool at some providers.
-  if (described.length > 0 || schema !== undefined) tokens += TOOLS_TOKENS;
-  if (schema !== undefined) tokens += byteLength(JSON.stringify(schema));
-  for (const [name, tool] of described) {
-    const schema = await asSchema(tool.inputSchema).jsonSchema;
-    tokens += AROUND_MESSAGE_TOKENS + byteLength(JSON.stringify([name, tool.description ?? '', schema]));
-  }
+  if (schema !== undefined) tokens += TOOLS_TOKENS + byteLength(JSON.stringify(schema));
   return tokens;
 }
 

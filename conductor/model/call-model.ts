@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { jsonSchema, Output, streamText } from 'ai';
 import type { Instructions, LanguageModelUsage, ModelMessage, TextStreamPart, ToolSet } from 'ai';
 import { SpoqError } from '../../contract/errors.ts';
-import type { Budget, Reservation } from '../budget/budget.ts';
+import type { Budget, Call, Reservation } from '../budget/budget.ts';
 import type { Usage } from '../budget/cost.ts';
 import { boundInput } from '../budget/input-bound.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
@@ -43,6 +43,8 @@ export interface ModelCall {
   tools?: ToolSet;
   /** The answer is to be JSON of this schema. */
   schema?: JsonSchema | undefined;
+  /** Set aside already, for the first call of the first model. */
+  reserved?: (() => Reservation) | undefined;
   signal: AbortSignal;
   /** Told of each amount of micro-dollars as soon as it is charged, also where the call fails. */
   onCost: (micros: number) => void;
@@ -78,6 +80,10 @@ export type ModelEvent =
  */
 export async function* callModel(deps: CallDeps, call: ModelCall): AsyncGenerator<ModelEvent> {
   const inputTokens = await boundInput(call);
+  if (call.signal.aborted) {
+    await call.reserved?.().release();
+    throw call.signal.reason;
+  }
   for (const [index, model] of call.models.entries()) {
     const other = call.models[index + 1];
     try {
@@ -115,15 +121,10 @@ async function* callPatiently(
   const { signal } = call;
   let waitedMs = 0;
   for (let attempt = 0; ; attempt += 1) {
-    if (signal.aborted) throw signal.reason;
-    const reservation = await budget.reserve({
-      provider: model.provider,
-      model: model.id,
-      price: model.price,
-      conversation: call.conversation,
-      inputTokensAtMost: inputTokens,
-      outputTokensAtMost: model.maxOutputTokens,
-    });
+    const isFirst = attempt === 0 && model === call.models[0];
+    if (!isFirst && signal.aborted) throw signal.reason;
+    const reservation =
+      (isFirst ? call.reserved?.() : undefined) ?? (await budget.reserve(priceOf(call, model, inputTokens)));
     let spoke = false;
     try {
       for await (const event of callPaid(call, model, reservation)) {
@@ -150,6 +151,16 @@ async function* callPatiently(
       await wait(waitMs, undefined, { signal }).catch(() => undefined);
     }
   }
+}
+
+/** What a call of a model may cost at most. */
+export function priceOf(
+  { conversation }: Pick<ModelCall, 'conversation'>,
+  model: Model,
+  inputTokensAtMost: number,
+): Call {
+  const { provider, id, price, maxOutputTokens } = model;
+  return { provider, model: id, price, conversation, inputTokensAtMost, outputTokensAtMost: maxOutputTokens };
 }
 
 /** One call, and exactly one end of its reservation. */

@@ -6,8 +6,9 @@ import { parseInput } from '../../contract/problem.ts';
 import type { Conversations, Turn } from '../conversations/conversations.ts';
 import { readJsonBody } from '../json-body.ts';
 import type { Outcome } from '../conversations/outcome.ts';
-import type { Budget } from '../budget/budget.ts';
-import { callModel } from '../model/call-model.ts';
+import type { Budget, Reservation } from '../budget/budget.ts';
+import { boundMessages } from '../budget/input-bound.ts';
+import { callModel, priceOf } from '../model/call-model.ts';
 import type { JsonSchema, RetryPolicy } from '../model/call-model.ts';
 import type { Choice, Models } from '../model/models.ts';
 import { createUserMessage, INSTRUCTIONS } from '../model/question-text.ts';
@@ -50,6 +51,7 @@ export function streamAnswer(deps: AskDeps): Middleware {
     ctx.state.notes['files'] = question.files.length;
     ctx.state.notes['request_bytes'] = Number(ctx.get('content-length')) || 0;
     const { request = randomUUID(), conversation, folder } = question;
+    let prepared: Prepared | undefined;
     const begun = await conversations.begin({
       request,
       conversation,
@@ -59,15 +61,43 @@ export function streamAnswer(deps: AskDeps): Middleware {
       model: choice[0].id,
       messages: [createUserMessage(question)],
       requestId: ctx.state.requestId,
+      also(id) {
+        prepared = prepareCall(deps, choice, id, question.schema);
+      },
     });
-    if (begun.live !== undefined) void answer(deps, choice, begun.live, question, ctx.state.requestId);
+    if (begun.live !== undefined && prepared !== undefined)
+      void answer(deps, choice, begun.live, question, prepared, ctx.state.requestId);
     const after = Math.max(begun.after, seen);
     sendEvents(ctx, conversations.follow(begun.conversation, after, reader, begun.number), deps);
   };
 }
 
+interface Prepared {
+  messages: ModelMessage[];
+  reserved: () => Reservation;
+}
+
+/** Within the transaction that begins the turn: what the model is told, and the money for it. */
+function prepareCall(
+  { conversations, budget }: AskDeps,
+  [model]: Choice,
+  conversation: string,
+  schema: JsonSchema | undefined,
+): Prepared {
+  const messages = toPlainHistory(conversations.recall(conversation) as ModelMessage[]);
+  const inputTokens = boundMessages({ instructions: INSTRUCTIONS, messages, schema });
+  return { messages, reserved: budget.reserveWithin(priceOf({ conversation }, model, inputTokens)) };
+}
+
 /** Answers one turn, whether somebody reads it or not. Never throws. */
-async function answer(deps: AskDeps, choice: Choice, turn: Turn, question: Question, requestId: string): Promise<void> {
+async function answer(
+  deps: AskDeps,
+  choice: Choice,
+  turn: Turn,
+  question: Question,
+  prepared: Prepared,
+  requestId: string,
+): Promise<void> {
   const own = new AbortController();
   const tooLong = setTimeout(() => {
     own.abort(new SpoqError('model_timeout', { detail: 'The answer took longer than 15 minutes.' }));
@@ -75,7 +105,7 @@ async function answer(deps: AskDeps, choice: Choice, turn: Turn, question: Quest
   const began = performance.now();
   const notes: Record<string, string | number> = { model: choice[0].id };
   try {
-    const { outcome, said } = await speak(deps, choice, turn, question.schema, own, () => {
+    const { outcome, said } = await speak(deps, choice, turn, { ...prepared, schema: question.schema }, own, () => {
       notes['first_word_ms'] ??= Math.round(performance.now() - began);
     });
     notes['code'] = 'failure' in outcome ? outcome.failure.code : outcome.stop_reason;
@@ -98,7 +128,7 @@ async function speak(
   deps: AskDeps,
   choice: Choice,
   turn: Turn,
-  schema: JsonSchema | undefined,
+  prepared: Prepared & { schema: JsonSchema | undefined },
   own: AbortController,
   onWord: () => void,
 ): Promise<{ outcome: Outcome; said: string }> {
@@ -113,8 +143,7 @@ async function speak(
       models: choice,
       conversation: turn.conversation,
       instructions: INSTRUCTIONS,
-      messages: toPlainHistory(deps.conversations.recall(turn.conversation) as ModelMessage[]),
-      schema,
+      ...prepared,
       signal,
       onCost: (micros: number) => void (cost_micros += micros),
     };
@@ -131,7 +160,7 @@ async function speak(
         turn.emit(event).catch(giveUp);
       }
     }
-    if (!('failure' in outcome)) checkAnswer(said, schema);
+    if (!('failure' in outcome)) checkAnswer(said, prepared.schema);
   } catch (error) {
     if (!(error instanceof SpoqError)) deps.reportBug(error, '');
     const failure = error instanceof SpoqError ? error : new SpoqError('internal');
