@@ -37,6 +37,7 @@ Measures Spoq against its peers and floors in one run and writes the page. Exit 
   --only   measures these parts alone and writes nothing: ${PARTS.join(', ')}`;
 
 const AT_ONCE = [1, 4, 8];
+const IDLE_SECONDS = 60;
 
 await runTool(async (context) => {
   const options = {
@@ -240,8 +241,6 @@ function measureStarts(
     );
   });
 }
-
-const IDLE_SECONDS = 60;
 
 function measureNothing(
   { root, env, terminal, signal, onEnd }: ToolContext,

@@ -29,6 +29,7 @@ const FILE = 'conductor.db';
 const DAMAGED = new Set([11, 26]);
 /** Of the time, at most so much goes to waiting for the disk while there is a lot to write: the rest is for answering. */
 const DISK_SHARE = 0.5;
+const FEW = 4;
 
 interface Waiting {
   work: () => void;
@@ -45,6 +46,8 @@ export function createStore(stateDir: string, onDamage: (keptAs: string) => void
   let waiting: Waiting[] = [];
   let scheduled = false;
   let [lastMs, lastEnd] = [0, Number.NEGATIVE_INFINITY];
+  /** Transactions that came close upon each other. */
+  let inARow = 0;
 
   const attempt = <T>(work: (open: DatabaseSync) => T): T => {
     try {
@@ -86,6 +89,7 @@ export function createStore(stateDir: string, onDamage: (keptAs: string) => void
     } catch (error) {
       for (const { settle } of batch) settle.reject(error);
     }
+    inARow = began - lastEnd > lastMs * 2 ? 0 : inARow + 1;
     lastEnd = performance.now();
     lastMs = lastEnd - began;
   };
@@ -100,8 +104,8 @@ export function createStore(stateDir: string, onDamage: (keptAs: string) => void
       waiting.push({ work, settle });
       if (!scheduled) {
         scheduled = true;
-        // Who comes when nothing was written for a while doesn't wait for others.
-        const pauseMs = lastEnd + lastMs * (1 / DISK_SHARE - 1) - performance.now();
+        // A question and the first words of its answer don't wait for more to come; a stream of words does.
+        const pauseMs = inARow < FEW ? 0 : lastEnd + lastMs * (1 / DISK_SHARE - 1) - performance.now();
         if (pauseMs < 1) setImmediate(flush);
         else setTimeout(flush, pauseMs);
       }

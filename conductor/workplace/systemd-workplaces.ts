@@ -6,7 +6,7 @@ import { createRemoteWorkplace } from './remote-workplace.ts';
 import type { WorkEnd, Workplaces } from './workplace.ts';
 
 /** What the launcher needs to find out why a place ended, once its line is cut. */
-const REASON_MS = 3_000;
+const REASON_MS = 8_000;
 /** What it needs to end whatever is left. */
 const END_MS = 15_000;
 
