@@ -164,7 +164,8 @@ for (const kind of ['from source', 'compiled'] as const)
 
     it('gives a program a terminal, which can be resized, typed into and interrupted', async () => {
       const child = sh(
-        'test -t 0 && test -t 1 && stty size; trap "stty size" WINCH; echo ready; until read line; do :; done; echo "got $line"; sleep 100',
+        // A signal may come in the middle of a line: what was read of it is in `part` then.
+        'test -t 0 && test -t 1 && stty size; trap "stty size" WINCH; echo ready; until read part && line=$line$part; do line=$line$part; done; echo "got $line"; sleep 100',
         {
           tty: { columns: 77, rows: 20 },
         },
@@ -180,7 +181,7 @@ for (const kind of ['from source', 'compiled'] as const)
       child.resize(100, 30);
       await waitUntil('the new size', () => shown.includes('30 100'));
       await child.write(Buffer.from('abc\r'));
-      await waitUntil('the line', () => shown.includes('abc\r\ngot abc'));
+      await waitUntil('the line', () => shown.includes('got abc'));
       await child.write(Buffer.of(3));
       expect((await child.exit).code).to.equal(130);
       await reading;

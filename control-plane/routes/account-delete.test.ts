@@ -85,6 +85,8 @@ describe('the deletion of an account', function () {
 
     // The name rests, so that nobody else gets the visitors, and then goes too.
     await forgetRemains(db(), new Date(0));
+    // What is sent is written down a moment after it has arrived.
+    await waitFor('the mail to be forgotten', async () => (await findTraces([login]))['mails'] === undefined);
     expect(await findTraces([login, 'ada-laptop', box.ip_address])).to.deep.equal({
       // Append only. Ids lead nowhere any more.
       audit_log: [login, 'ada-laptop'],
