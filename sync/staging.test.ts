@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTemporaryFolder } from '../cli/testing/temporary-folder.ts';
 import { openStaging } from './staging.ts';
@@ -18,6 +18,10 @@ describe('contents that wait', () => {
     first.close();
     writeFileSync(join(at, hashOf('cut')), 'c'); // As a power cut leaves it.
     writeFileSync(join(at, 'what nobody knows'), '');
+    const nobodys = hashOf('nobody came for it');
+    writeFileSync(join(at, nobodys), 'nobody came for it');
+    const lastMonth = new Date(Date.now() - 30 * 24 * 3_600_000);
+    utimesSync(join(at, nobodys), lastMonth, lastMonth);
     const again = openStaging(at);
     expect(again.list()).to.deep.equal({ [hashOf('whole')]: 5, [hashOf('piece by piece')]: 6 });
     expect(readdirSync(at).sort()).to.deep.equal([hashOf('whole'), `${hashOf('piece by piece')}.part`].sort());

@@ -50,6 +50,8 @@ const MAX_OPEN = 8;
 const NAME = /^([0-9a-f]{64})(\.part)?$/;
 const WRITE = constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
 
+/** What nobody has come for in a week isn't wanted any more: its file was changed or deleted before it could be put in place. */
+const KEPT_MS = 7 * 24 * 3_600_000;
 /** Files are made with this mode: most are wanted so. Nobody else comes through the folder. */
 const MADE_MODE = 0o644;
 
@@ -63,9 +65,12 @@ export function openStaging(folder: string): Staging {
   const whole = new Map<string, number | undefined>();
   const parts = new Map<string, number>();
   const madeMode = MADE_MODE & ~process.umask();
+  const longAgo = Date.now() - KEPT_MS;
   for (const name of readdirSync(folder)) {
     const [, hash, part] = NAME.exec(name) ?? [];
-    if (hash !== undefined && part !== undefined) parts.set(hash, lstatSync(join(folder, name)).size);
+    const isOld = lstatSync(join(folder, name)).mtimeMs < longAgo;
+    if (isOld) rmSync(join(folder, name), { recursive: true, force: true });
+    else if (hash !== undefined && part !== undefined) parts.set(hash, lstatSync(join(folder, name)).size);
     else if (hash !== undefined && hashFile(join(folder, name)) === hash) whole.set(hash, undefined);
     else rmSync(join(folder, name), { recursive: true, force: true });
   }
