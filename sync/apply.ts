@@ -2,17 +2,18 @@ import { symlinkSync, unlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import type { Entry, Refusal, Step } from '../contract/workspaces.ts';
 import { parentOf, sameEntry } from './entry.ts';
+import { findContents } from './listing.ts';
 import { findLinkFault, findPathFault } from './names.ts';
 import { openPlace, PlaceError, removeFolder } from './place.ts';
 import type { Place } from './place.ts';
 import { moveAtOnce, setMode } from './staging.ts';
 import type { Staging } from './staging.ts';
-import type { Row } from './tree-state.ts';
+import type { Row, Rows } from './tree-state.ts';
 
 export interface ApplyOptions {
   root: string;
   /** As the last scan found them. They are brought up to date. */
-  rows: Map<string, Row>;
+  rows: Rows;
   staging: Staging;
   /** Awaited now and then; may throw to stop between two files. */
   pause?: () => Promise<void>;
@@ -127,13 +128,8 @@ function createRun({ root, rows, staging, pause, platform }: ApplyOptions) {
     return stats;
   };
 
-  const findDonor = (hash: string): string | undefined => {
-    if (donors === undefined) {
-      donors = new Map();
-      for (const [path, { entry }] of rows) if (entry?.kind === 'file') donors.set(entry.hash, path);
-    }
-    return donors.get(hash);
-  };
+  const findDonor = (hash: string): string | undefined =>
+    (donors ??= findContents(rows, new Set(wanted.keys()))).get(hash);
 
   const record = (path: string, entry: Entry, stats: Stats, mixed = false): void => {
     const times = { mtime_ms: stats.mtimeMs, ctime_ms: stats.ctimeMs, inode: stats.ino };

@@ -1,7 +1,16 @@
 import type { Entry } from '../contract/workspaces.ts';
 
 /** What a tree holds: path (relative, slashes) to entry. The root itself is not in it. */
-export type Manifest = ReadonlyMap<string, Entry>;
+export interface Tree extends Iterable<[string, Entry]> {
+  get(path: string): Entry | undefined;
+  has(path: string): boolean;
+  keys(): Iterable<string>;
+}
+
+export function isEmptyTree(tree: Tree): boolean {
+  for (const _path of tree.keys()) return false;
+  return true;
+}
 
 /** Whether two sides have the same at a path; nothing is the same as nothing. */
 export function sameEntry(a: Entry | null | undefined, b: Entry | null | undefined): boolean {

@@ -1,6 +1,9 @@
 import { lstatSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 
+/** What is seen of something without reading it. */
+export type Look = Pick<Stats, 'mode' | 'size' | 'ino' | 'mtimeMs' | 'ctimeMs'>;
+
 /** What is at a path, a link itself included; `undefined` when nothing is, or when something above it is no folder. */
 export function lookAt(path: string): Stats | undefined {
   try {

@@ -1,6 +1,6 @@
 import type { Change, Entry, Step } from '../contract/workspaces.ts';
 import { ancestorsOf, baseName, parentOf, sameEntry } from './entry.ts';
-import type { Manifest } from './entry.ts';
+import type { Tree } from './entry.ts';
 import { foldName } from './names.ts';
 
 export type Direction = 'both' | 'push' | 'pull';
@@ -12,14 +12,14 @@ export interface Holds {
 }
 
 export interface MergeSide {
-  manifest: Manifest;
+  manifest: Tree;
   /** Paths that take no part on this side. */
   excludes(path: string): boolean;
   holds: Holds;
 }
 
 export interface MergeOptions {
-  base: Manifest;
+  base: Tree;
   /** The paths at which a side differs from the base. */
   changed: readonly string[];
   mine: MergeSide;

@@ -3,10 +3,14 @@ import type { Stats } from 'node:fs';
 import { SpoqError } from '../contract/errors.ts';
 import { SYNC_LIMITS } from '../contract/workspaces.ts';
 import type { LeftOut } from '../contract/workspaces.ts';
+import { createLayered } from './layered.ts';
+import { NO_COLUMNS } from './columns.ts';
+import type { Columns } from './columns.ts';
 import { ancestorsOf, baseName, parentOf } from './entry.ts';
-import type { Manifest } from './entry.ts';
-import { listLeftOut, listManifest } from './listing.ts';
+import { listLeftOut, viewManifest } from './listing.ts';
+import type { ManifestView } from './listing.ts';
 import { lookAt } from './look.ts';
+import { openFastLooks } from './look-fast.ts';
 import { inspect, UNREAD, unreadable } from './inspect.ts';
 import { isGitFolder } from './names.ts';
 import { readContent } from './read-content.ts';
@@ -14,7 +18,7 @@ import type { OnContent } from './read-content.ts';
 import { createIgnoreRules } from './rules/ignore-rules.ts';
 import type { IgnoreRules } from './rules/ignore-rules.ts';
 import { isSame } from './tree-state.ts';
-import type { Row, TreeState } from './tree-state.ts';
+import type { Row, Rows, TreeState } from './tree-state.ts';
 
 export interface ScanOptions {
   /** Paths that take part although they look secret. */
@@ -31,8 +35,8 @@ export interface ScanOptions {
 export interface Scan {
   /** False when there is no such folder. */
   exists: boolean;
-  rows: Map<string, Row>;
-  manifest: Manifest;
+  rows: Rows;
+  manifest: ManifestView;
   left_out: LeftOut[];
   /** Whether a row differs from what was known before. */
   changed: boolean;
@@ -43,7 +47,7 @@ export interface Scan {
 const IGNORE_FILES = ['.gitignore', '.spoqignore'] as const;
 const PAUSE_EVERY = 512;
 /** Half a millisecond: a connection that is made meanwhile needs many turns. */
-const LOOKS_BEFORE_PAUSE = 128;
+const LOOKS_BEFORE_PAUSE = 256;
 const PAUSE_BYTES = 16 * 1024 * 1024;
 
 /** Somewhere where something isn't as it was; no stats where nothing is any more. */
@@ -54,10 +58,11 @@ export type Odd = [path: string, stats: Stats | undefined];
  * held, and a file whose size, times and inode are as they were holds what it held. `odd`: what `findOdd` has found already.
  */
 export async function scanTree(root: string, state: TreeState, options: ScanOptions, odd?: Odd[]): Promise<Scan> {
-  const asked = new Set(listOdd(state.allow, options.allow));
-  const known = asked.size === 0 ? state.rows : new Map([...state.rows].filter(([path]) => !asked.has(path)));
+  const asked = listOdd(state.allow, options.allow);
+  const known = asked.length === 0 ? state.rows : state.rows.copy();
+  for (const path of asked) known.delete(path);
   const walk = createWalk(root, known, options);
-  if (known.size === 0 || asked.size > 0) return walk.whole();
+  if (known.size === 0 || asked.length > 0) return walk.whole();
   return walk.again(odd ?? (await findOddRows(root, known, options.pause)));
 }
 
@@ -66,29 +71,41 @@ function listOdd(a: readonly string[], b: readonly string[]): string[] {
   return [...a.filter((one) => !b.includes(one)), ...b.filter((one) => !a.includes(one))];
 }
 
-function findOddRows(root: string, known: Map<string, Row>, pause: ScanOptions['pause']): Promise<Odd[]> {
-  const rows = [...known.values()];
-  const isSameAt = (at: number, stats: Stats): boolean => {
-    const row = rows[at];
-    return row !== undefined && isSame(row, stats);
-  };
-  return findOdd(root, [...known.keys()], isSameAt, pause);
+async function findOddRows(root: string, rows: Rows, pause: ScanOptions['pause']): Promise<Odd[]> {
+  const odd = await findOdd(root, rows.ground.columns, pause);
+  if (rows.changed.size === 0) return odd;
+  const others = odd.filter(([path]) => !rows.changed.has(path));
+  for (const [path, row] of rows.changed) {
+    const stats = row === null ? undefined : lookAt(locate(root, path));
+    if (row !== null && (stats === undefined || !isSame(row, stats))) others.push([path, stats]);
+  }
+  return others;
 }
 
-/** Looks at every path that is known. */
-export async function findOdd(
-  root: string,
-  paths: readonly string[],
-  isSameAt: (at: number, stats: Stats) => boolean,
-  pause: ScanOptions['pause'],
-): Promise<Odd[]> {
+/** Looks at every path that is in the columns. */
+export async function findOdd(root: string, columns: Columns, pause: ScanOptions['pause']): Promise<Odd[]> {
   const odd: Odd[] = [];
-  for (const [at, path] of paths.entries()) {
-    if (at % LOOKS_BEFORE_PAUSE === LOOKS_BEFORE_PAUSE - 1) await pause?.();
-    const stats = lookAt(path === '' ? root : `${root}/${path}`);
-    if (stats === undefined || !isSameAt(at, stats)) odd.push([path, stats]);
+  const { paths } = columns.parts;
+  const fast = openFastLooks(root, paths);
+  try {
+    for (let at = 0, start = 0; at < columns.count; at++) {
+      if (at % LOOKS_BEFORE_PAUSE === LOOKS_BEFORE_PAUSE - 1) await pause?.();
+      // The root itself is looked at from outside: it may be a link by now.
+      const look = paths[start] === 0 ? undefined : fast?.at(start);
+      start = paths.indexOf(0, start) + 1;
+      if (look !== undefined && columns.isSame(at, look)) continue;
+      const path = columns.pathAt(at);
+      const stats = lookAt(locate(root, path));
+      if (stats === undefined || !columns.isSame(at, stats)) odd.push([path, stats]);
+    }
+  } finally {
+    fast?.close();
   }
   return odd;
+}
+
+function locate(root: string, path: string): string {
+  return path === '' ? root : `${root}/${path}`;
 }
 
 interface Walk {
@@ -98,14 +115,14 @@ interface Walk {
   again(odd: readonly Odd[]): Promise<Scan>;
 }
 
-function createWalk(root: string, known: Map<string, Row>, options: ScanOptions): Walk {
-  let rows = new Map<string, Row>();
+function createWalk(root: string, known: Rows, options: ScanOptions): Walk {
+  let rows: Rows = createLayered(NO_COLUMNS.rows);
   const rules = createIgnoreRules(root, ...IGNORE_FILES);
   const allow = new Set(options.allow);
   let looked = 0;
   let foundRules = false;
   const unread: { path: string; stats: Stats; row: Row }[] = [];
-  const at = (path: string): string => (path === '' ? root : `${root}/${path}`);
+  const at = (path: string): string => locate(root, path);
   const isLeft = ({ left }: Row): boolean => left !== undefined && left !== UNREAD;
   const look = (path: string, stats: Stats, before: Row | undefined): Row => {
     if (before !== undefined && isSame(before, stats)) return before;
@@ -153,12 +170,12 @@ function createWalk(root: string, known: Map<string, Row>, options: ScanOptions)
   };
 
   const describe = (exists: boolean, changed: boolean): Scan => {
-    let manifest: Manifest | undefined;
+    let manifest: ManifestView | undefined;
     return {
       exists,
       rows,
       get manifest() {
-        return (manifest ??= listManifest(rows));
+        return (manifest ??= viewManifest(rows));
       },
       left_out: listLeftOut(rows),
       changed,
@@ -215,15 +232,14 @@ function createWalk(root: string, known: Map<string, Row>, options: ScanOptions)
   return {
     whole,
     async again(odd) {
-      const [first] = odd;
-      if (first === undefined) {
+      if (odd.length === 0) {
         rows = known;
         return describe(true, false);
       }
       // What an ignore file says holds for paths that are as they were.
-      if (odd.some(([path]) => isRulesFile(path)) || (first[0] === '' && first[1]?.isDirectory() !== true))
+      if (odd.some(([path, stats]) => isRulesFile(path) || (path === '' && stats?.isDirectory() !== true)))
         return whole();
-      rows = new Map(known);
+      rows = known.copy();
       for (const [path, stats] of odd) {
         if (++looked % PAUSE_EVERY === 0) await options.pause?.();
         await renew(path, stats);
@@ -232,7 +248,7 @@ function createWalk(root: string, known: Map<string, Row>, options: ScanOptions)
         await readFiles();
         return describe(true, true);
       }
-      rows = new Map();
+      rows = createLayered(NO_COLUMNS.rows);
       unread.length = 0;
       return whole();
     },
@@ -243,7 +259,7 @@ function isRulesFile(path: string): boolean {
   return path.endsWith('ignore') && IGNORE_FILES.some((name) => name === baseName(path));
 }
 
-function isExcluded(rows: Map<string, Row>, rules: IgnoreRules, path: string): boolean {
+function isExcluded(rows: Rows, rules: IgnoreRules, path: string): boolean {
   if (rows.get(path)?.left !== undefined) return true;
   for (const folder of ancestorsOf(path))
     if (rows.get(folder)?.left !== undefined || isIgnored(rules, folder, true)) return true;

@@ -1,5 +1,9 @@
-import type { Stats } from 'node:fs';
+import { constants } from 'node:fs';
 import type { Entry } from '../contract/workspaces.ts';
+import { NO_COLUMNS } from './columns.ts';
+import { createLayered } from './layered.ts';
+import type { Layered } from './layered.ts';
+import type { Look } from './look.ts';
 
 /** What was found at a path, and how to see without reading that it is still there. */
 export interface Row {
@@ -16,12 +20,14 @@ export interface Row {
   fresh: boolean;
 }
 
+/** By path, a folder before what is in it; '' is the root. */
+export type Rows = Layered<Row>;
+
 /** What one side knows of its tree between two syncs. */
 export interface TreeState {
-  /** By path, a folder before what is in it; '' is the root. */
-  rows: Map<string, Row>;
-  /** What both sides agreed on last, and the name of that; equal entries are the same objects as in `rows`. */
-  base: Map<string, Entry>;
+  rows: Rows;
+  /** What both sides agreed on last, and the name of that. */
+  base: Layered<Entry>;
   base_id: string | null;
   /** The state before that: an answer that was lost is no state that was lost. Changes that lead back to it. */
   previous: { id: string | null; changes: [string, Entry | null][] } | undefined;
@@ -30,12 +36,20 @@ export interface TreeState {
 }
 
 export function createTreeState(): TreeState {
-  return { rows: new Map(), base: new Map(), base_id: null, previous: undefined, allow: [] };
+  return {
+    rows: createLayered(NO_COLUMNS.rows),
+    base: createLayered(NO_COLUMNS.entries),
+    base_id: null,
+    previous: undefined,
+    allow: [],
+  };
 }
 
 /** Whether what is there now is what a row was made of, by all that can be seen without reading. */
-export function isSame({ entry, mtime_ms, ctime_ms, inode, fresh }: Row, stats: Stats): boolean {
+export function isSame({ entry, mtime_ms, ctime_ms, inode, fresh }: Row, stats: Look): boolean {
   if (fresh || mtime_ms !== stats.mtimeMs || ctime_ms !== stats.ctimeMs || inode !== stats.ino) return false;
-  if (entry?.kind === 'file') return stats.isFile() && entry.size === stats.size && entry.mode === (stats.mode & 0o777);
-  return entry?.kind !== 'folder' || (stats.isDirectory() && entry.mode === (stats.mode & 0o777));
+  const kind = stats.mode & constants.S_IFMT;
+  if (entry?.kind === 'file')
+    return kind === constants.S_IFREG && entry.size === stats.size && entry.mode === (stats.mode & 0o777);
+  return entry?.kind !== 'folder' || (kind === constants.S_IFDIR && entry.mode === (stats.mode & 0o777));
 }

@@ -1,12 +1,10 @@
 import { SpoqError } from '../../contract/errors.ts';
 import type { Entry } from '../../contract/workspaces.ts';
+import type { Tree } from '../../sync/entry.ts';
 import type { Merge } from '../../sync/merge.ts';
-import { indexContents } from './transfer.ts';
 
 /** Fewer files than these may all be deleted without a question, unless nothing is left. */
 const FEW_FILES = 10;
-
-type Tree = ReadonlyMap<string, Entry>;
 
 /**
  * A disk that isn't mounted looks like a folder in which everything was deleted. So nothing is done where more than half of the files
@@ -43,7 +41,7 @@ function isMost(gone: number, base: Tree, source: Tree): boolean {
 
 function countFiles(tree: Tree): number {
   let count = 0;
-  for (const { kind } of tree.values()) if (kind !== 'folder') count++;
+  for (const [, { kind }] of tree) if (kind !== 'folder') count++;
   return count;
 }
 
@@ -51,7 +49,8 @@ function countFiles(tree: Tree): number {
 function keepGone<T>(missing: T[], source: Tree, toEntry: (one: T) => Entry): T[] {
   const files = missing.filter((one) => toEntry(one).kind !== 'folder');
   if (files.length === 0) return [];
-  const contents = indexContents(source);
+  const contents = new Set<string>();
+  for (const [, entry] of source) if (entry.kind === 'file') contents.add(entry.hash);
   return files.filter((one) => {
     const entry = toEntry(one);
     return entry.kind !== 'file' || entry.size === 0 || !contents.has(entry.hash);

@@ -6,15 +6,18 @@ import { SpoqError } from '../../contract/errors.ts';
 import type { Change, Entry, ScanAnswer } from '../../contract/workspaces.ts';
 import { applySteps } from '../../sync/apply.ts';
 import { agreeOn, listChanges, withChanges } from '../../sync/changes.ts';
-import { listManifest } from '../../sync/listing.ts';
+import type { ColumnParts } from '../../sync/columns.ts';
+import { isEmptyTree } from '../../sync/entry.ts';
+import type { Tree } from '../../sync/entry.ts';
+import type { Layered } from '../../sync/layered.ts';
+import { findContents } from '../../sync/listing.ts';
 import { mergeTrees } from '../../sync/merge.ts';
 import type { Direction, Holds, Merge } from '../../sync/merge.ts';
 import { findOdd, scanTree } from '../../sync/scan.ts';
 import type { Scan } from '../../sync/scan.ts';
 import { settleOnDisk } from '../../sync/settle.ts';
 import { openStaging } from '../../sync/staging.ts';
-import { encodeRows, readStoredState, saveTreeState, STATE_FILE } from '../../sync/stored-state.ts';
-import type { EncodedRows } from '../../sync/stored-state.ts';
+import { packRows, readStoredState, saveTreeState, STATE_FILE } from '../../sync/stored-state.ts';
 import { createTreeState } from '../../sync/tree-state.ts';
 import type { TreeState } from '../../sync/tree-state.ts';
 import type { BoxWorkspace } from './box-workspace.ts';
@@ -26,15 +29,7 @@ import { createSender } from './sender.ts';
 import type { Part } from './sender.ts';
 import { describeSame } from './synced.ts';
 import type { Phase, Synced } from './synced.ts';
-import {
-  countBytes,
-  fetchContents,
-  indexContents,
-  INLINE_BYTES,
-  listMissing,
-  readAll,
-  sendContents,
-} from './transfer.ts';
+import { countBytes, fetchContents, INLINE_BYTES, listMissing, listWanted, readAll, sendContents } from './transfer.ts';
 
 export interface SyncOptions {
   folder: SyncedFolder;
@@ -78,11 +73,11 @@ export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promi
   await turn();
   const odd =
     stored?.allow.join('\0') === folder.allow.join('\0')
-      ? await findOdd(folder.path, stored.paths, stored.isSame, pause)
+      ? await findOdd(folder.path, stored.columns, pause)
       : undefined;
   if (stored?.agrees === true && stored.base_id !== null && odd?.length === 0) {
     const { base_known, changes, left_out } = await asking;
-    if (base_known && changes.length === 0) return describeSame(stored.listLeftOut(), left_out);
+    if (base_known && changes.length === 0) return describeSame(stored.columns.listLeftOut(), left_out);
   }
   const state = stored?.load() ?? createTreeState();
   const early = await startEarly(asking, state, box, options, pause);
@@ -108,14 +103,14 @@ export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promi
     if (changedRows) saveTreeState(file, state);
     return result;
   }
-  let encoded: EncodedRows | undefined;
+  let packed: ColumnParts | undefined;
   const onWait = (): void => {
-    encoded = encodeRows(state.rows);
+    packed = packRows(state.rows);
   };
   try {
     await carryOut(box, state, scan, answer, ahead, { ...merge, tree: theirs }, result, options, pause, onWait);
   } finally {
-    saveTreeState(file, state, encoded);
+    saveTreeState(file, state, packed);
   }
   return result;
 }
@@ -138,21 +133,21 @@ function mergeSides(
   scan: Scan,
   answer: ScanAnswer,
   options: SyncOptions,
-): { merge: Merge; theirs: ReadonlyMap<string, Entry> } {
+): { merge: Merge; theirs: Layered<Entry> } {
   const { direction } = options;
   if (!answer.base_known) Object.assign(state, { ...createTreeState(), rows: state.rows, allow: state.allow });
   // Who is asked to push to a folder that is gone wants it back; likewise the other way round.
   const restores =
     (direction === 'push' && answer.vanished) ||
-    (direction === 'pull' && scan.manifest.size === 0 && state.base.size > 0);
+    (direction === 'pull' && isEmptyTree(scan.manifest) && state.base.size > 0);
   const theirs = answer.changes.length === 0 ? state.base : withChanges(state.base, answer.changes);
   const away = new Set(answer.left_out.map(({ path }) => path));
   const bringsBack = direction !== 'both' && !options.deleteMany;
   const target =
     direction === 'pull'
-      ? ([scan.manifest, scan.excludes] as const)
-      : ([theirs, (path: string) => away.has(path)] as const);
-  const lost = bringsBack ? listLost(state.base, ...target) : [];
+      ? { source: scan.manifest, excludes: scan.excludes }
+      : { source: theirs, excludes: (path: string) => away.has(path) };
+  const lost = bringsBack ? listLost(state.base, target.source, target.excludes) : [];
   // What neither had before, and one has now, comes to the other.
   const known =
     lost.length === 0
@@ -161,8 +156,8 @@ function mergeSides(
           state.base,
           lost.map((path): Change => [path, null]),
         );
-  const base = restores ? new Map<string, Entry>() : known;
-  const changes = restores ? [...scan.manifest, ...theirs] : [...listChanges(base, scan), ...answer.changes];
+  const base: Tree = restores ? new Map<string, Entry>() : known;
+  const changes = restores ? [...scan.manifest, ...theirs] : [...listChanges(known, scan), ...answer.changes];
   const merge = mergeTrees({
     base,
     mine: { manifest: scan.manifest, excludes: scan.excludes, holds: options.holds },
@@ -181,7 +176,7 @@ async function carryOut(
   scan: Scan,
   answer: ScanAnswer,
   ahead: Early,
-  merge: Merge & { tree: ReadonlyMap<string, Entry> },
+  merge: Merge & { tree: Layered<Entry> },
   result: Synced,
   options: SyncOptions,
   pause: () => Promise<void>,
@@ -190,8 +185,9 @@ async function carryOut(
 ): Promise<void> {
   const { folder, home, signal } = options;
   // Only the contents that a step wants are looked for.
-  const ours = indexContents(scan.manifest, [...merge.mine, ...merge.theirs]);
-  const onBox = indexContents(merge.tree, [...merge.mine, ...merge.theirs]);
+  const wanted = listWanted([...merge.mine, ...merge.theirs]);
+  const ours = findContents(scan.rows, wanted);
+  const onBox = findContents(merge.tree, wanted);
   const staging = openStaging(`${home}/staged`);
   let settled: Change[] = [...merge.agreed];
   try {
@@ -226,7 +222,7 @@ async function carryOut(
     const alsoThere = new Set(steps.map(({ path }) => path));
     settled = settled.filter(([path]) => !alsoThere.has(path));
     // Our own steps may have moved a content.
-    const now = merge.mine.length === 0 ? ours : indexContents(listManifest(state.rows), steps);
+    const now = merge.mine.length === 0 ? ours : findContents(state.rows, listWanted(steps));
     const toSend = listMissing(
       steps,
       (hash) => onBox.has(hash) || ahead.sent.has(hash),

@@ -1,4 +1,4 @@
-import type { Entry, Step } from '../../contract/workspaces.ts';
+import type { Step } from '../../contract/workspaces.ts';
 import { encodePiece } from '../../sync/frames.ts';
 import { readPieces } from '../../sync/read-pieces.ts';
 import type { Staging } from '../../sync/staging.ts';
@@ -41,13 +41,9 @@ export function listMissing(
   return [...missing.values()];
 }
 
-/** Where a tree has contents, all or those that these steps want: hash to one of its paths. */
-export function indexContents(tree: ReadonlyMap<string, Entry>, steps?: readonly Step[]): Map<string, string> {
-  const wanted = steps && new Set(steps.map(({ want }) => (want?.kind === 'file' ? want.hash : '')));
-  const contents = new Map<string, string>();
-  for (const [path, entry] of tree)
-    if (entry.kind === 'file' && wanted?.has(entry.hash) !== false) contents.set(entry.hash, path);
-  return contents;
+/** The contents that these steps want. */
+export function listWanted(steps: readonly Step[]): Set<string> {
+  return new Set(steps.flatMap(({ want }) => (want?.kind === 'file' ? [want.hash] : [])));
 }
 
 export function countBytes(contents: readonly Content[]): number {

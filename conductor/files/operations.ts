@@ -7,11 +7,14 @@ import { parseInput } from '../../contract/problem.ts';
 import { ApplyRequest, ContentsRequest, FetchRequest, ScanRequest, SYNC_LIMITS } from '../../contract/workspaces.ts';
 import type { ApplyAnswer, Change, ContentsAnswer, ScanAnswer } from '../../contract/workspaces.ts';
 import { applySteps } from '../../sync/apply.ts';
+import { isEmptyTree } from '../../sync/entry.ts';
 import { agreeOn, findBase, listChanges } from '../../sync/changes.ts';
 import { createFrameReader, encodeHead, encodePiece } from '../../sync/frames.ts';
 import type { Piece } from '../../sync/frames.ts';
+import { findContents } from '../../sync/listing.ts';
 import { readPieces } from '../../sync/read-pieces.ts';
 import { settleOnDisk } from '../../sync/settle.ts';
+import { createTreeState } from '../../sync/tree-state.ts';
 import { forgetBase, yieldTurn } from './workspaces.ts';
 import type { Workspace } from './workspaces.ts';
 
@@ -22,14 +25,14 @@ export async function scanWorkspace(workspace: Workspace, parameters: unknown): 
   const { state } = workspace;
   const scan = await workspace.scan(allow);
   const agreed = findBase(state, base);
-  const known = agreed ?? new Map();
+  const known = agreed ?? createTreeState().base;
   return {
     base_known: agreed !== undefined,
     changes: listChanges(known, scan),
     left_out: scan.left_out,
     staged: workspace.staging.list(),
     free_bytes: measureFree(workspace.home),
-    vanished: scan.manifest.size === 0 && (agreed ?? state.base).size > 0,
+    vanished: isEmptyTree(scan.manifest) && (agreed ?? state.base).size > 0,
   };
 }
 
@@ -118,7 +121,7 @@ export async function applyToWorkspace(
   } catch (error) {
     throw explainDisk(error);
   } finally {
-    workspace.save();
+    workspace.save('look');
   }
 }
 
@@ -126,10 +129,7 @@ export async function applyToWorkspace(
 export async function* sendContents(workspace: Workspace, request: unknown): AsyncGenerator<Uint8Array> {
   const { folder, contents } = parseInput(FetchRequest, request);
   workspace.mustBe(folder);
-  const places = new Map<string, string>();
-  const wanted = new Set(contents.map(({ hash }) => hash));
-  for (const [path, { entry }] of workspace.state.rows)
-    if (entry?.kind === 'file' && wanted.has(entry.hash)) places.set(entry.hash, path);
+  const places = findContents(workspace.state.rows, new Set(contents.map(({ hash }) => hash)));
   yield encodeHead({ contents: contents.filter(({ hash }) => places.has(hash)) });
   for (const { hash, size, offset } of contents) {
     const path = places.get(hash);

@@ -41,7 +41,7 @@ const Request = z.strictObject({
 
 /** Serves the owner's files to the conductor. */
 export async function serveFiles({ home, listen, idleMs, log }: FilesOptions): Promise<FilesServer> {
-  const workspaces = createWorkspaces(home);
+  const workspaces = createWorkspaces(home, (error) => log.error(describeBug(error), 'bug'));
   const sockets = new Set<Socket>();
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   let timer: NodeJS.Timeout | undefined;

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SpoqError } from '../../contract/errors.ts';
 import type { SnapshotAnswer } from '../../contract/workspaces.ts';
-import type { Manifest } from '../../sync/entry.ts';
+import type { Tree } from '../../sync/entry.ts';
 import type { Workspace } from './workspaces.ts';
 
 /** Nobody's configuration changes what is written down: no filters, no line ends, no hooks. */
@@ -68,7 +68,7 @@ const SETTINGS = {
   'core.quotePath': 'false',
 };
 
-function listPaths(manifest: Manifest): Set<string> {
+function listPaths(manifest: Tree): Set<string> {
   const paths = new Set<string>();
   for (const [path, { kind }] of manifest) if (kind !== 'folder') paths.add(path);
   return paths;

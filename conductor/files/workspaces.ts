@@ -25,8 +25,8 @@ export interface Workspace {
   /** Throws `workspace_taken` unless it is this folder's. */
   mustBe(folderId: string): void;
   scan(allow: readonly string[]): Promise<Scan>;
-  /** Writes down what is known, soon. */
-  save(): void;
+  /** Writes down what is known, soon. `look`: looks at the tree before: what has just been written is too fresh to be known by its times. */
+  save(look?: 'look'): void;
   /** Runs `work` when everything before it is done. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -38,10 +38,10 @@ export interface Workspaces {
   flush(): void;
 }
 
-const SAVE_AFTER_MS = 200;
+const SAVE_AFTER_MS = 100;
 
-/** The workspaces in `home/workspaces`. */
-export function createWorkspaces(home: string): Workspaces {
+/** The workspaces in `home/workspaces`. `onError`: told of what fails when nobody waits for it. */
+export function createWorkspaces(home: string, onError: (error: unknown) => void): Workspaces {
   const open = new Map<string, Workspace & { flush(): void }>();
   const roots = join(home, 'workspaces');
   const states = join(home, '.local', 'state', 'spoq', 'workspaces');
@@ -54,7 +54,7 @@ export function createWorkspaces(home: string): Workspaces {
         });
       const known = open.get(name);
       if (known !== undefined) return known;
-      const workspace = openWorkspace(name, join(roots, name), join(states, name));
+      const workspace = openWorkspace(name, join(roots, name), join(states, name), onError);
       open.set(name, workspace);
       return workspace;
     },
@@ -75,19 +75,34 @@ export function createWorkspaces(home: string): Workspaces {
   };
 }
 
-function openWorkspace(name: string, root: string, home: string): Workspace & { flush(): void } {
+function openWorkspace(
+  name: string,
+  root: string,
+  home: string,
+  onError: (error: unknown) => void,
+): Workspace & { flush(): void } {
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const file = join(home, STATE_FILE);
   const state = loadTreeState(file);
   let last: Promise<unknown> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
   let folder = loadFolder(home);
-  let lastScan: Scan | undefined;
   const flush = (): void => {
     if (timer === undefined) return;
     clearTimeout(timer);
     timer = undefined;
     saveTreeState(file, state);
+  };
+  let isLookDue = false;
+  const settle = async (scan: Workspace['scan']): Promise<void> => {
+    const isDue = isLookDue;
+    isLookDue = false;
+    try {
+      if (isDue) await scan(state.allow);
+    } catch (error) {
+      onError(error);
+    }
+    flush();
   };
   const taken = (owner: FolderId): SpoqError =>
     new SpoqError('workspace_taken', {
@@ -113,17 +128,14 @@ function openWorkspace(name: string, root: string, home: string): Workspace & { 
     },
     async scan(allow) {
       const scan = await scanTree(root, state, { allow, pause: yieldTurn });
-      // What is as it was need not be described anew.
-      if (!scan.changed && lastScan !== undefined) return lastScan;
       state.rows = scan.rows;
       if (scan.changed) this.save();
       state.allow = [...allow];
-      lastScan = scan;
       return scan;
     },
-    save() {
-      lastScan = undefined;
-      timer ??= setTimeout(flush, SAVE_AFTER_MS);
+    save(look) {
+      isLookDue ||= look !== undefined;
+      timer ??= setTimeout(() => this.inTurn(() => settle(this.scan.bind(this))).catch(onError), SAVE_AFTER_MS);
     },
     inTurn(work) {
       const turn = last.then(work);

@@ -1,0 +1,62 @@
+import { expect } from 'chai';
+import { execFile, execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createTemporaryFolder } from '../cli/testing/temporary-folder.ts';
+
+const BUN = join(import.meta.dirname, '..', 'node_modules', '.bin', 'bun');
+
+/** Prints what is seen of each name in `folder`, by both ways. */
+const PROGRAM = `
+import { openFastLooks } from './look-fast.ts';
+import { lookAt } from './look.ts';
+const { folder, names } = JSON.parse(process.env.LOOKS);
+const paths = Buffer.from(names.map((name) => name + '\\0').join(''));
+const looks = openFastLooks(folder, paths);
+const pick = (look) => look && (({ mode, size, ino, mtimeMs, ctimeMs }) => ({ mode, size, ino, mtimeMs, ctimeMs }))(look);
+let start = 0;
+const both = names.map((name) => {
+  const fast = pick(looks?.at(start));
+  start = paths.indexOf(0, start) + 1;
+  return [name, fast ?? null, pick(lookAt(folder + '/' + name)) ?? null];
+});
+looks?.close();
+console.log(JSON.stringify(both));
+`;
+
+describe('looks by the kernel’s own call', () => {
+  it('see what lstat sees', async function () {
+    if (process.platform !== 'linux') this.skip();
+    this.timeout(20_000);
+    await using folder = await createTemporaryFolder({});
+    const at = (name: string): string => join(folder.path, name);
+    mkdirSync(at('folder'));
+    writeFileSync(at('folder/ümläut 名'), 'x'.repeat(70_000));
+    writeFileSync(at('times'), '');
+    utimesSync(at('times'), 1_700_000_000.123_456, 1_799_999_999.987_654);
+    writeFileSync(at('closed'), 'y');
+    chmodSync(at('closed'), 0o4750);
+    symlinkSync('/nowhere', at('link'));
+    execFileSync('mkfifo', [at('pipe')]);
+    const names = [
+      'folder',
+      'folder/ümläut 名',
+      'times',
+      'closed',
+      'link',
+      'pipe',
+      'gone',
+      'times/below',
+      'folder/gone',
+    ];
+    const { stdout } = await promisify(execFile)(BUN, ['-e', PROGRAM], {
+      cwd: import.meta.dirname,
+      env: { PATH: process.env['PATH'], LOOKS: JSON.stringify({ folder: folder.path, names }) },
+    });
+    const both = JSON.parse(stdout) as [string, unknown, unknown][];
+    expect(both.map(([name]) => name)).to.deep.equal(names);
+    for (const [name, fast, slow] of both) expect(fast, name).to.deep.equal(slow);
+    expect(both.filter(([, fast]) => fast !== null).map(([name]) => name)).to.deep.equal(names.slice(0, 6));
+  });
+});

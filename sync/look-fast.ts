@@ -1,0 +1,79 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import type { Look } from './look.ts';
+
+/** Looks at one path after the other. The path begins at `start` of a memory in which a NUL is behind each; `undefined`: look otherwise. */
+export interface FastLooks {
+  at(start: number): Look | undefined;
+  close(): void;
+}
+
+/** Of linux/fcntl.h and linux/stat.h. */
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const STATX_BASIC_STATS = 0x7ff;
+const STATX_BYTES = 256;
+/** Places in struct statx, which is the same on every processor (statx(2)). */
+const [MODE, INODE, SIZE, CTIME, MTIME] = [28, 32, 40, 96, 112];
+
+interface Native {
+  statx(folder: number, path: number, flags: number, mask: number, into: number): number;
+  addressOf(bytes: Uint8Array): number;
+}
+
+let native: Native | null | undefined;
+
+/**
+ * `lstat` for many paths below `root`, as the kernel answers it, without an object and a text for each: half of the time. Only where there
+ * is a Linux with glibc, and bun to call it; else `undefined`.
+ */
+export function openFastLooks(root: string, paths: Uint8Array): FastLooks | undefined {
+  native ??= loadNative() ?? null;
+  if (native === null) return undefined;
+  const { statx, addressOf } = native;
+  let folder: number;
+  try {
+    folder = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  } catch {
+    return undefined; // What is wrong shows when it is looked at otherwise.
+  }
+  const into = new DataView(new ArrayBuffer(STATX_BYTES));
+  const [names, answer] = [addressOf(paths), addressOf(new Uint8Array(into.buffer))];
+  const whole = (at: number): number => into.getUint32(at + 4, true) * 0x1_0000_0000 + into.getUint32(at, true);
+  const time = (at: number): number => whole(at) * 1000 + into.getUint32(at + 8, true) / 1e6;
+  const look: Look = { mode: 0, size: 0, ino: 0, mtimeMs: 0, ctimeMs: 0 };
+  return {
+    at(start) {
+      if (statx(folder, names + start, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, answer) !== 0) return undefined;
+      look.mode = into.getUint16(MODE, true);
+      look.size = whole(SIZE);
+      look.ino = whole(INODE);
+      look.mtimeMs = time(MTIME);
+      look.ctimeMs = time(CTIME);
+      return look;
+    },
+    close: () => closeSync(folder),
+  };
+}
+
+/** bun's way to call what is written in C, as far as it is used here. */
+interface ForeignFunctions {
+  dlopen(
+    library: string,
+    functions: Record<string, { args: string[]; returns: string }>,
+  ): { symbols: { statx: Native['statx'] } };
+  ptr(bytes: Uint8Array): number;
+}
+
+function loadNative(): Native | undefined {
+  if (process.platform !== 'linux' || process.versions['bun'] === undefined) return undefined;
+  const foreign = process.getBuiltinModule('bun:ffi') as ForeignFunctions | undefined;
+  try {
+    const library = foreign?.dlopen('libc.so.6', {
+      statx: { args: ['i32', 'ptr', 'i32', 'u32', 'ptr'], returns: 'i32' },
+    });
+    return library === undefined || foreign === undefined
+      ? undefined
+      : { statx: library.symbols.statx, addressOf: (bytes) => foreign.ptr(bytes) };
+  } catch {
+    return undefined; // Another C library.
+  }
+}
