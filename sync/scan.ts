@@ -260,7 +260,8 @@ function isRulesFile(path: string): boolean {
 }
 
 function isExcluded(rows: Rows, rules: IgnoreRules, path: string): boolean {
-  if (rows.get(path)?.left !== undefined) return true;
+  const row = rows.get(path);
+  if (row !== undefined) return row.left !== undefined;
   for (const folder of ancestorsOf(path))
     if (rows.get(folder)?.left !== undefined || isIgnored(rules, folder, true)) return true;
   return path.split('/').some(isGitFolder) || isIgnored(rules, path, false) || isIgnored(rules, path, true);

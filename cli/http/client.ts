@@ -41,6 +41,7 @@ const TEXT_LIMIT_BYTES = 1024 * 1024;
 const MAX_SOCKETS = 4;
 /** The slowest upload that is waited for: 32 bytes a millisecond, a bad mobile connection. */
 const SLOWEST_UPLOAD_BYTES_PER_MS = 32;
+const PIECE_BYTES = 256 * 1024;
 
 /** Makes the client. One connection per request, unless it says otherwise: a command sends one or two, and then the process ends. */
 export function createHttpClient(version: string, timeouts: HttpTimeouts = DEFAULT_TIMEOUTS): HttpClient {
@@ -79,10 +80,11 @@ function exchange(
   return new Promise((resolve, reject) => {
     const watch = watchConnection(outgoing, host, signal);
     watch.expect(timeouts.connectMs);
+    const piece = Math.min(body?.length ?? 0, PIECE_BYTES);
+    const expectProgress = (): void => watch.expect(timeouts.idleMs + piece / SLOWEST_UPLOAD_BYTES_PER_MS);
     outgoing.on('socket', (socket) => {
-      const upload = (body?.length ?? 0) / SLOWEST_UPLOAD_BYTES_PER_MS;
-      if (socket.connecting) socket.once('connect', () => watch.expect(timeouts.idleMs + upload));
-      else watch.expect(timeouts.idleMs + upload);
+      if (socket.connecting) socket.once('connect', expectProgress);
+      else expectProgress();
     });
     outgoing.on('error', (error) => {
       watch.end();
@@ -97,8 +99,23 @@ function exchange(
         text: (mostBytes = TEXT_LIMIT_BYTES) => readText(chunks(), mostBytes),
       });
     });
-    outgoing.end(body);
+    sendBody(outgoing, body, expectProgress);
   });
+}
+
+/** A piece at a time: the line's own buffers stay small, and a line that takes nothing any more is noticed. */
+function sendBody(outgoing: ClientRequest, body: Uint8Array | undefined, onProgress: () => void): void {
+  if (body === undefined || body.length <= PIECE_BYTES) return void outgoing.end(body);
+  let at = 0;
+  const go = (): void => {
+    while (at < body.length) {
+      const piece = body.subarray(at, (at += PIECE_BYTES));
+      if (!outgoing.write(piece)) return void outgoing.once('drain', go);
+    }
+    outgoing.end();
+  };
+  outgoing.on('drain', onProgress);
+  go();
 }
 
 interface ConnectionWatch {

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
 import ignore from 'ignore';
 import type { Ignore } from 'ignore';
 
@@ -13,39 +12,54 @@ export type IgnoreFile = '.gitignore' | '.spoqignore';
 
 /** Makes the rules of the files called so under `root`; in one folder the later name wins. Each file is read once. */
 export function createIgnoreRules(root: string, ...fileNames: IgnoreFile[]): IgnoreRules {
-  const loaded = new Map<string, Ignore | undefined>();
-  const load = (folder: string): Ignore | undefined => {
-    if (!loaded.has(folder)) loaded.set(folder, loadRules(fileNames.map((name) => join(root, folder, name))));
-    return loaded.get(folder);
+  /** The rules that hold in a folder ('', or it ends in a slash), the root's first. */
+  const layers = new Map<string, readonly Layer[]>();
+  const listLayers = (folder: string): readonly Layer[] => {
+    const known = layers.get(folder);
+    if (known !== undefined) return known;
+    const above = folder === '' ? NONE : listLayers(folderOf(folder));
+    const rules = loadRules(fileNames.map((name) => `${root}/${folder}${name}`));
+    const all = rules === undefined ? above : [...above, { rules, depth: folder.length }];
+    layers.set(folder, all);
+    return all;
   };
   return {
     isIgnored(path) {
       let ignored = false;
-      for (const folder of listFolders(path)) {
-        const result = load(folder)?.test(path.slice(folder.length));
-        if (result?.ignored) ignored = true;
-        else if (result?.unignored) ignored = false;
+      for (const { rules, depth } of listLayers(folderOf(path))) {
+        const result = rules.test(path.slice(depth));
+        if (result.ignored) ignored = true;
+        else if (result.unignored) ignored = false;
       }
       return ignored;
     },
   };
 }
 
+/** The rules of one folder, and how long its name is. */
+interface Layer {
+  rules: Ignore;
+  depth: number;
+}
+
+const NONE: readonly Layer[] = [];
+
 function loadRules(paths: string[]): Ignore | undefined {
   let rules: Ignore | undefined;
   for (const path of paths) {
+    // The usual case: an exception for each folder costs more than all the rest.
+    if (!existsSync(path)) continue;
     try {
       const text = readFileSync(path, 'utf8');
       rules = (rules ?? ignore({ allowRelativePaths: true })).add(text);
     } catch {
-      // No such file in this folder, which is the usual case; one that can't be read can't say anything either.
+      // One that can't be read can't say anything.
     }
   }
   return rules;
 }
 
-/** '' for the root, then every folder down to the one that holds `path`, each ending in a slash. */
-function listFolders(path: string): string[] {
-  const parts = path.replace(/\/$/, '').split('/').slice(0, -1);
-  return ['', ...parts.map((_, index) => `${parts.slice(0, index + 1).join('/')}/`)];
+/** Where a path lies; a folder's own slash at its end doesn't count. */
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/', path.length - 2) + 1);
 }
