@@ -79,7 +79,7 @@ export const WORKSPACE_OPERATIONS: Operation[] = [
   operation('apply', {
     id: 'applyChanges',
     summary: 'Takes steps in the workspace, each whole or not at all',
-    description: `${FRAMES_TEXT} The description is \`{folder, base, next_base, steps, agreed, contents}\`.`,
+    description: `${FRAMES_TEXT} The description is \`{folder, base, next_base, more, steps, agreed, contents}\`.`,
     body: FRAMES,
     responses: { ...REFUSALS, ...BODY_REFUSALS, 200: json('The steps that were not taken, and why', 'ApplyAnswer') },
   }),

@@ -118,6 +118,8 @@ export const ApplyRequest = z.strictObject({
   base: z.uuid().nullable(),
   /** The name of the state that both sides have afterwards. */
   next_base: z.uuid(),
+  /** True: more of the same sync follows at once. What is agreed on is written down by that, or when nothing comes. */
+  more: z.boolean().optional(),
   steps: z.array(Step).max(SYNC_LIMITS.entries),
   /** What is the same on both sides besides what the steps make so. */
   agreed: z.array(Change).max(SYNC_LIMITS.entries),

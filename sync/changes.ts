@@ -1,4 +1,4 @@
-import type { Change, Entry } from '../contract/workspaces.ts';
+import type { Change, Entry, Step } from '../contract/workspaces.ts';
 import { sameEntry } from './entry.ts';
 import type { Tree } from './entry.ts';
 import type { Layered } from './layered.ts';
@@ -49,6 +49,11 @@ export function findBase(state: TreeState, id: string | null): Layered<Entry> | 
   if (id === state.base_id) return state.base;
   if (state.previous !== undefined && id === state.previous.id) return withChanges(state.base, state.previous.changes);
   return undefined;
+}
+
+/** What both sides have once these steps are taken. */
+export function toChanges(steps: readonly Step[]): Change[] {
+  return steps.filter(({ agree }) => agree).map(({ path, want }) => [path, want]);
 }
 
 /** Makes `changes` part of what both sides have, in place; the state before can still be asked for. */

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { SpoqError } from '../contract/errors.ts';
 import { SYNC_LIMITS } from '../contract/workspaces.ts';
-import type { LeftOut } from '../contract/workspaces.ts';
+import type { Entry, LeftOut } from '../contract/workspaces.ts';
 import { createLayered } from './layered.ts';
 import { NO_COLUMNS } from './columns.ts';
 import type { Columns } from './columns.ts';
@@ -27,6 +27,8 @@ export interface ScanOptions {
   onUnread?: (files: number, bytes: number) => void;
   /** Told of the content of each file that had to be read, while it is in memory. */
   onContent?: OnContent;
+  /** Told of each file that was read and takes part; `look` says what was found elsewhere. */
+  onFile?: (path: string, entry: Entry & { kind: 'file' }, look: (path: string) => Entry | undefined) => void;
   /** Awaited now and then, so that others get a turn; and while `isFull`, before the next file is read. */
   pause?: () => Promise<void>;
   isFull?: () => boolean;
@@ -203,6 +205,7 @@ function createWalk(root: string, known: Rows, options: ScanOptions): Walk {
       } else {
         const entry = { kind: 'file', mode: stats.mode & 0o777, size: content.size, hash: content.hash } as const;
         rows.set(path, { ...row, entry, left: undefined });
+        options.onFile?.(path, entry, (other) => rows.get(other)?.entry);
       }
     }
     unread.length = 0;

@@ -45,6 +45,11 @@ export function createTreeState(): TreeState {
   };
 }
 
+/** Forgets what was agreed on, as for a tree that is new. */
+export function forgetBase(state: TreeState): void {
+  Object.assign(state, { ...createTreeState(), rows: state.rows, allow: state.allow });
+}
+
 /** Whether what is there now is what a row was made of, by all that can be seen without reading. */
 export function isSame({ entry, mtime_ms, ctime_ms, inode, fresh }: Row, stats: Look): boolean {
   if (fresh || mtime_ms !== stats.mtimeMs || ctime_ms !== stats.ctimeMs || inode !== stats.ino) return false;

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import {
   appendFileSync,
   chmodSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -209,6 +210,29 @@ describe('spoq sync', function () {
     expectSame();
     // What was under way is sent again, and what had arrived isn't.
     expect(world.countBytes()).to.be.below(40 * 100_000 * 1.4 + 1_500_000);
+  });
+
+  it('has files in place while others are still to come, and goes on from there', async () => {
+    const files = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`r/${at}`, randomText(100_000)]));
+    writeTree(world.laptop, { ...files, 'z.sh': 'last' });
+    const first = world.begin(['sync']);
+    // Of a later request than r/0: that one was answered.
+    await waitFor('files to be in place', async () => existsSync(join(world.box, 'r', '150')));
+    first.deps.stop.abort(new Error('stopped'));
+    await first.ended;
+    const partial = readTree(world.box);
+    const whole = readTree(world.laptop);
+    expect(Object.keys(partial).length).to.be.below(Object.keys(whole).length);
+    for (const [path, text] of Object.entries(partial)) expect(whole[path]).to.equal(text);
+    // Also for somebody else who has come meanwhile.
+    writeTree(world.laptop, { 'r/0': 'changed here' });
+    writeTree(world.box, { 'new.txt': 'from the box' });
+    await sync();
+    expectSame();
+    expect(Object.keys(readTree(world.laptop)).filter((path) => path.includes('conflict'))).to.deep.equal([]);
+    expect(readTree(world.box)['r/0']).to.include('changed here');
+    expect(readTree(world.box)['new.txt']).to.include('from the box');
+    expect(await sync()).to.include('In sync');
   });
 
   it('leaves both sides whole when it is stopped or the files program ends, and goes on', async () => {

@@ -1,6 +1,8 @@
 import type { ScanAnswer } from '../../contract/workspaces.ts';
 import type { ScanOptions } from '../../sync/scan.ts';
 import type { BoxWorkspace } from './box-workspace.ts';
+import { startPlacing } from './placing.ts';
+import type { Placed } from './placing.ts';
 import { createSender, cutContent } from './sender.ts';
 import type { Phase } from './synced.ts';
 import { INLINE_BYTES } from './transfer.ts';
@@ -16,7 +18,9 @@ export const NOTHING_EARLY: Early = { sent: new Set(), bytes: 0 };
 /** Sends what a box that knows nothing of a tree will need while the tree is read: each file is read once, and nobody waits for the other. */
 export interface EarlySending {
   /** For the scan. */
-  options: Pick<ScanOptions, 'onUnread' | 'onContent' | 'pause' | 'isFull'>;
+  options: Pick<ScanOptions, 'onUnread' | 'onContent' | 'onFile' | 'pause' | 'isFull'>;
+  /** What was put in place as well, by now: only on a box that had nothing. */
+  placed(): Placed | undefined;
   /** Until what is under way has arrived. */
   end(): Promise<Early>;
 }
@@ -33,6 +37,8 @@ export interface EarlyOptions {
 export function startEarlySending({ box, folder, answer, signal, pause, onPhase }: EarlyOptions): EarlySending {
   const there = new Set(answer.changes.flatMap(([, entry]) => (entry?.kind === 'file' ? [entry.hash] : [])));
   for (const hash of Object.keys(answer.staged)) there.add(hash);
+  const hasNothing = answer.changes.length === 0 && answer.left_out.length === 0 && !answer.vanished;
+  const placing = hasNothing ? startPlacing(box, folder) : undefined;
   const sizes = new Map<string, number>();
   const sent = new Set<string>();
   const phase = { type: 'send' as const, files: 0, bytes: 0, done: 0 };
@@ -47,7 +53,11 @@ export function startEarlySending({ box, folder, answer, signal, pause, onPhase 
     signal,
     onSent(parts) {
       const bytes = parts.reduce((sum, { length }) => sum + length, 0);
-      for (const { hash, offset, length } of parts) if (offset + length === sizes.get(hash)) sent.add(hash);
+      for (const { hash, offset, length } of parts) {
+        if (offset + length !== sizes.get(hash)) continue;
+        sent.add(hash);
+        placing?.arrived(hash);
+      }
       arrived += bytes;
       tell(bytes);
     },
@@ -65,14 +75,19 @@ export function startEarlySending({ box, folder, answer, signal, pause, onPhase 
         given += bytes.length;
         for (const piece of cutContent(hash, bytes)) sender.add(piece, bytes.length);
       },
+      onFile(path, entry, look) {
+        if (sizes.has(entry.hash)) placing?.expect(path, entry, look);
+      },
       isFull: () => sender.isFull(),
       async pause() {
         if (sender.isFull()) await sender.room();
         await pause();
       },
     },
+    placed: () => placing?.placed(),
     async end() {
       const rejected = new Set(await sender.end(false));
+      await placing?.end();
       return { sent: new Set([...sent].filter((hash) => !rejected.has(hash))), bytes: arrived };
     },
   };

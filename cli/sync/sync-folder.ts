@@ -5,26 +5,24 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { SpoqError } from '../../contract/errors.ts';
 import type { Change, Entry, ScanAnswer } from '../../contract/workspaces.ts';
 import { applySteps } from '../../sync/apply.ts';
-import { agreeOn, listChanges, withChanges } from '../../sync/changes.ts';
+import { agreeOn, toChanges } from '../../sync/changes.ts';
 import type { ColumnParts } from '../../sync/columns.ts';
-import { isEmptyTree } from '../../sync/entry.ts';
-import type { Tree } from '../../sync/entry.ts';
 import type { Layered } from '../../sync/layered.ts';
 import { findContents } from '../../sync/listing.ts';
-import { mergeTrees } from '../../sync/merge.ts';
 import type { Direction, Holds, Merge } from '../../sync/merge.ts';
 import { findOdd, scanTree } from '../../sync/scan.ts';
 import type { Scan } from '../../sync/scan.ts';
 import { settleOnDisk } from '../../sync/settle.ts';
 import { openStaging } from '../../sync/staging.ts';
 import { packRows, readStoredState, saveTreeState, STATE_FILE } from '../../sync/stored-state.ts';
-import { createTreeState } from '../../sync/tree-state.ts';
+import { createTreeState, forgetBase } from '../../sync/tree-state.ts';
 import type { TreeState } from '../../sync/tree-state.ts';
 import type { BoxWorkspace } from './box-workspace.ts';
 import type { SyncedFolder } from './folders.ts';
+import type { Placed } from './placing.ts';
 import { NOTHING_EARLY, startEarlySending } from './early.ts';
 import type { Early, EarlySending } from './early.ts';
-import { guardDeletes, listLost } from './guard.ts';
+import { mergeSides } from './merge-sides.ts';
 import { createSender } from './sender.ts';
 import type { Part } from './sender.ts';
 import { describeSame } from './synced.ts';
@@ -48,9 +46,6 @@ export interface SyncOptions {
   signal: AbortSignal;
   onPhase(phase: Phase): Promise<void> | void;
 }
-
-/** Linux keeps every name apart. */
-const BOX_HOLDS: Holds = { case: true, unicode: true };
 
 /**
  * Makes a folder and its workspace the same. Both look at their trees at the same time; where nothing has changed that is all. It may
@@ -81,17 +76,26 @@ export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promi
   }
   const state = stored?.load() ?? createTreeState();
   const early = await startEarly(asking, state, box, options, pause);
-  const scan = await scanTree(folder.path, state, { allow: folder.allow, pause, ...early?.options }, odd);
-  const [answer, ahead] = await Promise.all([asking, early?.end() ?? NOTHING_EARLY]);
+  const look = async (): Promise<[Scan, ScanAnswer, Early]> => [
+    await scanTree(folder.path, state, { allow: folder.allow, pause, ...early?.options }, odd),
+    await asking,
+    (await early?.end()) ?? NOTHING_EARLY,
+  ];
+  const [scan, answer, ahead] = await look().catch((error: unknown) => {
+    if (agreeOnPlaced(state, early?.placed())) saveTreeState(file, state);
+    throw error;
+  });
   if (!scan.exists) throw new SpoqError('sync_refused', { detail: `${folder.path} is gone.` });
   state.rows = scan.rows;
   const changedRows = scan.changed || state.allow.length !== folder.allow.length;
   state.allow = [...folder.allow];
+  const placed = early?.placed();
+  if (agreeOnPlaced(state, placed)) answer.base_known = true;
   const { merge, theirs } = mergeSides(state, scan, answer, options);
   const result: Synced = {
     ...describeSame(scan.left_out, answer.left_out),
     here: merge.mine,
-    box: merge.theirs,
+    box: [...(placed?.steps ?? []), ...merge.theirs],
     notes: merge.notes,
   };
   if (options.dryRun) return result;
@@ -109,10 +113,19 @@ export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promi
   };
   try {
     await carryOut(box, state, scan, answer, ahead, { ...merge, tree: theirs }, result, options, pause, onWait);
+    result.box = [...(placed?.steps ?? []), ...result.box];
   } finally {
     saveTreeState(file, state, packed);
   }
   return result;
+}
+
+/** What was placed already both sides have. False where nothing was. */
+function agreeOnPlaced(state: TreeState, placed: Placed | undefined): boolean {
+  if (placed === undefined) return false;
+  forgetBase(state);
+  agreeOn(state, state.base, placed.base, toChanges(placed.steps));
+  return true;
 }
 
 /** Where nothing was agreed on, most of what is here will have to go there. */
@@ -125,49 +138,6 @@ async function startEarly(
 ): Promise<EarlySending | undefined> {
   if (state.base_id !== null || direction === 'pull' || dryRun) return undefined;
   return startEarlySending({ box, folder: folder.id, answer: await asking, signal, pause, onPhase });
-}
-
-/** Compares, and stops where much would be deleted. */
-function mergeSides(
-  state: TreeState,
-  scan: Scan,
-  answer: ScanAnswer,
-  options: SyncOptions,
-): { merge: Merge; theirs: Layered<Entry> } {
-  const { direction } = options;
-  if (!answer.base_known) Object.assign(state, { ...createTreeState(), rows: state.rows, allow: state.allow });
-  // Who is asked to push to a folder that is gone wants it back; likewise the other way round.
-  const restores =
-    (direction === 'push' && answer.vanished) ||
-    (direction === 'pull' && isEmptyTree(scan.manifest) && state.base.size > 0);
-  const theirs = answer.changes.length === 0 ? state.base : withChanges(state.base, answer.changes);
-  const away = new Set(answer.left_out.map(({ path }) => path));
-  const bringsBack = direction !== 'both' && !options.deleteMany;
-  const target =
-    direction === 'pull'
-      ? { source: scan.manifest, excludes: scan.excludes }
-      : { source: theirs, excludes: (path: string) => away.has(path) };
-  const lost = bringsBack ? listLost(state.base, target.source, target.excludes) : [];
-  // What neither had before, and one has now, comes to the other.
-  const known =
-    lost.length === 0
-      ? state.base
-      : withChanges(
-          state.base,
-          lost.map((path): Change => [path, null]),
-        );
-  const base: Tree = restores ? new Map<string, Entry>() : known;
-  const changes = restores ? [...scan.manifest, ...theirs] : [...listChanges(known, scan), ...answer.changes];
-  const merge = mergeTrees({
-    base,
-    mine: { manifest: scan.manifest, excludes: scan.excludes, holds: options.holds },
-    theirs: { manifest: theirs, excludes: (path) => away.has(path), holds: BOX_HOLDS },
-    changed: [...changes.map(([path]) => path), ...lost],
-    direction,
-    labels: { here: options.hostname, box: options.boxName, time: formatTime(options.now) },
-  });
-  if (!options.deleteMany) guardDeletes(merge, state.base, scan.manifest, theirs);
-  return { merge, theirs };
 }
 
 async function carryOut(
@@ -210,10 +180,7 @@ async function carryOut(
       if (applied.done.length > 0) await settleOnDisk(folder.path);
       result.here = applied.done;
       result.refused.push(...applied.refused.map((one) => ({ ...one, where: 'here' as const })));
-      settled = [
-        ...settled,
-        ...applied.done.filter(({ agree }) => agree).map(({ path, want }): Change => [path, want]),
-      ];
+      settled = [...settled, ...toChanges(applied.done)];
     }
     await staging.close();
     const refusedHere = new Set(result.refused.map(({ path }) => path));
@@ -266,8 +233,7 @@ async function carryOut(
     result.refused.push(...refused.map((one) => ({ ...one, where: 'box' as const })));
     const failed = new Set(refused.map(({ path }) => path));
     result.box = steps.filter(({ path }) => !failed.has(path));
-    const done = result.box.filter(({ agree }) => agree).map(({ path, want }): Change => [path, want]);
-    agreeOn(state, state.base, next, [...settled, ...done]);
+    agreeOn(state, state.base, next, [...settled, ...toChanges(result.box)]);
     if (result.refused.length === 0) staging.clear();
   } finally {
     staging.close();
@@ -281,12 +247,4 @@ function demandRoom(folder: string, bytes: number): void {
     detail: `${bytes} bytes are to be brought, and ${bavail * bsize} are free on this computer.`,
     next: 'Make room here; nothing was changed.',
   });
-}
-
-/** 20260102-030405, in UTC. */
-function formatTime(now: number): string {
-  return new Date(now)
-    .toISOString()
-    .replaceAll(/[-:]|\..*$/g, '')
-    .replace('T', '-');
 }

@@ -5,17 +5,17 @@ import { createZstdDecompress } from 'node:zlib';
 import { SpoqError } from '../../contract/errors.ts';
 import { parseInput } from '../../contract/problem.ts';
 import { ApplyRequest, ContentsRequest, FetchRequest, ScanRequest, SYNC_LIMITS } from '../../contract/workspaces.ts';
-import type { ApplyAnswer, Change, ContentsAnswer, ScanAnswer } from '../../contract/workspaces.ts';
+import type { ApplyAnswer, ContentsAnswer, ScanAnswer } from '../../contract/workspaces.ts';
 import { applySteps } from '../../sync/apply.ts';
 import { isEmptyTree } from '../../sync/entry.ts';
-import { agreeOn, findBase, listChanges } from '../../sync/changes.ts';
+import { agreeOn, findBase, listChanges, toChanges } from '../../sync/changes.ts';
 import { createFrameReader, encodeHead, encodePiece } from '../../sync/frames.ts';
 import type { Piece } from '../../sync/frames.ts';
 import { findContents } from '../../sync/listing.ts';
 import { readPieces } from '../../sync/read-pieces.ts';
 import { settleOnDisk } from '../../sync/settle.ts';
-import { createTreeState } from '../../sync/tree-state.ts';
-import { forgetBase, yieldTurn } from './workspaces.ts';
+import { createTreeState, forgetBase } from '../../sync/tree-state.ts';
+import { yieldTurn } from './workspaces.ts';
 import type { Workspace } from './workspaces.ts';
 
 /** What has changed here since both sides were the same. */
@@ -104,7 +104,7 @@ export async function applyToWorkspace(
     return createIntake(workspace, request.contents).take;
   });
   if (request === undefined) throw new SpoqError('invalid_request');
-  const { base: base_id, next_base, steps, agreed } = request;
+  const { base: base_id, next_base, more = false, steps, agreed } = request;
   const base = findBase(state, base_id);
   if (base === undefined && base_id !== null)
     throw new SpoqError('workspace_changed', { detail: 'Another sync came in between.' });
@@ -113,15 +113,14 @@ export async function applyToWorkspace(
   if (state.rows.size === 0) await workspace.scan(state.allow);
   try {
     const { done, refused } = await applySteps(steps, { root, rows: state.rows, staging, pause: yieldTurn });
-    if (done.length > 0) await settleOnDisk(root);
-    const settled: Change[] = done.filter(({ agree }) => agree).map(({ path, want }) => [path, want]);
+    if (done.length > 0 && !more) await settleOnDisk(root);
     if (base === undefined) forgetBase(state);
-    agreeOn(state, base ?? state.base, next_base, [...agreed, ...settled]);
+    agreeOn(state, base ?? state.base, next_base, [...agreed, ...toChanges(done)]);
     return { refused };
   } catch (error) {
     throw explainDisk(error);
   } finally {
-    workspace.save('look');
+    workspace.settle(more ? 'later' : 'soon');
   }
 }
 

@@ -7,9 +7,9 @@ import { scanTree } from '../../sync/scan.ts';
 import type { Scan } from '../../sync/scan.ts';
 import { openStaging } from '../../sync/staging.ts';
 import type { Staging } from '../../sync/staging.ts';
+import { settleOnDisk } from '../../sync/settle.ts';
 import { replaceFile } from '../../sync/replace-file.ts';
 import { loadTreeState, saveTreeState, STATE_FILE } from '../../sync/stored-state.ts';
-import { createTreeState } from '../../sync/tree-state.ts';
 import type { TreeState } from '../../sync/tree-state.ts';
 
 /** A folder of the owner that laptops sync with, and what is kept about it. Everything happens in turn. */
@@ -25,8 +25,8 @@ export interface Workspace {
   /** Throws `workspace_taken` unless it is this folder's. */
   mustBe(folderId: string): void;
   scan(allow: readonly string[]): Promise<Scan>;
-  /** Writes down what is known, soon. `look`: looks at the tree before: what has just been written is too fresh to be known by its times. */
-  save(look?: 'look'): void;
+  /** The tree was changed: sees that it is on the disk, looks at it again when its times can be trusted, and writes down what is known. */
+  settle(when: 'soon' | 'later'): void;
   /** Runs `work` when everything before it is done. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -38,7 +38,7 @@ export interface Workspaces {
   flush(): void;
 }
 
-const SAVE_AFTER_MS = 100;
+const SETTLE_AFTER_MS = { soon: 100, later: 2000 };
 
 /** The workspaces in `home/workspaces`. `onError`: told of what fails when nobody waits for it. */
 export function createWorkspaces(home: string, onError: (error: unknown) => void): Workspaces {
@@ -87,28 +87,42 @@ function openWorkspace(
   let last: Promise<unknown> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
   let folder = loadFolder(home);
+  let isLookDue = false;
   const flush = (): void => {
     if (timer === undefined) return;
     clearTimeout(timer);
     timer = undefined;
     saveTreeState(file, state);
   };
-  let isLookDue = false;
-  const settle = async (scan: Workspace['scan']): Promise<void> => {
-    const isDue = isLookDue;
-    isLookDue = false;
-    try {
-      if (isDue) await scan(state.allow);
-    } catch (error) {
-      onError(error);
-    }
-    flush();
-  };
   const taken = (owner: FolderId): SpoqError =>
     new SpoqError('workspace_taken', {
       detail: `The workspace '${name}' belongs to ${owner.path} on ${owner.host}.`,
       next: 'Choose another name with --name. Your files on the box are untouched.',
     });
+  const scan = async (allow: readonly string[]): Promise<Scan> => {
+    const found = await scanTree(root, state, { allow, pause: yieldTurn });
+    state.rows = found.rows;
+    state.allow = [...allow];
+    if (found.changed && timer === undefined) plan('soon');
+    return found;
+  };
+  const inTurn: Workspace['inTurn'] = (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+  const writeDown = async (): Promise<void> => {
+    if (isLookDue) {
+      isLookDue = false;
+      await settleOnDisk(root);
+      await scan(state.allow);
+    }
+    flush();
+  };
+  const plan = (when: keyof typeof SETTLE_AFTER_MS): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void inTurn(writeDown).catch(onError), SETTLE_AFTER_MS[when]);
+  };
   return {
     name,
     root,
@@ -126,22 +140,12 @@ function openWorkspace(
         throw new SpoqError('workspace_changed', { detail: `There is no workspace '${name}'.` });
       if (folder.id !== id) throw taken(folder);
     },
-    async scan(allow) {
-      const scan = await scanTree(root, state, { allow, pause: yieldTurn });
-      state.rows = scan.rows;
-      if (scan.changed) this.save();
-      state.allow = [...allow];
-      return scan;
+    scan,
+    settle(when) {
+      isLookDue = true;
+      plan(when);
     },
-    save(look) {
-      isLookDue ||= look !== undefined;
-      timer ??= setTimeout(() => this.inTurn(() => settle(this.scan.bind(this))).catch(onError), SAVE_AFTER_MS);
-    },
-    inTurn(work) {
-      const turn = last.then(work);
-      last = turn.catch(() => undefined);
-      return turn;
-    },
+    inTurn,
     flush,
   };
 }
@@ -149,11 +153,6 @@ function openWorkspace(
 /** Lets connections be served between two pieces of work. */
 export function yieldTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Forgets what was agreed on, as for a workspace that is new. */
-export function forgetBase(state: TreeState): void {
-  Object.assign(state, { ...createTreeState(), rows: state.rows, allow: state.allow });
 }
 
 function loadFolder(home: string): FolderId | undefined {
