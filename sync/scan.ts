@@ -23,8 +23,8 @@ import type { Row, Rows, TreeState } from './tree-state.ts';
 export interface ScanOptions {
   /** Paths that take part although they look secret. */
   allow: readonly string[];
-  /** Told how much has to be read, before it is. */
-  onUnread?: (files: number, bytes: number) => void;
+  /** Told how much has to be read, before it is; it is awaited. */
+  onUnread?: (files: number, bytes: number) => Promise<void> | void;
   /** Told of the content of each file that had to be read, while it is in memory. */
   onContent?: OnContent;
   /** Told of each file that was read and takes part; `look` says what was found elsewhere. */
@@ -187,7 +187,7 @@ function createWalk(root: string, known: Rows, options: ScanOptions): Walk {
 
   /** All that is listed by then: how much it is can be said before. */
   const readFiles = async (): Promise<void> => {
-    options.onUnread?.(
+    await options.onUnread?.(
       unread.length,
       unread.reduce((sum, { stats }) => sum + stats.size, 0),
     );

@@ -2,7 +2,7 @@ import type { ScanAnswer } from '../../contract/workspaces.ts';
 import type { ScanOptions } from '../../sync/scan.ts';
 import type { BoxWorkspace } from './box-workspace.ts';
 import { startPlacing } from './placing.ts';
-import type { Placed } from './placing.ts';
+import type { Placed, Placing } from './placing.ts';
 import { createSender, cutContent } from './sender.ts';
 import type { Phase } from './synced.ts';
 import { INLINE_BYTES } from './transfer.ts';
@@ -28,17 +28,17 @@ export interface EarlySending {
 export interface EarlyOptions {
   box: BoxWorkspace;
   folder: string;
-  answer: ScanAnswer;
+  /** What the box has; our own tree is listed meanwhile. */
+  answer: Promise<ScanAnswer>;
   signal: AbortSignal;
   pause: () => Promise<void>;
   onPhase(phase: Phase): Promise<void> | void;
 }
 
 export function startEarlySending({ box, folder, answer, signal, pause, onPhase }: EarlyOptions): EarlySending {
-  const there = new Set(answer.changes.flatMap(([, entry]) => (entry?.kind === 'file' ? [entry.hash] : [])));
-  for (const hash of Object.keys(answer.staged)) there.add(hash);
-  const hasNothing = answer.changes.length === 0 && answer.left_out.length === 0 && !answer.vanished;
-  const placing = hasNothing ? startPlacing(box, folder) : undefined;
+  let there: ReadonlySet<string> = new Set();
+  let room = 0;
+  let placing: Placing | undefined;
   const sizes = new Map<string, number>();
   const sent = new Set<string>();
   const phase = { type: 'send' as const, files: 0, bytes: 0, done: 0 };
@@ -64,13 +64,19 @@ export function startEarlySending({ box, folder, answer, signal, pause, onPhase 
   });
   return {
     options: {
-      onUnread(files, bytes) {
+      async onUnread(files, bytes) {
+        const { changes, staged, left_out, vanished, free_bytes } = await answer;
+        const hashes = changes.flatMap(([, entry]) => (entry?.kind === 'file' ? [entry.hash] : []));
+        there = new Set([...hashes, ...Object.keys(staged)]);
+        room = free_bytes;
+        const hasNothing = changes.length === 0 && left_out.length === 0 && !vanished;
+        placing = hasNothing ? startPlacing(box, folder) : undefined;
         Object.assign(phase, { files, bytes });
         tell(0);
       },
       onContent(hash, bytes) {
         // Twice the same, or more than fits: the comparison sees to it.
-        if (there.has(hash) || sizes.has(hash) || given + bytes.length > answer.free_bytes) return tell(bytes.length);
+        if (there.has(hash) || sizes.has(hash) || given + bytes.length > room) return tell(bytes.length);
         sizes.set(hash, bytes.length);
         given += bytes.length;
         for (const piece of cutContent(hash, bytes)) sender.add(piece, bytes.length);

@@ -75,7 +75,7 @@ export async function syncFolder(box: BoxWorkspace, options: SyncOptions): Promi
     if (base_known && changes.length === 0) return describeSame(stored.columns.listLeftOut(), left_out);
   }
   const state = stored?.load() ?? createTreeState();
-  const early = await startEarly(asking, state, box, options, pause);
+  const early = startEarly(asking, state, box, options, pause);
   const look = async (): Promise<[Scan, ScanAnswer, Early]> => [
     await scanTree(folder.path, state, { allow: folder.allow, pause, ...early?.options }, odd),
     await asking,
@@ -129,15 +129,15 @@ function agreeOnPlaced(state: TreeState, placed: Placed | undefined): boolean {
 }
 
 /** Where nothing was agreed on, most of what is here will have to go there. */
-async function startEarly(
+function startEarly(
   asking: Promise<ScanAnswer>,
   state: TreeState,
   box: BoxWorkspace,
   { folder, direction, dryRun, signal, onPhase }: SyncOptions,
   pause: () => Promise<void>,
-): Promise<EarlySending | undefined> {
+): EarlySending | undefined {
   if (state.base_id !== null || direction === 'pull' || dryRun) return undefined;
-  return startEarlySending({ box, folder: folder.id, answer: await asking, signal, pause, onPhase });
+  return startEarlySending({ box, folder: folder.id, answer: asking, signal, pause, onPhase });
 }
 
 async function carryOut(
