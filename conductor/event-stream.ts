@@ -1,58 +1,47 @@
+import type { ServerResponse } from 'node:http';
 import type { NumberedEvent } from './conversations/event-log.ts';
 
-/** Proxies and mobile networks drop connections that are silent for 30 to 60 seconds. */
-const HEARTBEAT_MS = 15_000;
+/** How long silence and a reader that takes nothing are borne. */
+export interface StreamLimits {
+  heartbeatMs: number;
+  readerMs: number;
+}
+
 const HEARTBEAT = ': still here\n\n';
 
 /**
- * The events as lines of a server-sent event stream, with their numbers as ids and a comment whenever `heartbeatMs` pass
- * without an event. Ends with the events.
+ * Writes the events as they come as a server-sent event stream, with their numbers as ids and a comment whenever `heartbeatMs` pass without
+ * one. Settles after the last event, or when the reader has gone. A reader that takes nothing for `readerMs` is hung up on: it would hold its
+ * place for as long as it likes. (A socket's own timeout won't do: bun's doesn't see what is sent.)
  */
-export async function* formatEvents(
-  events: AsyncIterator<NumberedEvent>,
-  heartbeatMs = HEARTBEAT_MS,
-): AsyncGenerator<string> {
-  let pending = events.next();
-  for (;;) {
-    const result = await orSilence(pending, heartbeatMs);
-    if (result === 'silence') {
-      yield HEARTBEAT;
-      continue;
+export async function writeEvents(
+  res: ServerResponse,
+  events: AsyncIterable<NumberedEvent>,
+  { heartbeatMs, readerMs }: StreamLimits,
+): Promise<void> {
+  const heartbeat = setInterval(() => void (res.writableNeedDrain || res.write(HEARTBEAT)), heartbeatMs);
+  try {
+    for await (const event of events) {
+      if (res.destroyed) return;
+      heartbeat.refresh();
+      if (!res.write(formatEvent(event))) await drained(res, readerMs);
     }
-    if (result.done === true) return;
-    const { number, event } = result.value;
-    yield `${number === null ? '' : `id: ${number}\n`}event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
-    pending = events.next();
+    res.end();
+  } finally {
+    clearInterval(heartbeat);
   }
 }
 
-/**
- * Passes `lines` on and calls `giveUp` when one of them isn't taken for `ms`: a reader that is stuck would hold its place
- * and the model's connection for as long as it likes. (A socket's own timeout won't do: bun's doesn't see what is sent.)
- */
-export async function* watchReader(
-  lines: AsyncIterable<string>,
-  ms: number,
-  giveUp: () => void,
-): AsyncGenerator<string> {
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    for await (const line of lines) {
-      timer = setTimeout(giveUp, ms);
-      yield line;
-      clearTimeout(timer);
-    }
-  } finally {
-    clearTimeout(timer);
-  }
+function formatEvent({ number, event }: NumberedEvent): string {
+  return `${number === null ? '' : `id: ${number}\n`}event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
-async function orSilence<T>(pending: Promise<T>, ms: number): Promise<T | 'silence'> {
-  const { promise: silence, resolve } = Promise.withResolvers<'silence'>();
-  const timer = setTimeout(() => resolve('silence'), ms);
-  try {
-    return await Promise.race([pending, silence]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** Settles when the reader has taken what was written, or is gone. */
+async function drained(res: ServerResponse, readerMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stuck = setTimeout(() => res.destroy(), readerMs);
+  res.once('drain', resolve).once('close', resolve);
+  if (!res.destroyed) await promise;
+  clearTimeout(stuck);
+  res.off('drain', resolve).off('close', resolve);
 }

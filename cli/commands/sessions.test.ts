@@ -105,7 +105,7 @@ describe('conversations, from the command line of a box', () => {
         .trimEnd()
         .split('\n')
         .map((line) => (JSON.parse(line) as { type: string }).type),
-    ).to.deep.equal(['start', 'text', 'text', 'done']);
+    ).to.deep.equal(['start', 'text', 'done']);
   });
 
   it('are read without an id: the last one of the folder, and at home on the box the last one of all', async () => {

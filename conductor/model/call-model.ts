@@ -1,12 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { jsonSchema, Output, streamText } from 'ai';
-import type { Instructions, LanguageModelUsage, ModelMessage, TextStreamPart, ToolSet } from 'ai';
-import { SpoqError } from '../../contract/errors.ts';
+import type { Instructions, ModelMessage, ToolSet } from 'ai';
+import type { SpoqError } from '../../contract/errors.ts';
 import type { Budget, Call, Reservation } from '../budget/budget.ts';
-import type { Usage } from '../budget/cost.ts';
 import { boundInput } from '../budget/input-bound.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import type { Reachability } from '../reachability.ts';
+import { callOnce } from './call-once.ts';
 import type { Model } from './create-model.ts';
 import { describeFailure } from './failures.ts';
 import type { ModelFailure } from './failures.ts';
@@ -191,106 +190,4 @@ async function* callPaid(call: ModelCall, model: Model, reservation: Reservation
   } finally {
     if (open) await keep();
   }
-}
-
-type Said = ModelEvent | { type: 'usage'; usage: Usage };
-
-async function* callOnce(call: ModelCall, model: Model, maxOutputTokens: number): AsyncGenerator<Said> {
-  const stall = new AbortController();
-  const result = streamText({
-    model: model.model,
-    instructions: call.instructions,
-    messages: call.messages,
-    maxOutputTokens,
-    maxRetries: 0,
-    abortSignal: AbortSignal.any([call.signal, stall.signal]),
-    ...(call.schema === undefined ? {} : { output: Output.object({ schema: jsonSchema(call.schema) }) }),
-    ...(call.tools === undefined ? {} : { tools: call.tools }),
-    ...(model.options === undefined ? {} : { providerOptions: model.options }),
-    onError: () => undefined, // Failures come as parts below; the default would print the question's request.
-  });
-  const parts = result.stream[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const part = await nextPart(parts, stall, model.stallMs);
-      if (stall.signal.aborted) throw stall.signal.reason;
-      if (part === undefined) throw new SpoqError('model_failed', { detail: 'The answer broke off.' });
-      if (part.type === 'finish') {
-        const { totalUsage } = part;
-        const usage = readUsage(totalUsage);
-        if (usage !== undefined) yield { type: 'usage', usage };
-        yield { ...readFinish(part, model), messages: (await result.response).messages };
-        return;
-      }
-      const event = readPart(part);
-      if (event !== undefined) yield event;
-    }
-  } finally {
-    // Whoever leaves this loop early, by an error or by not reading on, must not leave a paid call running.
-    stall.abort();
-  }
-}
-
-/** The next part, or undefined at the end. Only waiting for the model counts as silence, not a slow reader of ours. */
-async function nextPart<T>(parts: AsyncIterator<T>, stall: AbortController, ms: number): Promise<T | undefined> {
-  const silent = (): void => {
-    stall.abort(new SpoqError('model_timeout', { detail: `The model was silent for ${ms / 1000} seconds.` }));
-  };
-  const timer = setTimeout(silent, ms);
-  try {
-    const result = await parts.next();
-    return result.done === true ? undefined : result.value;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function readPart(part: TextStreamPart<ToolSet>): ModelEvent | undefined {
-  switch (part.type) {
-    case 'text-delta':
-      return part.text === '' ? undefined : { type: 'text', text: part.text };
-    case 'tool-call':
-      return {
-        type: 'tool_call',
-        call: part.toolCallId,
-        tool: part.toolName,
-        input: part.input,
-        ...(part.invalid === true
-          ? { invalid: part.error instanceof Error ? part.error.message : String(part.error) }
-          : {}),
-      };
-    case 'error':
-      throw part.error;
-    case 'abort':
-      throw new SpoqError('cancelled');
-    default:
-      return undefined;
-  }
-}
-
-function readFinish(
-  { finishReason, totalUsage }: Extract<TextStreamPart<ToolSet>, { type: 'finish' }>,
-  model: Model,
-): Omit<Extract<ModelEvent, { type: 'done' }>, 'messages'> {
-  if (finishReason === 'interrupted' || finishReason === 'error') {
-    throw new SpoqError('model_failed', { detail: 'The answer broke off.' });
-  }
-  return {
-    type: 'done',
-    stop_reason: finishReason.replaceAll('-', '_'),
-    model,
-    input_tokens: totalUsage.inputTokens ?? null,
-    output_tokens: totalUsage.outputTokens ?? null,
-  };
-}
-
-/** Undefined where the provider doesn't say what was used. */
-function readUsage({ inputTokens, outputTokens, inputTokenDetails }: LanguageModelUsage): Usage | undefined {
-  if (inputTokens === undefined || outputTokens === undefined) return undefined;
-  return {
-    input_tokens: inputTokens,
-    cached_tokens: inputTokenDetails.cacheReadTokens ?? 0,
-    cache_write_tokens: inputTokenDetails.cacheWriteTokens ?? 0,
-    output_tokens: outputTokens,
-  };
 }

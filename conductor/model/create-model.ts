@@ -3,6 +3,7 @@ import { createOpenAI } from '@ai-sdk/openai';
 import type { LanguageModel, streamText } from 'ai';
 import type { Price } from '../budget/prices.ts';
 import type { ProviderConfig } from '../config.ts';
+import { joinDeltas } from './join-deltas.ts';
 
 type ProviderOptions = Parameters<typeof streamText>[0]['providerOptions'];
 
@@ -31,7 +32,8 @@ export function createModel(
   fetch: typeof globalThis.fetch,
 ): Model {
   const { apiKey = NO_KEY, ...rest } = settings;
-  const common = { apiKey, baseURL: readBaseUrl(baseUrl), fetch };
+  const joined = (async (...request) => joinDeltas(await fetch(...request))) as typeof fetch;
+  const common = { apiKey, baseURL: readBaseUrl(baseUrl), fetch: joined };
   return { id, provider: name, apiKey, ...rest, ...createClient(kind, common, id) };
 }
 

@@ -1,6 +1,5 @@
-import { Readable } from 'node:stream';
 import { SpoqError } from '../../contract/errors.ts';
-import { formatEvents, watchReader } from '../event-stream.ts';
+import { writeEvents } from '../event-stream.ts';
 import type { NumberedEvent } from '../conversations/event-log.ts';
 import type { Context } from '../web.ts';
 
@@ -10,6 +9,8 @@ export interface StreamLimits {
   readerMs?: number | undefined;
 }
 
+/** Proxies and mobile networks drop connections that are silent for 30 to 60 seconds. */
+const HEARTBEAT_MS = 15_000;
 /** A reader that takes nothing for a minute is stuck or gone. */
 const STUCK_READER_MS = 60_000;
 
@@ -21,13 +22,18 @@ export function readerSignal(ctx: Context): AbortSignal {
   return reader.signal;
 }
 
-/** Answers 200 and the events as they come, from the disk and live. */
+/** Answers 200 and the events as they come, from the disk and live. Past Koa, whose pipe of streams takes longer than all that is written. */
 export function sendEvents(ctx: Context, events: AsyncGenerator<NumberedEvent>, limits: StreamLimits): void {
   ctx.set({ 'x-accel-buffering': 'no', 'cache-control': 'no-store, no-transform' });
   ctx.type = 'text/event-stream; charset=utf-8';
-  const lines = formatEvents(events, limits.heartbeatMs);
-  ctx.body = Readable.from(watchReader(lines, limits.readerMs ?? STUCK_READER_MS, () => ctx.res.destroy()));
+  ctx.status = 200;
+  ctx.respond = false;
   ctx.flushHeaders();
+  const { heartbeatMs = HEARTBEAT_MS, readerMs = STUCK_READER_MS } = limits;
+  writeEvents(ctx.res, events, { heartbeatMs, readerMs }).catch((error: unknown) => {
+    ctx.app.emit('error', error, ctx);
+    ctx.res.destroy();
+  });
 }
 
 /** The number after which a client wants to see events: `Last-Event-ID` (WHATWG HTML §9.2), or 0. Throws `invalid_request`. */

@@ -53,10 +53,8 @@ describe('the conductor under systemd', function () {
       /conductor [\d.]+ answers on 127\.0\.0\.1:8080 and \/run\/conductor\/remote\.sock/,
     );
     const events = await askAll(box.remote(), QUESTION, await box.authorize());
-    expect(events.slice(1, 3)).to.deep.equal([
-      { type: 'text', text: 'first ' },
-      { type: 'text', text: 'last' },
-    ]);
+    const texts = (events as { type: string; text?: string }[]).filter(({ type }) => type === 'text');
+    expect(texts.map(({ text }) => text).join('')).to.equal('first last');
     const { memory, disk, load_average } = BoxStatus.parse((await box.get('/api/status'))?.json);
     for (const { free_bytes, total_bytes } of [memory, disk]) expect(free_bytes).to.be.within(1, total_bytes);
     expect(load_average).to.be.above(0);
