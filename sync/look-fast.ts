@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import type { Look } from './look.ts';
+import { getNative } from './native.ts';
 
 /** Looks at one path after the other. The path begins at `start` of a memory in which a NUL is behind each; `undefined`: look otherwise. */
 export interface FastLooks {
@@ -14,20 +15,13 @@ const STATX_BYTES = 256;
 /** Places in struct statx, which is the same on every processor (statx(2)). */
 const [MODE, INODE, SIZE, CTIME, MTIME] = [28, 32, 40, 96, 112];
 
-interface Native {
-  statx(folder: number, path: number, flags: number, mask: number, into: number): number;
-  addressOf(bytes: Uint8Array): number;
-}
-
-let native: Native | null | undefined;
-
 /**
  * `lstat` for many paths below `root`, as the kernel answers it, without an object and a text for each: half of the time. Only where there
  * is a Linux with glibc, and bun to call it; else `undefined`.
  */
 export function openFastLooks(root: string, paths: Uint8Array): FastLooks | undefined {
-  native ??= loadNative() ?? null;
-  if (native === null) return undefined;
+  const native = getNative();
+  if (native === undefined) return undefined;
   const { statx, addressOf } = native;
   let folder: number;
   try {
@@ -52,28 +46,4 @@ export function openFastLooks(root: string, paths: Uint8Array): FastLooks | unde
     },
     close: () => closeSync(folder),
   };
-}
-
-/** bun's way to call what is written in C, as far as it is used here. */
-interface ForeignFunctions {
-  dlopen(
-    library: string,
-    functions: Record<string, { args: string[]; returns: string }>,
-  ): { symbols: { statx: Native['statx'] } };
-  ptr(bytes: Uint8Array): number;
-}
-
-function loadNative(): Native | undefined {
-  if (process.platform !== 'linux' || process.versions['bun'] === undefined) return undefined;
-  const foreign = process.getBuiltinModule('bun:ffi') as ForeignFunctions | undefined;
-  try {
-    const library = foreign?.dlopen('libc.so.6', {
-      statx: { args: ['i32', 'ptr', 'i32', 'u32', 'ptr'], returns: 'i32' },
-    });
-    return library === undefined || foreign === undefined
-      ? undefined
-      : { statx: library.symbols.statx, addressOf: (bytes) => foreign.ptr(bytes) };
-  } catch {
-    return undefined; // Another C library.
-  }
 }

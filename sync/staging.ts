@@ -18,6 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { getNative } from './native.ts';
 import { noFollow } from './read-content.ts';
 
 /** Contents that have arrived and wait to be put in place, by hash. What was cut stays, and goes on where it ended. */
@@ -198,9 +199,10 @@ function moveInto(file: string, target: string, mode: number, replace: boolean):
   }
 }
 
-/** A hard link never takes the place of something, as a rename does. Where there are none, the look before has to do. */
+/** A rename takes the place of something, unless the kernel is told not to; a hard link never does. Where there is neither, the look before has to do. */
 export function moveAtOnce(file: string, target: string, replace: boolean): void {
   if (replace) return renameSync(file, target);
+  if (moveToFree(file, target)) return;
   try {
     linkSync(file, target);
   } catch (error) {
@@ -209,6 +211,27 @@ export function moveAtOnce(file: string, target: string, replace: boolean): void
     return renameSync(file, target);
   }
   unlinkSync(file);
+}
+
+/** Where paths are put for the kernel. */
+let scratch: { bytes: Buffer; address: number } | undefined;
+const SCRATCH_BYTES = 16 * 1024;
+/** Of linux/fcntl.h and linux/fs.h. */
+const AT_FDCWD = -100;
+const RENAME_NOREPLACE = 1;
+
+/** False where it can't be done so: something is there, say. */
+function moveToFree(file: string, target: string): boolean {
+  const native = getNative();
+  if (native === undefined || (file.length + target.length + 2) * 3 > SCRATCH_BYTES) return false;
+  if (scratch === undefined) {
+    const bytes = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+    scratch = { bytes, address: native.addressOf(bytes) };
+  }
+  const { bytes, address } = scratch;
+  const to = bytes.write(`${file}\0`);
+  bytes.write(`${target}\0`, to);
+  return native.renameat2(AT_FDCWD, address, AT_FDCWD, address + to, RENAME_NOREPLACE) === 0;
 }
 
 /** Of the file itself, not of one that a link leads to. */

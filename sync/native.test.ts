@@ -1,11 +1,22 @@
 import { expect } from 'chai';
 import { execFile, execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createTemporaryFolder } from '../cli/testing/temporary-folder.ts';
 
 const BUN = join(import.meta.dirname, '..', 'node_modules', '.bin', 'bun');
+
+/** Moves one file to a free place, and one to where something is. */
+const MOVES = `
+import { moveAtOnce } from './staging.ts';
+import { getNative } from './native.ts';
+const at = (name) => process.env.FOLDER + '/' + name;
+moveAtOnce(at('a'), at('ü'), false);
+let code;
+try { moveAtOnce(at('b'), at('ü'), false); } catch (error) { code = error.code; }
+console.log(JSON.stringify({ isNative: getNative() !== undefined, code }));
+`;
 
 /** Prints what is seen of each name in `folder`, by both ways. */
 const PROGRAM = `
@@ -25,8 +36,8 @@ looks?.close();
 console.log(JSON.stringify(both));
 `;
 
-describe('looks by the kernel’s own call', () => {
-  it('see what lstat sees', async function () {
+describe('what is asked of the kernel itself', () => {
+  it('sees what lstat sees', async function () {
     if (process.platform !== 'linux') this.skip();
     this.timeout(20_000);
     await using folder = await createTemporaryFolder({});
@@ -58,5 +69,21 @@ describe('looks by the kernel’s own call', () => {
     expect(both.map(([name]) => name)).to.deep.equal(names);
     for (const [name, fast, slow] of both) expect(fast, name).to.deep.equal(slow);
     expect(both.filter(([, fast]) => fast !== null).map(([name]) => name)).to.deep.equal(names.slice(0, 6));
+  });
+
+  it('moves a file to a place that is free, and to no other', async function () {
+    if (process.platform !== 'linux') this.skip();
+    this.timeout(20_000);
+    await using folder = await createTemporaryFolder({});
+    const at = (name: string): string => join(folder.path, name);
+    writeFileSync(at('a'), 'one');
+    writeFileSync(at('b'), 'two');
+    const { stdout } = await promisify(execFile)(BUN, ['-e', MOVES], {
+      cwd: import.meta.dirname,
+      env: { PATH: process.env['PATH'], FOLDER: folder.path },
+    });
+    expect(JSON.parse(stdout)).to.deep.equal({ isNative: true, code: 'EEXIST' });
+    expect(readdirSync(folder.path).toSorted()).to.deep.equal(['b', 'ü']);
+    expect(readFileSync(at('ü'), 'utf8')).to.equal('one');
   });
 });
