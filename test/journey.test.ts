@@ -1,8 +1,6 @@
 import { expect } from 'chai';
-import path from 'node:path';
-import { runCommand } from '../tools/run-command.ts';
+import { listenToJourney, runJourney } from './harness/journey-run.ts';
 
-const ROOT = path.dirname(import.meta.dirname);
 const STEPS = [
   'home',
   'checkout',
@@ -36,23 +34,15 @@ const YEAR = [
   'accounts',
 ];
 
-/** `npm run journey` as a person runs it: the commands of the README are the tests of the README. */
+/** The commands of the README are the tests of the README. */
 describe('npm run journey', () => {
   for (const provider of ['contabo', 'hostinger']) {
     it(`walks from the first page to the last step, at ${provider}`, async function () {
       this.timeout(10 * 60_000);
-      const argv = ['tools/setup.mjs', 'journey', '--provider', provider, '--json'];
-      const { code, stdout, stderr } = await runCommand(process.execPath, argv, { cwd: ROOT, env: process.env });
-      const lines = stdout
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line) as Record<string, unknown>);
-      const told = lines
-        .slice(0, -1)
-        .map(({ step, ok, error }) => ({ step, ok, ...(error === undefined ? {} : { error }) }));
-      expect(told, stderr).to.deep.equal(STEPS.map((step) => ({ step, ok: true })));
-      const { ms, ...last } = lines.at(-1) ?? {};
-      expect(last).to.deep.equal({ ok: true, story: 'signup', provider, steps: STEPS.length });
+      const { code, steps, verdict, stderr } = await listenToJourney(['--provider', provider]);
+      expect(steps, stderr).to.deep.equal(STEPS.map((step) => ({ step, ok: true })));
+      const { ms, ...rest } = verdict;
+      expect(rest).to.deep.equal({ ok: true, story: 'signup', provider, steps: STEPS.length });
       expect(ms).to.be.a('number');
       expect(code).to.equal(0);
     });
@@ -60,26 +50,13 @@ describe('npm run journey', () => {
 
   it('lives through a year of a subscriber, along a test clock of Stripe', async function () {
     this.timeout(10 * 60_000);
-    const argv = ['tools/setup.mjs', 'journey', '--story', 'year', '--json'];
-    const { code, stdout, stderr } = await runCommand(process.execPath, argv, { cwd: ROOT, env: process.env });
-    const lines = stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(
-      lines.filter(({ ok }) => ok !== true),
-      stderr,
-    ).to.deep.equal([]);
-    expect(lines.slice(8, -1).map(({ step }) => step)).to.deep.equal(YEAR);
-    expect([code, lines.at(-1)?.['story']]).to.deep.equal([0, 'year']);
+    const { code, steps, verdict, stderr } = await listenToJourney(['--story', 'year']);
+    expect(steps, stderr).to.deep.equal([...STEPS.slice(0, 8), ...YEAR].map((step) => ({ step, ok: true })));
+    expect([code, verdict['ok'], verdict['story']]).to.deep.equal([0, true, 'year']);
   });
 
   it('refuses a provider there is not, by name', async () => {
-    const argv = ['tools/setup.mjs', 'journey', '--provider', 'nowhere'];
-    const { code, stderr } = await runCommand(process.execPath, argv, {
-      cwd: ROOT,
-      env: { ...process.env, NO_COLOR: '1' },
-    });
+    const { code, stderr } = await runJourney(['--provider', 'nowhere'], { ...process.env, NO_COLOR: '1' });
     expect({ code, stderr }).to.deep.equal({
       code: 64,
       stderr: "There is no provider 'nowhere': it is contabo or hostinger.\n",
