@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import * as fc from 'fast-check';
 import { findSecretContent } from './secret-content.ts';
-import { redactText } from './secret-text.ts';
+import { redactText, RULE_NEEDLES } from './secret-text.ts';
 
 const KEY = 'aK9$xQ2!mZ7pL4wR';
 const TOKEN = `ghp_${'a1B2c3D4'.repeat(5)}`;
@@ -34,5 +35,20 @@ describe('the look at the content of a file', () => {
   it('finds each needle wherever it begins', () => {
     for (let before = 0; before < 70; before++)
       expect(findSecretContent(Buffer.from(`${'-'.repeat(before)} ${TOKEN}`))).to.equal('a GitHub token');
+  });
+
+  it('finds what the rules find in texts that are made of what they look for', () => {
+    const piece = fc.oneof(
+      fc.constantFrom(...RULE_NEEDLES.flat()),
+      fc.constantFrom(KEY, TOKEN, 'a1B2c3D4'.repeat(4), '\n', '=', ': ', '"', '@', '//', 'x', 'ab', 'é'),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const text = pieces.join('');
+        const isFound = findSecretContent(Buffer.from(text)) !== undefined;
+        expect(isFound, JSON.stringify(text)).to.equal(redactText(text).withheld.length > 0);
+      }),
+      { numRuns: 3000 },
+    );
   });
 });
