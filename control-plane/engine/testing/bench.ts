@@ -68,6 +68,9 @@ export async function createEngineBench(extra: Record<string, string> = {}): Pro
     PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: 'true',
     PULUMI_CONFIG_PASSPHRASE: SECRETS.passphrase,
     PULUMI_SKIP_UPDATE_CHECK: 'true',
+    // As in production.
+    GOGC: '400',
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(folder, 'compiled'),
     PROVISION_POLL_MS: '20',
     PROVISION_DEADLINE_SECONDS: '20',
     ...extra,
