@@ -2,6 +2,7 @@ import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { CONDUCTOR_VARIABLE } from '../test/harness/compiled-conductor.ts';
 import { MACHINES_VARIABLE } from '../test/harness/machines.ts';
 import { POSTGRES_VARIABLE, startTestPostgres } from '../test/harness/database.ts';
 import type { Counts } from '../test/harness/reporter.ts';
@@ -27,20 +28,23 @@ processes and a real browser (journey), and those on machines that boot (box; Li
 const TIERS = ['check', 'unit', 'journey', 'box'] as const;
 type Tier = (typeof TIERS)[number];
 type TestTier = Exclude<Tier, 'check'>;
+
+interface Group {
+  tiers: readonly TestTier[];
+  /** Files at a time for each processor: each has a database, servers or an engine of its own, and waits for them. */
+  jobs: number;
+}
 /** What runs side by side: boxes that boot mostly wait, and journeys have work to do meanwhile. */
-const GROUPS: readonly TestTier[][] = [['unit'], ['journey', 'box']];
+const GROUPS: readonly Group[] = [
+  { tiers: ['unit'], jobs: 2 },
+  { tiers: ['journey', 'box'], jobs: 3 },
+];
 const UNIT_FOLDERS = '{bench,cli,conductor,contract,control-plane,sandbox,stacks,sync,tools}';
 const PATTERNS: Record<TestTier, string> = {
   unit: `${UNIT_FOLDERS}/**/*.test.ts`,
   journey: 'test/*.test.ts',
   box: 'test/box/*.test.ts',
 };
-/**
- * Test files at a time for each processor: each has a database, servers or an engine of its own, and half of its time goes by
- * waiting for them.
- */
-const JOBS_PER_PROCESSOR = 2;
-
 await runTool(async (context) => {
   const options = {
     tier: { type: 'string', multiple: true },
@@ -72,8 +76,8 @@ function parseTiers(names: string[] | undefined, files: string[]): readonly Tier
   return TIERS.filter((tier) => names.includes(tier));
 }
 
-function parseJobs(value: string | undefined): number {
-  if (value === undefined) return JOBS_PER_PROCESSOR * availableParallelism();
+function parseJobs(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
   if (!/^[1-9]\d?$/.test(value))
     throw new ToolError(`--jobs is '${value}'; it is a number from 1 to 99.`, { exitCode: 64 });
   return Number(value);
@@ -83,7 +87,8 @@ interface Chosen {
   tiers: readonly Tier[];
   /** Parts of paths; all files when there are none. */
   files: string[];
-  jobs: number;
+  /** Files at a time. */
+  jobs: number | undefined;
 }
 
 async function runTiers(context: ToolContext, { tiers, files, jobs }: Chosen, total: Counts): Promise<void> {
@@ -96,15 +101,20 @@ async function runTiers(context: ToolContext, { tiers, files, jobs }: Chosen, to
   if (tiers.includes('check')) add(await check(context));
   const env = tiers.some((tier) => tier !== 'check') ? await setUp(context) : context.env;
   for (const group of GROUPS) {
-    const wanted = group.filter((tier) => tiers.includes(tier) && find(root, tier, files).length > 0);
+    const wanted = group.tiers.filter((tier) => tiers.includes(tier) && find(root, tier, files).length > 0);
     if (wanted.length === 0 || signal.aborted) continue;
     const began = performance.now();
     const machines = wanted.includes('box') ? await findMachines(context) : {};
     const runnable = machines === undefined ? wanted.filter((tier) => tier !== 'box') : wanted;
     if (runnable.length === 0) continue;
     const found = runnable.flatMap((tier) => find(root, tier, files));
-    const ordered = longestFirst(found, readTestTimes(context.env));
-    const { times, ...counts } = await runMocha({ root, env: { ...env, ...machines }, files: ordered, jobs, signal });
+    const { times, ...counts } = await runMocha({
+      root,
+      env: { ...env, ...machines },
+      files: longestFirst(found, readTestTimes(context.env)),
+      jobs: jobs ?? group.jobs * availableParallelism(),
+      signal,
+    });
     add(counts);
     rememberTestTimes(context.env, times);
     const took = formatSeconds(performance.now() - began);
@@ -138,6 +148,7 @@ async function setUp(context: ToolContext): Promise<NodeJS.ProcessEnv> {
     PULUMI_HOME: prepared.plugins.home,
     // Hundreds of processes start; compiled once, they do in half the time.
     NODE_COMPILE_CACHE: path.join(cacheDir(env), 'compiled'),
+    [CONDUCTOR_VARIABLE]: JSON.stringify(prepared.conductor),
     [POSTGRES_VARIABLE]: postgres.url('postgres'),
     ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }),
     ...(schemathesis === undefined ? {} : { [SCHEMATHESIS_VARIABLE]: schemathesis }),
