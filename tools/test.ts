@@ -37,7 +37,7 @@ interface Group {
 /** What runs side by side: boxes that boot mostly wait, and journeys have work to do meanwhile. */
 const GROUPS: readonly Group[] = [
   { tiers: ['unit'], jobs: 2 },
-  { tiers: ['journey', 'box'], jobs: 3 },
+  { tiers: ['journey', 'box'], jobs: 2.5 },
 ];
 const UNIT_FOLDERS = '{bench,cli,conductor,contract,control-plane,sandbox,stacks,sync,tools}';
 const PATTERNS: Record<TestTier, string> = {
@@ -112,7 +112,7 @@ async function runTiers(context: ToolContext, { tiers, files, jobs }: Chosen, to
       root,
       env: { ...env, ...machines },
       files: longestFirst(found, readTestTimes(context.env)),
-      jobs: jobs ?? group.jobs * availableParallelism(),
+      jobs: jobs ?? Math.round(group.jobs * availableParallelism()),
       signal,
     });
     add(counts);

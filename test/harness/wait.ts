@@ -18,8 +18,12 @@ export async function waitFor<T>(
       last = error;
     }
     if (Date.now() > deadline) throw new Error(`Waited ${deadlineMs / 1000} s for ${what}`, { cause: last });
-    await new Promise((resolve) => setTimeout(resolve, pauseAfter(Date.now() - began)));
+    await new Promise((resolve) => setTimeout(resolve, choosePause(Date.now() - began, deadlineMs)));
   }
 }
 
-const pauseAfter = (waitedMs: number): number => Math.min(100, Math.max(25, waitedMs / 40));
+/** In proportion to what has gone by, and at most half a second, for what may take minutes. */
+function choosePause(waitedMs: number, deadlineMs: number): number {
+  const longest = Math.min(500, deadlineMs / 600);
+  return Math.max(25, Math.min(longest, waitedMs / 40));
+}
