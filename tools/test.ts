@@ -23,28 +23,23 @@ import { longestFirst, readTestTimes, rememberTestTimes } from './test-times.ts'
 
 const HELP = `Usage: npm test [-- [--tier check|unit|journey|box] [--jobs N] [file …]]
 Sets itself up, then runs types, lint and formatting (check), the tests beside the sources (unit), those across parts on real
-processes and a real browser (journey), and those on machines that boot (box; Linux, root). Its last line says how many passed and failed.`;
+processes and a real browser (journey), and those on machines that boot (box; Linux, root), two files
+at a time for each processor unless --jobs says otherwise. Its last line says how many passed and failed.`;
 
 const TIERS = ['check', 'unit', 'journey', 'box'] as const;
 type Tier = (typeof TIERS)[number];
 type TestTier = Exclude<Tier, 'check'>;
-
-interface Group {
-  tiers: readonly TestTier[];
-  /** Files at a time for each processor: each has a database, servers or an engine of its own, and waits for them. */
-  jobs: number;
-}
-/** What runs side by side: boxes that boot mostly wait, and journeys have work to do meanwhile. */
-const GROUPS: readonly Group[] = [
-  { tiers: ['unit'], jobs: 2 },
-  { tiers: ['journey', 'box'], jobs: 2.5 },
-];
+/** What runs side by side: boxes that boot wait, and journeys have work to do meanwhile. */
+const GROUPS: readonly TestTier[][] = [['unit'], ['journey', 'box']];
+/** Test files at a time for each processor: each has a database, servers or an engine of its own, and waits for them. */
+const JOBS_PER_PROCESSOR = 2;
 const UNIT_FOLDERS = '{bench,cli,conductor,contract,control-plane,sandbox,stacks,sync,tools}';
 const PATTERNS: Record<TestTier, string> = {
   unit: `${UNIT_FOLDERS}/**/*.test.ts`,
   journey: 'test/*.test.ts',
   box: 'test/box/*.test.ts',
 };
+
 await runTool(async (context) => {
   const options = {
     tier: { type: 'string', multiple: true },
@@ -76,8 +71,8 @@ function parseTiers(names: string[] | undefined, files: string[]): readonly Tier
   return TIERS.filter((tier) => names.includes(tier));
 }
 
-function parseJobs(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
+function parseJobs(value: string | undefined): number {
+  if (value === undefined) return JOBS_PER_PROCESSOR * availableParallelism();
   if (!/^[1-9]\d?$/.test(value))
     throw new ToolError(`--jobs is '${value}'; it is a number from 1 to 99.`, { exitCode: 64 });
   return Number(value);
@@ -88,7 +83,7 @@ interface Chosen {
   /** Parts of paths; all files when there are none. */
   files: string[];
   /** Files at a time. */
-  jobs: number | undefined;
+  jobs: number;
 }
 
 async function runTiers(context: ToolContext, { tiers, files, jobs }: Chosen, total: Counts): Promise<void> {
@@ -101,7 +96,7 @@ async function runTiers(context: ToolContext, { tiers, files, jobs }: Chosen, to
   if (tiers.includes('check')) add(await check(context));
   const env = tiers.some((tier) => tier !== 'check') ? await setUp(context) : context.env;
   for (const group of GROUPS) {
-    const wanted = group.tiers.filter((tier) => tiers.includes(tier) && find(root, tier, files).length > 0);
+    const wanted = group.filter((tier) => tiers.includes(tier) && find(root, tier, files).length > 0);
     if (wanted.length === 0 || signal.aborted) continue;
     const began = performance.now();
     const machines = wanted.includes('box') ? await findMachines(context) : {};
@@ -112,7 +107,7 @@ async function runTiers(context: ToolContext, { tiers, files, jobs }: Chosen, to
       root,
       env: { ...env, ...machines },
       files: longestFirst(found, readTestTimes(context.env)),
-      jobs: jobs ?? Math.round(group.jobs * availableParallelism()),
+      jobs,
       signal,
     });
     add(counts);
