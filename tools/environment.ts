@@ -17,6 +17,7 @@ const COMMON = [
   'NO_COLOR',
   'XDG_CACHE_HOME',
   'SPOQ_CACHE_DIR',
+  'NODE_COMPILE_CACHE',
 ];
 const NETWORK = [
   'HTTP_PROXY',

@@ -7,6 +7,7 @@ import { findOnPath, runCommand } from './run-command.ts';
 import { canInstallPackages, installPackages } from './system-packages.ts';
 import type { PackageDeps } from './system-packages.ts';
 import { ToolError } from './terminal.ts';
+import { makeRoomForMachines } from './watchers.ts';
 
 export const MACHINE_KINDS = ['nspawn', 'process'] as const;
 export type MachineKindName = (typeof MACHINE_KINDS)[number];
@@ -60,7 +61,8 @@ export async function chooseMachines(deps: MachineDeps, wanted?: MachineKindName
   const tree = await terminal.step('System of the machines', (onProgress) =>
     getBaseTree({ root, env, signal, onProgress }),
   );
-  const limit = Math.max(2, Math.min(MOST_MACHINES, Math.floor(freemem() / MACHINE_BYTES)));
+  const room = Math.min(Math.floor(freemem() / MACHINE_BYTES), makeRoomForMachines(terminal));
+  const limit = Math.max(2, Math.min(MOST_MACHINES, room));
   return {
     kind: 'nspawn',
     tree,

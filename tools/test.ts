@@ -1,12 +1,15 @@
 import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { CONDUCTOR_VARIABLE } from '../test/harness/compiled-conductor.ts';
 import { MACHINES_VARIABLE } from '../test/harness/machines.ts';
 import { POSTGRES_VARIABLE, startTestPostgres } from '../test/harness/database.ts';
 import type { Counts } from '../test/harness/reporter.ts';
 import { SCHEMATHESIS_VARIABLE } from '../test/harness/schemathesis.ts';
 import { runChecks } from './checks.ts';
 import { ensureChromium } from './chromium.ts';
+import { cacheDir } from './engine.ts';
 import { prepareInstallTests } from './install-trees.ts';
 import { chooseMachines, parseMachineKind } from './machines.ts';
 import { prepare } from './prepare.ts';
@@ -16,19 +19,33 @@ import { runTool } from './run-tool.ts';
 import type { ToolContext } from './run-tool.ts';
 import { ensureSchemathesis } from './schemathesis.ts';
 import { ToolError, formatSeconds } from './terminal.ts';
+import { longestFirst, readTestTimes, rememberTestTimes } from './test-times.ts';
 
-const HELP = `Usage: npm test [-- [--tier check|unit|journey|box] [file …]]
+const HELP = `Usage: npm test [-- [--tier check|unit|journey|box] [--jobs N] [file …]]
 Sets itself up, then runs types, lint and formatting (check), the tests beside the sources (unit), those across parts on real
-processes and a real browser (journey), and those on machines that boot (box; Linux, root). Its last line says how many passed and failed.`;
+processes and a real browser (journey), and those on machines that boot (box; Linux, root), two files
+at a time for each processor unless --jobs says otherwise. Its last line says how many passed and failed.`;
 
 const TIERS = ['check', 'unit', 'journey', 'box'] as const;
 type Tier = (typeof TIERS)[number];
+type TestTier = Exclude<Tier, 'check'>;
+/** What runs side by side: boxes that boot wait, and journeys have work to do meanwhile. */
+const GROUPS: readonly TestTier[][] = [['unit'], ['journey', 'box']];
+/** Test files at a time for each processor: each has a database, servers or an engine of its own, and waits for them. */
+const JOBS_PER_PROCESSOR = 2;
 const UNIT_FOLDERS = '{bench,cli,conductor,contract,control-plane,sandbox,stacks,sync,tools}';
-/** Two test files at a time: each may have a database, servers and an engine of its own. */
-const JOBS = 2;
+const PATTERNS: Record<TestTier, string> = {
+  unit: `${UNIT_FOLDERS}/**/*.test.ts`,
+  journey: 'test/*.test.ts',
+  box: 'test/box/*.test.ts',
+};
 
 await runTool(async (context) => {
-  const options = { tier: { type: 'string', multiple: true }, help: { type: 'boolean', short: 'h' } } as const;
+  const options = {
+    tier: { type: 'string', multiple: true },
+    jobs: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  } as const;
   const { values, positionals } = parseArgs({ args: context.args, options, allowPositionals: true });
   if (values.help === true) return context.print(HELP);
   const tiers = parseTiers(values.tier, positionals);
@@ -38,7 +55,7 @@ await runTool(async (context) => {
     context.print(`${counts.passed} passed, ${counts.failed} failed${skipped}`);
   });
   try {
-    await runTiers(context, tiers, positionals, counts);
+    await runTiers(context, { tiers, files: positionals, jobs: parseJobs(values.jobs) }, counts);
   } catch (error) {
     counts.failed++; // a set-up that fails is a test that fails
     throw error;
@@ -54,7 +71,22 @@ function parseTiers(names: string[] | undefined, files: string[]): readonly Tier
   return TIERS.filter((tier) => names.includes(tier));
 }
 
-async function runTiers(context: ToolContext, tiers: readonly Tier[], files: string[], total: Counts): Promise<void> {
+function parseJobs(value: string | undefined): number {
+  if (value === undefined) return JOBS_PER_PROCESSOR * availableParallelism();
+  if (!/^[1-9]\d?$/.test(value))
+    throw new ToolError(`--jobs is '${value}'; it is a number from 1 to 99.`, { exitCode: 64 });
+  return Number(value);
+}
+
+interface Chosen {
+  tiers: readonly Tier[];
+  /** Parts of paths; all files when there are none. */
+  files: string[];
+  /** Files at a time. */
+  jobs: number;
+}
+
+async function runTiers(context: ToolContext, { tiers, files, jobs }: Chosen, total: Counts): Promise<void> {
   const { root, terminal, signal } = context;
   const add = (counts: Counts): void => {
     total.passed += counts.passed;
@@ -63,18 +95,25 @@ async function runTiers(context: ToolContext, tiers: readonly Tier[], files: str
   };
   if (tiers.includes('check')) add(await check(context));
   const env = tiers.some((tier) => tier !== 'check') ? await setUp(context) : context.env;
-  for (const [tier, pattern, jobs] of [
-    ['unit', `${UNIT_FOLDERS}/**/*.test.ts`, JOBS],
-    ['journey', 'test/*.test.ts', JOBS],
-    ['box', 'test/box/*.test.ts', JOBS],
-  ] as const) {
-    const chosen = choose(globSync(pattern, { cwd: root }), files);
-    if (!tiers.includes(tier) || chosen.length === 0 || signal.aborted) continue;
+  for (const group of GROUPS) {
+    const wanted = group.filter((tier) => tiers.includes(tier) && find(root, tier, files).length > 0);
+    if (wanted.length === 0 || signal.aborted) continue;
     const began = performance.now();
-    const machines = tier === 'box' ? await findMachines(context) : {};
-    if (machines === undefined) continue;
-    add(await runMocha({ root, env: { ...env, ...machines }, files: chosen, jobs, signal }));
-    terminal.line(terminal.colors.dim(`${tier} tests took ${formatSeconds(performance.now() - began)}`));
+    const machines = wanted.includes('box') ? await findMachines(context) : {};
+    const runnable = machines === undefined ? wanted.filter((tier) => tier !== 'box') : wanted;
+    if (runnable.length === 0) continue;
+    const found = runnable.flatMap((tier) => find(root, tier, files));
+    const { times, ...counts } = await runMocha({
+      root,
+      env: { ...env, ...machines },
+      files: longestFirst(found, readTestTimes(context.env)),
+      jobs,
+      signal,
+    });
+    add(counts);
+    rememberTestTimes(context.env, times);
+    const took = formatSeconds(performance.now() - began);
+    terminal.line(terminal.colors.dim(`${runnable.join(' and ')} tests took ${took}`));
   }
 }
 
@@ -102,6 +141,9 @@ async function setUp(context: ToolContext): Promise<NodeJS.ProcessEnv> {
     ...env,
     PATH: [...prepared.pathDirs, env['PATH']].join(path.delimiter),
     PULUMI_HOME: prepared.plugins.home,
+    // Hundreds of processes start; compiled once, they do in half the time.
+    NODE_COMPILE_CACHE: path.join(cacheDir(env), 'compiled'),
+    [CONDUCTOR_VARIABLE]: JSON.stringify(prepared.conductor),
     [POSTGRES_VARIABLE]: postgres.url('postgres'),
     ...(chromium === undefined ? {} : { CHROMIUM_PATH: chromium }),
     ...(schemathesis === undefined ? {} : { [SCHEMATHESIS_VARIABLE]: schemathesis }),
@@ -116,7 +158,7 @@ async function findMachines(context: ToolContext): Promise<Record<string, string
   return undefined;
 }
 
-function choose(found: string[], wanted: string[]): string[] {
-  const sorted = found.sort();
-  return wanted.length === 0 ? sorted : sorted.filter((file) => wanted.some((part) => file.includes(part)));
+function find(root: string, tier: TestTier, wanted: string[]): string[] {
+  const found = globSync(PATTERNS[tier], { cwd: root });
+  return wanted.length === 0 ? found : found.filter((file) => wanted.some((part) => file.includes(part)));
 }

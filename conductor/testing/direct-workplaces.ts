@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findCompiledConductor } from '../../test/harness/compiled-conductor.ts';
 import { createDial, resolveName } from '../workplace/egress.ts';
 import type { Dial } from '../workplace/egress.ts';
 import { createRemoteWorkplace } from '../workplace/remote-workplace.ts';
@@ -15,7 +16,7 @@ export interface DirectOptions {
   folder: string;
   /** The bare repository of a workspace. */
   repository(workspace: string): string;
-  /** How to start the conductor, without arguments. This Node and these sources when left out. */
+  /** How to start the conductor, without arguments. The one that `npm test` has compiled, or these sources, when left out. */
   command?: string[];
   /** Dials for real, and refuses everything that isn't of the internet, when left out. */
   dial?: Dial;
@@ -26,7 +27,8 @@ export interface DirectOptions {
  * there can do whatever this process can.
  */
 export function createDirectWorkplaces(options: DirectOptions): Workplaces & { closeAll(): Promise<void> } {
-  const { folder, repository, command = [process.execPath, MAIN], dial = createDial(resolveName) } = options;
+  const { folder, repository, dial = createDial(resolveName) } = options;
+  const command = options.command ?? findCompiledConductor() ?? [process.execPath, MAIN];
   const open = new Map<string, Workplace>();
   const homeOf = (id: string): string => path.join(folder, id);
   return {

@@ -16,7 +16,8 @@ import { bootedMachines, type BootedMachines, execInside } from './machines.ts';
 import { waitFor } from './wait.ts';
 
 const RELEASES = path.join(import.meta.dirname, '..', '..', 'dist', 'release');
-const SET_UP_MS = 120_000;
+/** For a machine among a dozen that boot; one that fails says so in its log, which ends the wait. */
+const SET_UP_MS = 200_000;
 
 /** A machine that was given a box's document. */
 export interface BootedBox extends Inside {

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import Mocha from 'mocha';
 
 /** What `npm test` adds up. */
@@ -8,19 +9,33 @@ export interface Counts {
   skipped: number;
 }
 
-/** Names the file that the counts of a run are written to. */
-export const COUNTS_VARIABLE = 'SPOQ_TEST_COUNTS';
+/** What is left in the file of a run. */
+export interface Report extends Counts {
+  /** How long the tests and hooks of each file took, in milliseconds, by its path in the clone. */
+  times: Record<string, number>;
+}
 
-/** Mocha's `spec`, which also leaves the counts in a file: nothing has to read them out of the text. */
-export default class CountingReporter extends Mocha.reporters.Spec {
+/** Names the file that the report of a run is written to. */
+export const REPORT_VARIABLE = 'SPOQ_TEST_REPORT';
+
+/** Mocha's `spec`, which also leaves counts and times in a file: nothing has to read them out of the text. */
+export default class ReportingReporter extends Mocha.reporters.Spec {
   constructor(runner: Mocha.Runner, options?: Mocha.MochaOptions) {
     super(runner, options);
+    const times: Record<string, number> = {};
+    const add = ({ file, duration = 0 }: Mocha.Runnable): void => {
+      if (file === undefined) return;
+      const name = path.relative(process.cwd(), file);
+      times[name] = (times[name] ?? 0) + duration;
+    };
+    runner.on('hook end', add);
+    runner.on('test end', add);
     runner.once('end', () => {
-      const file = process.env[COUNTS_VARIABLE];
+      const file = process.env[REPORT_VARIABLE];
       if (file === undefined) return;
       const { passes, failures, pending } = this.stats;
-      const counts: Counts = { passed: passes, failed: failures, skipped: pending };
-      writeFileSync(file, JSON.stringify(counts));
+      const report: Report = { passed: passes, failed: failures, skipped: pending, times };
+      writeFileSync(file, JSON.stringify(report));
     });
   }
 }

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { ProviderName } from '../../../contract/vps.ts';
 import { createSandbox, type Sandbox } from '../../../sandbox/index.ts';
 import { type BoxSpec, parseBoxSpec } from '../../../stacks/spec.ts';
+import { findCompiledConductor } from '../../../test/harness/compiled-conductor.ts';
 import { createTestDatabase } from '../../../test/harness/database.ts';
 import { createEngine } from '../create-engine.ts';
 import type { Engine } from '../engine.ts';
@@ -52,7 +53,9 @@ export async function createEngineBench(extra: Record<string, string> = {}): Pro
   const database = await createTestDatabase();
   const vendors = ['contabo', 'hostinger', 'cloudflare'] as const;
   const delays = { provisioning_ms: 30, installing_ms: 30, action_ms: 10 };
-  const sandbox = await createSandbox({ stateDir: join(folder, 'sandbox'), vendors, delays });
+  const conductor = findCompiledConductor();
+  const machines = conductor === undefined ? undefined : { conductor };
+  const sandbox = await createSandbox({ stateDir: join(folder, 'sandbox'), vendors, delays, machines });
   const { CLOUDFLARE_API_URL, CLOUDFLARE_ZONE_ID, ...credentials } = sandbox.credentials;
   const env = {
     ...credentials,
@@ -68,6 +71,9 @@ export async function createEngineBench(extra: Record<string, string> = {}): Pro
     PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: 'true',
     PULUMI_CONFIG_PASSPHRASE: SECRETS.passphrase,
     PULUMI_SKIP_UPDATE_CHECK: 'true',
+    // As in production.
+    GOGC: '400',
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(folder, 'compiled'),
     PROVISION_POLL_MS: '20',
     PROVISION_DEADLINE_SECONDS: '20',
     ...extra,
