@@ -1,8 +1,9 @@
 import { symlinkSync, unlinkSync } from 'node:fs';
-import type { Stats } from 'node:fs';
 import type { Entry, Refusal, Step } from '../contract/workspaces.ts';
 import { parentOf, sameEntry } from './entry.ts';
 import { findContents } from './listing.ts';
+import { isFile, isFolder } from './look.ts';
+import type { Look } from './look.ts';
 import { findLinkFault, findPathFault } from './names.ts';
 import { openPlace, PlaceError, removeFolder } from './place.ts';
 import type { Place } from './place.ts';
@@ -91,11 +92,11 @@ function describeRefusal(error: unknown): string | undefined {
   return REASONS[(error as NodeJS.ErrnoException).code ?? ''];
 }
 
-function isUnchanged(row: Row, stats: Stats): boolean {
+function isUnchanged(row: Row, look: Look): boolean {
   const { entry } = row;
-  if (entry?.kind === 'folder') return stats.isDirectory();
-  if (row.mtime_ms !== stats.mtimeMs || row.ctime_ms !== stats.ctimeMs || row.inode !== stats.ino) return false;
-  return entry?.kind !== 'file' || (stats.isFile() && stats.size === entry.size);
+  if (entry?.kind === 'folder') return isFolder(look);
+  if (row.mtime_ms !== look.mtimeMs || row.ctime_ms !== look.ctimeMs || row.inode !== look.ino) return false;
+  return entry?.kind !== 'file' || (isFile(look) && look.size === entry.size);
 }
 
 function hashOf(entry: Entry | null): string {
@@ -115,24 +116,23 @@ function createRun({ root, rows, staging, pause, platform }: ApplyOptions) {
   let count = 0;
 
   /** Throws unless what is at the path is what the step expects. */
-  const expectAt = (step: Step): Stats | undefined => {
-    const stats = place.look(step.path);
-    if (stats === undefined) {
-      if (step.expect === null) return undefined;
+  const expectAt = (step: Step): void => {
+    const look = place.look(step.path);
+    if (look === undefined) {
+      if (step.expect === null) return;
       throw new Refused('it is gone');
     }
     // Removed a moment ago by another step, or a folder made for one: `put` looks again.
     const row = rows.get(step.path);
-    const isSame = row !== undefined && isUnchanged(row, stats) && sameEntry(row.entry ?? null, step.expect);
+    const isSame = row !== undefined && isUnchanged(row, look) && sameEntry(row.entry ?? null, step.expect);
     if (!isSame) throw new Refused(step.expect === null ? 'something is there already' : 'it has changed meanwhile');
-    return stats;
   };
 
   const findDonor = (hash: string): string | undefined =>
     (donors ??= findContents(rows, new Set(wanted.keys()))).get(hash);
 
-  const record = (path: string, entry: Entry, stats: Stats, mixed = false): void => {
-    const times = { mtime_ms: stats.mtimeMs, ctime_ms: stats.ctimeMs, inode: stats.ino };
+  const record = (path: string, entry: Entry, look: Look, mixed = false): void => {
+    const times = { mtime_ms: look.mtimeMs, ctime_ms: look.ctimeMs, inode: look.ino };
     rows.set(path, { entry, left: undefined, ...times, mixed, fresh: entry.kind === 'folder' });
     touch(parentOf(path));
   };
@@ -142,8 +142,8 @@ function createRun({ root, rows, staging, pause, platform }: ApplyOptions) {
     if (row !== undefined && !row.fresh) rows.set(folder, { ...row, fresh: true });
   };
   const madeFolder = (path: string): void => {
-    const stats = place.look(path);
-    if (stats !== undefined) record(path, { kind: 'folder', mode: stats.mode & 0o777 }, stats);
+    const look = place.look(path);
+    if (look !== undefined) record(path, { kind: 'folder', mode: look.mode & 0o777 }, look);
   };
 
   const putFile = (step: Step, want: Entry & { kind: 'file' }): void => {
@@ -184,8 +184,8 @@ function createRun({ root, rows, staging, pause, platform }: ApplyOptions) {
       if (expect?.kind === 'file' && expect.hash === want.hash) return;
       const donor = findDonor(want.hash);
       const row = donor === undefined ? undefined : rows.get(donor);
-      const stats = donor === undefined ? undefined : place.look(donor);
-      if (donor === undefined || row === undefined || stats === undefined || !isUnchanged(row, stats)) return;
+      const look = donor === undefined ? undefined : place.look(donor);
+      if (donor === undefined || row === undefined || look === undefined || !isUnchanged(row, look)) return;
       const goes = (goneOf ??= new Set(removals.map(({ path }) => path))).has(donor);
       if (goes && wanted.get(want.hash) === 1 && !removals.some(isFolderReplaced)) moving.set(want.hash, donor);
       else staging.copy(want.hash, place.locate(donor));
@@ -223,9 +223,9 @@ function createRun({ root, rows, staging, pause, platform }: ApplyOptions) {
         symlinkSync(want.target, target);
       }
       place.check(step.path);
-      const stats = place.look(step.path);
-      if (stats === undefined) throw new Refused('it vanished while it was written');
-      record(step.path, want, stats, rows.get(step.path)?.mixed);
+      const look = place.look(step.path);
+      if (look === undefined) throw new Refused('it vanished while it was written');
+      record(step.path, want, look, rows.get(step.path)?.mixed);
     },
 
     /** Runs one step's part; a failure of its own is named, and the others go on. */

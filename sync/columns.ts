@@ -1,6 +1,6 @@
-import { constants } from 'node:fs';
 import type { Entry, LeftOut } from '../contract/workspaces.ts';
 import { describeLeftOut } from './listing.ts';
+import { isFile, isFolder } from './look.ts';
 import type { Look } from './look.ts';
 import type { Row } from './tree-state.ts';
 
@@ -125,7 +125,7 @@ export function createColumns(parts: ColumnParts): Columns {
       if (ctimes[at] !== look.ctimeMs || inodes[at] !== look.ino) return false;
       const kind = kindAt(at);
       if (kind !== FILE && kind !== FOLDER) return true;
-      if ((look.mode & constants.S_IFMT) !== (kind === FILE ? constants.S_IFREG : constants.S_IFDIR)) return false;
+      if (!(kind === FILE ? isFile(look) : isFolder(look))) return false;
       return modes[at] === (look.mode & 0o777) && (kind === FOLDER || sizes[at] === look.size);
     },
     isMixed: () => kinds.some((code, at) => (code & MIXED) !== 0 && !isRoot(at)),

@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import type { Look } from './look.ts';
 import { getNative } from './native.ts';
+import type { Native } from './native.ts';
 
 /** Looks at one path after the other. The path begins at `start` of a memory in which a NUL is behind each; `undefined`: look otherwise. */
 export interface FastLooks {
@@ -16,34 +17,47 @@ const STATX_BYTES = 256;
 const [MODE, INODE, SIZE, CTIME, MTIME] = [28, 32, 40, 96, 112];
 
 /**
- * `lstat` for many paths below `root`, as the kernel answers it, without an object and a text for each: half of the time. Only where there
- * is a Linux with glibc, and bun to call it; else `undefined`.
+ * `lstat` for many paths below `root`, as the kernel answers it, without an object and a text for each: half of the time. Undefined where the
+ * kernel can't be asked so.
  */
 export function openFastLooks(root: string, paths: Uint8Array): FastLooks | undefined {
   const native = getNative();
   if (native === undefined) return undefined;
-  const { statx, addressOf } = native;
   let folder: number;
   try {
     folder = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   } catch {
     return undefined; // What is wrong shows when it is looked at otherwise.
   }
+  const read = createReader(native);
+  const names = native.addressOf(paths);
+  return { at: (start) => read(folder, names + start), close: () => closeSync(folder) };
+}
+
+let shared: ReturnType<typeof createReader> | undefined;
+
+/** `lstat` for a name in a folder that is open; good until the next call. Undefined: look otherwise. */
+export function lookIn(folder: number, name: string): Look | undefined {
+  const native = getNative();
+  const [at] = native?.lay(name) ?? [];
+  if (native === undefined || at === undefined) return undefined;
+  return (shared ??= createReader(native))(folder, at);
+}
+
+/** Answers the same object each time. */
+function createReader({ statx, addressOf }: Native): (folder: number, path: number) => Look | undefined {
   const into = new DataView(new ArrayBuffer(STATX_BYTES));
-  const [names, answer] = [addressOf(paths), addressOf(new Uint8Array(into.buffer))];
+  const answer = addressOf(new Uint8Array(into.buffer));
   const whole = (at: number): number => into.getUint32(at + 4, true) * 0x1_0000_0000 + into.getUint32(at, true);
   const time = (at: number): number => whole(at) * 1000 + into.getUint32(at + 8, true) / 1e6;
   const look: Look = { mode: 0, size: 0, ino: 0, mtimeMs: 0, ctimeMs: 0 };
-  return {
-    at(start) {
-      if (statx(folder, names + start, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, answer) !== 0) return undefined;
-      look.mode = into.getUint16(MODE, true);
-      look.size = whole(SIZE);
-      look.ino = whole(INODE);
-      look.mtimeMs = time(MTIME);
-      look.ctimeMs = time(CTIME);
-      return look;
-    },
-    close: () => closeSync(folder),
+  return (folder, path) => {
+    if (statx(folder, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, answer) !== 0) return undefined;
+    look.mode = into.getUint16(MODE, true);
+    look.size = whole(SIZE);
+    look.ino = whole(INODE);
+    look.mtimeMs = time(MTIME);
+    look.ctimeMs = time(CTIME);
+    return look;
   };
 }

@@ -86,4 +86,15 @@ describe('what is asked of the kernel itself', () => {
     expect(readdirSync(folder.path).toSorted()).to.deep.equal(['b', 'ü']);
     expect(readFileSync(at('ü'), 'utf8')).to.equal('one');
   });
+
+  it('passes the tests of trees as they pass without it', async function () {
+    this.timeout(60_000);
+    const root = join(import.meta.dirname, '..');
+    const files = ['apply', 'scan', 'scan-property', 'staging'].map((name) => `sync/${name}.test.ts`);
+    const argv = ['--bun', join(root, 'node_modules', 'mocha', 'bin', 'mocha.js'), '--reporter', 'json', ...files];
+    const { stdout } = await promisify(execFile)(BUN, argv, { cwd: root, maxBuffer: 1 << 24 });
+    const { stats } = JSON.parse(stdout.slice(stdout.indexOf('{'))) as { stats: { passes: number; failures: number } };
+    expect(stats.failures).to.equal(0);
+    expect(stats.passes).to.be.above(20);
+  });
 });

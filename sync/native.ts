@@ -7,6 +7,8 @@ export interface Native {
   statx(folder: number, path: number, flags: number, mask: number, into: number): number;
   renameat2(fromFolder: number, from: number, toFolder: number, to: number, flags: number): number;
   addressOf(bytes: Uint8Array): number;
+  /** Where these paths lie until the next call; undefined for such as are too long. */
+  lay(...paths: string[]): number[] | undefined;
 }
 
 /** bun's way to call what is written in C, as far as it is used here. */
@@ -14,9 +16,13 @@ interface ForeignFunctions {
   dlopen(
     library: string,
     functions: Record<string, { args: string[]; returns: string }>,
-  ): { symbols: Omit<Native, 'addressOf'> };
+  ): { symbols: Pick<Native, 'statx' | 'renameat2'> };
   ptr(bytes: Uint8Array): number;
 }
+
+const SCRATCH_BYTES = 16 * 1024;
+/** UTF-8 takes no more for a unit of UTF-16. */
+const MOST_BYTES_A_UNIT = 3;
 
 let native: Native | null | undefined;
 
@@ -34,7 +40,22 @@ function load(): Native | undefined {
       statx: { args: ['i32', 'ptr', 'i32', 'u32', 'ptr'], returns: 'i32' },
       renameat2: { args: ['i32', 'ptr', 'i32', 'ptr', 'u32'], returns: 'i32' },
     });
-    return { ...symbols, addressOf: (bytes) => foreign.ptr(bytes) };
+    const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+    const beginning = foreign.ptr(scratch);
+    return {
+      ...symbols,
+      addressOf: (bytes) => foreign.ptr(bytes),
+      lay(...paths) {
+        let end = 0;
+        return paths.every((path) => (path.length + 1) * MOST_BYTES_A_UNIT <= SCRATCH_BYTES / paths.length)
+          ? paths.map((path) => {
+              const start = end;
+              end += scratch.write(`${path}\0`, end);
+              return beginning + start;
+            })
+          : undefined;
+      },
+    };
   } catch {
     return undefined; // Another C library, or one before 2.28.
   }

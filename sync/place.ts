@@ -1,6 +1,7 @@
 import { closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, rmdirSync } from 'node:fs';
-import type { Stats } from 'node:fs';
-import { parentOf } from './entry.ts';
+import { baseName, parentOf } from './entry.ts';
+import type { Look } from './look.ts';
+import { lookIn } from './look-fast.ts';
 
 /** How many folders are held open at once; a service has few descriptors. */
 const MAX_OPEN = 128;
@@ -22,8 +23,8 @@ export interface Place {
   locate(path: string): string;
   /** The same, and makes the folders above it. `made` is told of each. */
   make(path: string, made: (folder: string) => void): string;
-  /** `undefined` when nothing is there. */
-  look(path: string): Stats | undefined;
+  /** `undefined` when nothing is there; good until the next look. */
+  look(path: string): Look | undefined;
   /** Forgets a folder that is to go. */
   forget(path: string): void;
   /** Throws when `path` leads through a link by now. */
@@ -55,12 +56,12 @@ function openByDescriptor(root: string): Place {
     if (known !== undefined) return known;
     if (path === '') return keep('', openFolder(root, path));
     const parent = enter(parentOf(path), made);
-    const at = `/proc/self/fd/${parent}/${path.slice(path.lastIndexOf('/') + 1)}`;
+    const at = `/proc/self/fd/${parent}/${baseName(path)}`;
     if (made !== undefined && makeFolder(at)) made(path);
     return keep(path, openFolder(at, path));
   };
   const within = (path: string, made?: (folder: string) => void): string =>
-    `/proc/self/fd/${enter(parentOf(path), made)}/${path.slice(path.lastIndexOf('/') + 1)}`;
+    `/proc/self/fd/${enter(parentOf(path), made)}/${baseName(path)}`;
   return {
     locate: (path) => within(path),
     make(path, made) {
@@ -70,7 +71,8 @@ function openByDescriptor(root: string): Place {
     look(path) {
       if (missing.has(parentOf(path))) return undefined;
       try {
-        return lstatSync(within(path), { throwIfNoEntry: false });
+        const folder = enter(parentOf(path), undefined);
+        return lookIn(folder, baseName(path)) ?? lstatSync(within(path), { throwIfNoEntry: false });
       } catch (error) {
         if (!(error instanceof PlaceError)) throw error;
         missing.add(parentOf(path));

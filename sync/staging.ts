@@ -213,9 +213,6 @@ export function moveAtOnce(file: string, target: string, replace: boolean): void
   unlinkSync(file);
 }
 
-/** Where paths are put for the kernel. */
-let scratch: { bytes: Buffer; address: number } | undefined;
-const SCRATCH_BYTES = 16 * 1024;
 /** Of linux/fcntl.h and linux/fs.h. */
 const AT_FDCWD = -100;
 const RENAME_NOREPLACE = 1;
@@ -223,15 +220,9 @@ const RENAME_NOREPLACE = 1;
 /** False where it can't be done so: something is there, say. */
 function moveToFree(file: string, target: string): boolean {
   const native = getNative();
-  if (native === undefined || (file.length + target.length + 2) * 3 > SCRATCH_BYTES) return false;
-  if (scratch === undefined) {
-    const bytes = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-    scratch = { bytes, address: native.addressOf(bytes) };
-  }
-  const { bytes, address } = scratch;
-  const to = bytes.write(`${file}\0`);
-  bytes.write(`${target}\0`, to);
-  return native.renameat2(AT_FDCWD, address, AT_FDCWD, address + to, RENAME_NOREPLACE) === 0;
+  const [from, to] = native?.lay(file, target) ?? [];
+  if (native === undefined || from === undefined || to === undefined) return false;
+  return native.renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) === 0;
 }
 
 /** Of the file itself, not of one that a link leads to. */

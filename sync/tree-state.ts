@@ -1,8 +1,8 @@
-import { constants } from 'node:fs';
 import type { Entry } from '../contract/workspaces.ts';
 import { NO_COLUMNS } from './columns.ts';
 import { createLayered } from './layered.ts';
 import type { Layered } from './layered.ts';
+import { isFile, isFolder } from './look.ts';
 import type { Look } from './look.ts';
 
 /** What was found at a path, and how to see without reading that it is still there. */
@@ -51,10 +51,8 @@ export function forgetBase(state: TreeState): void {
 }
 
 /** Whether what is there now is what a row was made of, by all that can be seen without reading. */
-export function isSame({ entry, mtime_ms, ctime_ms, inode, fresh }: Row, stats: Look): boolean {
-  if (fresh || mtime_ms !== stats.mtimeMs || ctime_ms !== stats.ctimeMs || inode !== stats.ino) return false;
-  const kind = stats.mode & constants.S_IFMT;
-  if (entry?.kind === 'file')
-    return kind === constants.S_IFREG && entry.size === stats.size && entry.mode === (stats.mode & 0o777);
-  return entry?.kind !== 'folder' || (kind === constants.S_IFDIR && entry.mode === (stats.mode & 0o777));
+export function isSame({ entry, mtime_ms, ctime_ms, inode, fresh }: Row, look: Look): boolean {
+  if (fresh || mtime_ms !== look.mtimeMs || ctime_ms !== look.ctimeMs || inode !== look.ino) return false;
+  if (entry?.kind === 'file') return isFile(look) && entry.size === look.size && entry.mode === (look.mode & 0o777);
+  return entry?.kind !== 'folder' || (isFolder(look) && entry.mode === (look.mode & 0o777));
 }
