@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openSyncBox } from '../test/harness/sync-box.ts';
+import { openSyncBox, SYNC_BOX_PORT } from '../test/harness/sync-box.ts';
 import { findOnPath } from '../tools/run-command.ts';
 import { formatSummary, summarize, summarizeRatio } from './statistics.ts';
 import { editTree, makeTree, renameVendor, WHOLE } from './sync-tree.ts';
@@ -13,17 +13,27 @@ export const SYNC_STEPS = ['first', 'nothing', 'one line', '200 files', 'a folde
 const RENAMED = 'a folder renamed';
 export type SyncStep = (typeof SYNC_STEPS)[number];
 
+/** Milliseconds of the whole process, by step and round. */
+type Times = Record<SyncStep, number[]>;
+const WAYS = ['rsync', 'rsync -z', 'spoq'] as const;
+type Way = (typeof WAYS)[number];
+
 export interface SyncTimes {
-  /** Milliseconds of the whole process, by step and round. */
-  spoq: Record<SyncStep, number[]>;
-  rsync: Record<SyncStep, number[]>;
+  /** Within this computer, and over a line such as a laptop has. */
+  near: Record<Way, Times>;
+  line: Record<Way, Times>;
   /** Bytes of contents that spoq sent for the renamed folder. */
   renamed_bytes: number;
 }
 
-/** The bounds that have to hold, as ratios to rsync. */
+/** A good line at home, and a box in the same country. */
+const LINE = { megabits: 200, round_trip_ms: 20 };
+
+/** The bounds that have to hold within this computer, as ratios to rsync. */
 const BOUNDS: Partial<Record<SyncStep, number>> = { first: 1, nothing: 0.3, 'one line': 0.3 };
 const SSH_PORT = 24_022;
+/** Where the line begins, to Caddy and to sshd. */
+const LINE_PORTS = { caddy: 24_444, ssh: 24_023 };
 
 export interface SyncBenchOptions {
   /** On one file system, in memory best: disks swing. */
@@ -47,67 +57,93 @@ export function listMissingPeers(searchPath: string): string[] {
 /** Syncs one tree with spoq and with rsync over SSH, in turn, and compares what has arrived after each round. */
 export async function measureSync(options: SyncBenchOptions): Promise<SyncTimes> {
   const { dir, rounds } = options;
-  const empty = (): Record<SyncStep, number[]> => ({
-    first: [],
-    nothing: [],
-    'one line': [],
-    '200 files': [],
-    'a folder renamed': [],
-  });
-  const times: SyncTimes = { spoq: empty(), rsync: empty(), renamed_bytes: 0 };
+  const empty = (): Times => Object.fromEntries(SYNC_STEPS.map((step) => [step, [] as number[]])) as Times;
+  const all = (): Record<Way, Times> => ({ rsync: empty(), 'rsync -z': empty(), spoq: empty() });
+  const times: SyncTimes = { near: all(), line: all(), renamed_bytes: 0 };
   const tree = path.join(dir, 'tree');
   if (!existsSync(tree)) makeTree(tree, WHOLE);
-  const ssh = await startSshd(path.join(dir, 'ssh'), options.searchPath);
+  const ends: (() => Promise<void>)[] = [];
   try {
+    const ssh = await startSshd(path.join(dir, 'ssh'), options.searchPath);
+    ends.push(() => ssh.close());
+    for (const [from, to] of [
+      [LINE_PORTS.caddy, SYNC_BOX_PORT],
+      [LINE_PORTS.ssh, SSH_PORT],
+    ] as const)
+      ends.push(await startLine(from, to));
     for (let round = 0; round < rounds; round++) {
+      const place = { ...options, tree, ssh: ssh.command };
       options.onRound?.(`round ${round + 1} of ${rounds}`);
-      const boxFolder = path.join(dir, `box${round}`);
-      const copy = path.join(dir, 'copy');
-      const box = await openSyncBox(boxFolder, options.conductor);
-      try {
-        for (const step of SYNC_STEPS) {
-          if (step === 'one line') editTree(tree, 1);
-          if (step === '200 files') editTree(tree, 200);
-          if (step === RENAMED) renameVendor(tree);
-          await sleep(300); // What was left to be done after an answer is done.
-          times.rsync[step].push(
-            time(() =>
-              execFileSync('rsync', ['-a', '--delete', '-e', ssh.command, `${tree}/`, `root@127.0.0.1:${copy}/`]),
-            ),
-          );
-          let said = '';
-          times.spoq[step].push(
-            time(() => {
-              said = execFileSync(
-                options.spoq[0] ?? '',
-                [...options.spoq.slice(1), 'sync', ...(step === RENAMED ? ['--json'] : [])],
-                {
-                  cwd: tree,
-                  env: box.env,
-                  encoding: 'utf8',
-                  stdio: 'pipe',
-                  maxBuffer: 1 << 26,
-                },
-              );
-            }),
-          );
-          if (step === RENAMED)
-            times.renamed_bytes = (
-              JSON.parse(said.trim().split('\n').at(-1) ?? '') as { sent_bytes: number }
-            ).sent_bytes;
-        }
-        execFileSync('diff', ['-r', tree, path.join(box.workspaces, 'tree')]);
-        execFileSync('diff', ['-r', tree, copy]);
-      } finally {
-        await box.close();
-        rmSync(boxFolder, { recursive: true, force: true });
-        rmSync(copy, { recursive: true, force: true });
-      }
+      times.renamed_bytes += await playRound(times.near, { ...place, ports: { caddy: SYNC_BOX_PORT, ssh: SSH_PORT } });
+      options.onRound?.(`round ${round + 1} of ${rounds}, over a line`);
+      times.renamed_bytes += await playRound(times.line, { ...place, ports: LINE_PORTS });
     }
   } finally {
-    await ssh.close();
+    for (const end of ends.toReversed()) await end();
   }
   return times;
+}
+
+interface Round extends SyncBenchOptions {
+  tree: string;
+  ports: { caddy: number; ssh: number };
+  ssh(port: number): string;
+}
+
+/** Answers how many bytes of contents the renamed folder took. */
+async function playRound(times: Record<Way, Times>, { dir, tree, ports, ssh, ...options }: Round): Promise<number> {
+  const at = (name: string): string => path.join(dir, name);
+  const copies = { rsync: at('copy'), 'rsync -z': at('copy-z') };
+  const box = await openSyncBox(at('box'), options.conductor, ports.caddy);
+  const [program = '', ...args] = options.spoq;
+  let renamed = 0;
+  try {
+    for (const step of SYNC_STEPS) {
+      if (step === 'one line') editTree(tree, 1);
+      if (step === '200 files') editTree(tree, 200);
+      if (step === RENAMED) renameVendor(tree);
+      await sleep(300); // What was left to be done after an answer is done.
+      for (const [way, flags] of [
+        ['rsync', '-a'],
+        ['rsync -z', '-az'],
+      ] as const) {
+        const argv = [flags, '--delete', '-e', ssh(ports.ssh), `${tree}/`, `root@127.0.0.1:${copies[way]}/`];
+        times[way][step].push(time(() => execFileSync('rsync', argv)));
+      }
+      let said = '';
+      const argv = [...args, 'sync', ...(step === RENAMED ? ['--json'] : [])];
+      const setting = { cwd: tree, env: box.env, encoding: 'utf8', stdio: 'pipe', maxBuffer: 1 << 26 } as const;
+      times.spoq[step].push(
+        time(() => {
+          said = execFileSync(program, argv, setting);
+        }),
+      );
+      if (step === RENAMED) renamed = (JSON.parse(said.trim().split('\n').at(-1) ?? '') as Sent).sent_bytes;
+    }
+    for (const copy of [path.join(box.workspaces, 'tree'), ...Object.values(copies)])
+      execFileSync('diff', ['-r', tree, copy]);
+  } finally {
+    await box.close();
+    for (const one of [at('box'), ...Object.values(copies)]) rmSync(one, { recursive: true, force: true });
+  }
+  return renamed;
+}
+
+interface Sent {
+  sent_bytes: number;
+}
+
+/** A process that plays the line; answers how to end it. */
+async function startLine(from: number, to: number): Promise<() => Promise<void>> {
+  const argv = [path.join(import.meta.dirname, 'line', 'main.ts'), from, to, LINE.megabits, LINE.round_trip_ms];
+  const line = spawn(process.execPath, argv.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [said] = await Promise.race([once(line.stdout, 'data'), once(line, 'exit')]);
+  if (!Buffer.isBuffer(said)) throw new Error(`The line to port ${to} has ended before it began.`);
+  return async () => {
+    const ended = once(line, 'exit');
+    line.kill('SIGTERM');
+    await ended;
+  };
 }
 
 function time(work: () => void): number {
@@ -116,7 +152,10 @@ function time(work: () => void): number {
   return performance.now() - began;
 }
 
-async function startSshd(folder: string, searchPath: string): Promise<{ command: string; close(): Promise<void> }> {
+async function startSshd(
+  folder: string,
+  searchPath: string,
+): Promise<{ command(port: number): string; close(): Promise<void> }> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   mkdirSync('/run/sshd', { recursive: true });
   const at = (name: string): string => path.join(folder, name);
@@ -142,7 +181,8 @@ async function startSshd(folder: string, searchPath: string): Promise<{ command:
   );
   await sleep(500);
   return {
-    command: `ssh -F none -p ${SSH_PORT} -i ${at('key')} -o StrictHostKeyChecking=no -o LogLevel=ERROR -o UserKnownHostsFile=/dev/null`,
+    command: (port) =>
+      `ssh -F none -p ${port} -i ${at('key')} -o StrictHostKeyChecking=no -o LogLevel=ERROR -o UserKnownHostsFile=/dev/null`,
     async close() {
       const ended = once(sshd, 'exit');
       sshd.kill('SIGTERM');
@@ -152,30 +192,34 @@ async function startSshd(folder: string, searchPath: string): Promise<{ command:
 }
 
 /** The section of docs/performance.md. */
-export function renderSync({ spoq, rsync, renamed_bytes: renamed }: SyncTimes): string {
-  const rows = SYNC_STEPS.map((step) => {
-    const ratio = formatSummary(summarizeRatio(spoq[step], rsync[step]), 2);
-    return `| ${step} | ${formatSummary(summarize(rsync[step]))} | ${formatSummary(summarize(spoq[step]))} | **${ratio}** | ${BOUNDS[step] ?? ''} |`;
-  });
+export function renderSync({ near, line, renamed_bytes: renamed }: SyncTimes): string {
+  const show = (times: number[]): string => formatSummary(summarize(times));
+  const ratio = (a: number[], b: number[]): string => formatSummary(summarizeRatio(a, b), 2);
+  const row = (times: Record<Way, Times>, step: SyncStep): string =>
+    `| ${step} | ${WAYS.map((way) => show(times[way][step])).join(' | ')} | **${ratio(times.spoq[step], times.rsync[step])}** | ${ratio(times.spoq[step], times['rsync -z'][step])} |`;
   return `## Sync
 
-A tree of 20,000 files, 298 MB and some 800 folders, in memory; both as whole processes, in turn. *rsync* is \`rsync -a --delete\` over
-SSH with a server of its own; *spoq* goes through Caddy with TLS, the conductor, and the program that keeps the files. After each round
-the trees are compared.
+A tree of 20,000 files, 298 MB and some 800 folders, in memory; all as whole processes, in turn. *rsync* is \`rsync -a --delete\` over
+SSH with a server of its own, *rsync -z* the same with packing; *spoq* goes through Caddy with TLS, the conductor, and the program that
+keeps the files. After each round the trees are compared.
 
-| | rsync, ms | spoq, ms | ratio | wanted, at most |
-|---|---|---|---|---|
-${rows.join('\n')}
+| within this computer, ms | rsync | rsync -z | spoq | ratio to rsync | to rsync -z | wanted, at most |
+|---|---|---|---|---|---|---|
+${SYNC_STEPS.map((step) => `${row(near, step)} ${BOUNDS[step] ?? ''} |`).join('\n')}
 
-The renamed folder sends ${renamed} bytes of contents; rsync sends it again.
+| over ${LINE.megabits} Mbit/s and ${LINE.round_trip_ms} ms there and back, ms | rsync | rsync -z | spoq | ratio to rsync | to rsync -z |
+|---|---|---|---|---|---|
+${SYNC_STEPS.map((step) => row(line, step)).join('\n')}
+
+The renamed folder sends ${renamed} bytes of contents; rsync sends it again. The line is a program between both ends.
 `;
 }
 
 /** What doesn't hold. */
-export function listSyncFailures({ spoq, rsync, renamed_bytes: renamed }: SyncTimes): string[] {
+export function listSyncFailures({ near, renamed_bytes: renamed }: SyncTimes): string[] {
   const slow = SYNC_STEPS.flatMap((step) => {
     const bound = BOUNDS[step];
-    const ratio = summarizeRatio(spoq[step], rsync[step]).median;
+    const ratio = summarizeRatio(near.spoq[step], near.rsync[step]).median;
     return bound === undefined || ratio <= bound
       ? []
       : [`sync, ${step}: ${ratio.toFixed(2)} of rsync's time, wanted at most ${bound}`];

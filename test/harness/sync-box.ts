@@ -19,9 +19,15 @@ export interface SyncBox {
   close(): Promise<void>;
 }
 
-const PORT = 24_443;
+/** Where Caddy listens. */
+export const SYNC_BOX_PORT = 24_443;
 
-export async function openSyncBox(folder: string, conductor: readonly string[]): Promise<SyncBox> {
+/** `port`: where the laptop finds it, if not at Caddy's own. */
+export async function openSyncBox(
+  folder: string,
+  conductor: readonly string[],
+  port = SYNC_BOX_PORT,
+): Promise<SyncBox> {
   const [home, spoqHome] = [path.join(folder, 'home'), path.join(folder, 'spoq')];
   for (const one of [home, spoqHome]) mkdirSync(one, { recursive: true });
   const at = (name: string): string => path.join(folder, name);
@@ -47,18 +53,18 @@ export async function openSyncBox(folder: string, conductor: readonly string[]):
   );
   start([...conductor, 'files', '--home', home, '--socket', at('files.sock')]);
   start([...conductor, '--config', at('config.toml'), '--socket', at('remote.sock'), '--state', at('state')]);
-  children.push(startCaddy(folder, at('remote.sock'), PORT));
+  children.push(startCaddy(folder, at('remote.sock'), SYNC_BOX_PORT));
   const listens = (where: { path: string } | { port: number; host: string }): Promise<boolean> =>
     new Promise((resolve) => {
       const socket = connect(where, () => resolve(true));
       socket.once('error', () => resolve(false)).once('connect', () => socket.destroy());
     });
   await waitFor('the box to listen', async () => {
-    const all = [{ path: at('files.sock') }, { path: at('remote.sock') }, { port: PORT, host: '127.0.0.1' }];
+    const all = [{ path: at('files.sock') }, { path: at('remote.sock') }, { port: SYNC_BOX_PORT, host: '127.0.0.1' }];
     return (await Promise.all(all.map(listens))).every(Boolean);
   });
   const credentials = {
-    vps_hostname: `https://alice.localhost:${PORT}`,
+    vps_hostname: `https://alice.localhost:${port}`,
     access_token: await signToken(plane.key, { claims: { exp: Math.floor(Date.now() / 1000) + 3500 } }),
     refresh_token: 'refresh',
     expires_at: new Date(Date.now() + 3_500_000).toISOString().replace(/\.\d+Z/, 'Z'),
