@@ -136,7 +136,7 @@ describe('the conductor under systemd', function () {
     expect(unreachable.map(({ service }) => service)).to.have.members(['control_plane', 'model']);
     box.write('/etc/hosts', '127.0.0.1 localhost models.spoq.test\n');
     await box.surround(true);
-    expect(await askAll(box.remote(), QUESTION, await box.authorize())).to.have.nested.property('[3].type', 'done');
+    expect((await askAll(box.remote(), QUESTION, await box.authorize())).at(-1)).to.include({ type: 'done' });
     await restart();
     await waitFor('the keys to be fetched', async () => {
       const status = BoxStatus.parse((await box.get('/api/status'))?.json);
