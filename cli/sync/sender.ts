@@ -3,6 +3,7 @@ import type { ContentsRequest } from '../../contract/workspaces.ts';
 import { encodeHead, PIECE_OVERHEAD, writePiece } from '../../sync/frames.ts';
 import type { Piece } from '../../sync/frames.ts';
 import type { BoxWorkspace } from './box-workspace.ts';
+import { createPacking } from './packing.ts';
 
 /** Sends contents in the order in which they are given, many per request and two requests at a time. */
 export interface Sender {
@@ -53,14 +54,12 @@ interface Batch {
   end: number;
 }
 
-/** Packed as long as packing is faster than the line. */
 export function createSender({ box, folder, signal, onSent }: SenderOptions): Sender {
   const rejected: string[] = [];
   const underWay = new Set<Promise<void>>();
   /** The parts of one content arrive in their order. */
   const unfinished = new Map<string, Promise<void>>();
-  /** Bytes a millisecond, either way; both are tried, and what was faster goes on. */
-  const rates = { packed: 0, plain: 0 };
+  const packing = createPacking();
   const buffers: Buffer[] = [];
   const createBatch = (): Batch => ({
     contents: [],
@@ -71,7 +70,6 @@ export function createSender({ box, folder, signal, onSent }: SenderOptions): Se
   });
   let waiting = createBatch();
   let size = FIRST_BATCH_BYTES;
-  let started = 0;
 
   const transmit = async (batch: Batch, before: readonly Promise<void>[], wasPacked: boolean): Promise<void> => {
     await Promise.all(before);
@@ -82,16 +80,15 @@ export function createSender({ box, folder, signal, onSent }: SenderOptions): Se
     const answer = await box.send(batch.buffer.subarray(start, batch.end), wasPacked);
     buffers.push(batch.buffer);
     rejected.push(...answer.rejected);
+    packing.done(wasPacked, batch.bytes, answer.ms);
     const rate = batch.bytes / Math.max(1, answer.ms);
-    rates[wasPacked ? 'packed' : 'plain'] = rate;
     size = Math.max(MIN_BATCH_BYTES, Math.min(MAX_BATCH_BYTES, Math.round(rate * REQUEST_MS)));
     onSent(batch.parts);
   };
   const flush = (): void => {
     const batch = waiting;
     waiting = createBatch();
-    const wasPacked = started === 0 || (started > 1 && rates.packed >= rates.plain);
-    started++;
+    const wasPacked = packing.choose();
     const before = batch.contents.flatMap(({ hash }) => unfinished.get(hash) ?? []);
     const sending = transmit(batch, before, wasPacked);
     sending.then(
