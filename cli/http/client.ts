@@ -37,8 +37,8 @@ const DEFAULT_TIMEOUTS: HttpTimeouts = { connectMs: 10_000, idleMs: 45_000 };
 /** Of a line that worked before: a phone that changed its network, a laptop that slept. */
 const SILENT = 'was silent for';
 const TEXT_LIMIT_BYTES = 1024 * 1024;
-/** Two that carry contents, and two for what is asked meanwhile. */
-const MAX_SOCKETS = 4;
+/** Three that carry contents, and two for what is asked meanwhile. */
+const MAX_SOCKETS = 5;
 /** The slowest upload that is waited for: 32 bytes a millisecond, a bad mobile connection. */
 const SLOWEST_UPLOAD_BYTES_PER_MS = 32;
 const PIECE_BYTES = 256 * 1024;

@@ -5,7 +5,7 @@ import type { Piece } from '../../sync/frames.ts';
 import type { BoxWorkspace } from './box-workspace.ts';
 import { createPacking } from './packing.ts';
 
-/** Sends contents in the order in which they are given, many per request and two requests at a time. */
+/** Sends contents in the order in which they are given, many per request and three requests at a time: while one is written there and one is packed here, one fills the line. */
 export interface Sender {
   /** The next piece of a content of `size` bytes; a content's pieces come in their order. The bytes are copied. */
   add(piece: Piece, size: number): void;
@@ -38,7 +38,7 @@ const FIRST_BATCH_BYTES = 512 * 1024;
 const MIN_BATCH_BYTES = 64 * 1024;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 const MAX_BATCH_PIECES = 4000;
-const AT_ONCE = 2;
+const AT_ONCE = 3;
 
 /** What stands before the pieces of a batch, and their own heads, take no more. */
 const HEAD_ROOM = 512 * 1024;
