@@ -6,7 +6,7 @@ import { startFakeServer } from '../testing/fake-server.ts';
 import { createHttpClient } from './client.ts';
 import type { HttpRequest } from './client.ts';
 
-const http = createHttpClient('1.2.3', { connectMs: 300, idleMs: 300 });
+const http = createHttpClient('1.2.3', { connectMs: 300, idleMs: 300, slowestUpload: 100_000 });
 const signal = new AbortController().signal;
 const get = (url: string, more: Partial<HttpRequest> = {}): HttpRequest => ({
   method: 'GET',
@@ -88,6 +88,28 @@ describe('createHttpClient', () => {
   it('gives up on a server that accepts and says nothing', async () => {
     await using server = await startTcp(() => undefined);
     expect(await failure(http(get(server.url)))).to.include({ reason: 'did not answer within 0 s' });
+  });
+
+  it('gives up on an upload that nobody takes any more, and on none that goes on', async () => {
+    const body = new Uint8Array(24 * 1024 * 1024);
+    await using stuck = await startTcp((socket) => void socket.pause());
+    expect(await failure(http(get(stuck.url, { method: 'POST', body })))).to.include({
+      reason: 'did not answer within 0 s',
+    });
+    // It takes a little every so often, for longer than would be waited for nothing.
+    await using slow = await startTcp((socket) => {
+      let taken = 0;
+      socket.on('data', (chunk) => {
+        taken += chunk.length;
+        if (taken >= body.length) return socket.end('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfine');
+        socket.pause();
+        setTimeout(() => socket.resume(), 2);
+      });
+    });
+    const began = performance.now();
+    const response = await http(get(slow.url, { method: 'POST', body }));
+    expect(await response.text()).to.equal('fine');
+    expect(performance.now() - began).to.be.above(342);
   });
 
   it('gives up on an answer that stops in the middle', async () => {

@@ -31,17 +31,20 @@ export interface HttpTimeouts {
   connectMs: number;
   /** Without a byte. Boxes send a heartbeat every 15 s: after three that don't come, the line is dead. */
   idleMs: number;
+  /** Bytes a millisecond of the slowest upload that is waited for. */
+  slowestUpload: number;
 }
 
-const DEFAULT_TIMEOUTS: HttpTimeouts = { connectMs: 10_000, idleMs: 45_000 };
+/** 32 bytes a millisecond: a bad mobile connection. */
+const DEFAULT_TIMEOUTS: HttpTimeouts = { connectMs: 10_000, idleMs: 45_000, slowestUpload: 32 };
 /** Of a line that worked before: a phone that changed its network, a laptop that slept. */
 const SILENT = 'was silent for';
 const TEXT_LIMIT_BYTES = 1024 * 1024;
 /** Three that carry contents, and two for what is asked meanwhile. */
 const MAX_SOCKETS = 5;
-/** The slowest upload that is waited for: 32 bytes a millisecond, a bad mobile connection. */
-const SLOWEST_UPLOAD_BYTES_PER_MS = 32;
 const PIECE_BYTES = 256 * 1024;
+/** What the system may hold of an upload that we have given away: Linux lets it grow so far. */
+const HELD_BYTES = 4 * 1024 * 1024;
 
 /** Makes the client. One connection per request, unless it says otherwise: a command sends one or two, and then the process ends. */
 export function createHttpClient(version: string, timeouts: HttpTimeouts = DEFAULT_TIMEOUTS): HttpClient {
@@ -80,11 +83,13 @@ function exchange(
   return new Promise((resolve, reject) => {
     const watch = watchConnection(outgoing, host, signal);
     watch.expect(timeouts.connectMs);
-    const piece = Math.min(body?.length ?? 0, PIECE_BYTES);
-    const expectProgress = (): void => watch.expect(timeouts.idleMs + piece / SLOWEST_UPLOAD_BYTES_PER_MS);
+    const onProgress = (): void => {
+      const held = Math.min(body?.length ?? 0, HELD_BYTES);
+      watch.expect(timeouts.idleMs + held / timeouts.slowestUpload);
+    };
     outgoing.on('socket', (socket) => {
-      if (socket.connecting) socket.once('connect', expectProgress);
-      else expectProgress();
+      if (socket.connecting) socket.once('connect', onProgress);
+      else onProgress();
     });
     outgoing.on('error', (error) => {
       watch.end();
@@ -99,7 +104,7 @@ function exchange(
         text: (mostBytes = TEXT_LIMIT_BYTES) => readText(chunks(), mostBytes),
       });
     });
-    sendBody(outgoing, body, expectProgress);
+    sendBody(outgoing, body, onProgress);
   });
 }
 

@@ -66,7 +66,7 @@ export function createTestDeps(options: TestDepsOptions = {}): TestDeps {
     hostname: 'test-laptop',
     cwd: options.cwd ?? '/',
     homeFolder: options.homeFolder ?? '/nonexistent/home',
-    http: options.http ?? createHttpClient('0.0.0-test', { connectMs: 2000, idleMs: 2000 }),
+    http: options.http ?? createHttpClient('0.0.0-test', { connectMs: 2000, idleMs: 2000, slowestUpload: 1000 }),
     openUrl: (url) => void deps.opened.push(url),
     confirm: (question) => {
       deps.asked.push(question);
