@@ -10,7 +10,7 @@ import { ConnectionFailure } from '../http/failure.ts';
 import { sanitizeLine } from '../terminal/sanitize.ts';
 import { describeChanges } from '../terminal/turn-printer.ts';
 import { createApprover } from './approve.ts';
-import { createOnWait, toError } from './show-turn.ts';
+import { createOnWait, isCancelled, toError } from './show-turn.ts';
 
 export interface ExecOptions {
   json: boolean;
@@ -103,7 +103,9 @@ export async function execOnBox(
   } catch (error) {
     if (!detached.signal.aborted) throw error;
     for (const end of ends.splice(0)) end();
-    if (!options.json) await deps.stderr.write(`It goes on without you: spoq attach ${conversation.slice(0, 8)}\n`);
+    const detail = `It goes on without you: spoq attach ${conversation.slice(0, 8)}`;
+    if (isCancelled(detached.signal.reason)) throw new SpoqError('cancelled', { detail });
+    if (!options.json) await deps.stderr.write(`${detail}\n`);
     throw detached.signal.reason;
   } finally {
     approver.end();

@@ -201,7 +201,7 @@ describe('spoq run, diff, apply and discard', () => {
     await waitUntil('the size', () => written(deps).toString().includes('30 90'));
     keys.resolve();
     expect(await run).to.equal(130);
-    expect(deps.err()).to.match(/It goes on without you: spoq attach [\da-f]{8}\n/);
+    expect(deps.err()).to.match(/It goes on without you: spoq attach [\da-f]{8}\n$/);
     expect(raw).to.deep.equal([true, false]);
     await waitUntil('it to be at work', async () => (await spoq(['sessions', '--json'])).out().includes('"running"'));
   });

@@ -86,12 +86,17 @@ export async function showTurn(
       await spinner.stop();
       isKept = (await interruptTurn(deps, box, conversation)) && isLeft;
     }
-    if (isKept && conversation !== undefined && options.kept !== undefined && !options.json) {
-      await spinner.stop();
-      await printer.end();
-      await deps.stderr.write(`${options.kept}\n`);
+    const reason: unknown = left.signal.aborted ? left.signal.reason : error;
+    if (isKept && conversation !== undefined && options.kept !== undefined) {
+      // Nothing was stopped: that it goes on is all there is to say.
+      if (options.detach === true && isCancelled(reason)) throw new SpoqError('cancelled', { detail: options.kept });
+      if (!options.json) {
+        await spinner.stop();
+        await printer.end();
+        await deps.stderr.write(`${options.kept}\n`);
+      }
     }
-    throw left.signal.aborted ? left.signal.reason : error;
+    throw reason;
   } finally {
     approver.end();
     await spinner.stop();
@@ -122,4 +127,9 @@ export function toError(event: Extract<ConversationEvent, { type: 'error' }>): S
     next: event.next_step,
     ...(event.retry_after_seconds === undefined ? {} : { retryAfterSeconds: event.retry_after_seconds }),
   });
+}
+
+/** The person has left it. */
+export function isCancelled(error: unknown): boolean {
+  return error instanceof SpoqError && error.code === 'cancelled';
 }

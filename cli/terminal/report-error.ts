@@ -18,7 +18,7 @@ export async function reportError(deps: CliDeps, error: unknown, options: Report
   const known = error instanceof SpoqError ? error : wrapUnexpected(error, deps.env.SPOQ_DEBUG === '1');
   const style = createStyle(canStyle(deps.stderr, deps.env, options.noColor));
   if (options.json) await deps.stderr.write(`${JSON.stringify(toProblem(known))}\n`);
-  else if (known.code === 'cancelled') await deps.stderr.write('Stopped.\n');
+  else if (known.code === 'cancelled') await deps.stderr.write(`${sanitizeLine(known.detail ?? 'Stopped.')}\n`);
   else await deps.stderr.write(describeError(known, style));
   return known.exit;
 }
