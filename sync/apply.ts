@@ -174,7 +174,8 @@ function createRun({ root, rows, staging, pause, platform }: ApplyOptions) {
         findPathFault(step.path) ??
         (step.want?.kind === 'link' ? findLinkFault(step.path, step.want.target) : undefined);
       if (fault !== undefined) throw new Refused(fault);
-      expectAt(step);
+      // A file that is new is put where nothing is, or not at all: that says the same later.
+      if (step.expect !== null || step.want?.kind !== 'file' || !staging.has(step.want.hash)) expectAt(step);
       if (step.want?.kind === 'file') wanted.set(step.want.hash, (wanted.get(step.want.hash) ?? 0) + 1);
     },
 

@@ -45,4 +45,24 @@ describe('contents that wait', () => {
     expect(staging.add(hashOf('a'), 2, 1, Buffer.from('b'))).to.equal(false);
     expect([staging.has(hashOf('a')), staging.list()]).to.deep.equal([false, {}]);
   });
+
+  it('stay when their place is taken, and leave nothing else', async () => {
+    await using folder = await createTemporaryFolder({});
+    const [at, target] = [join(folder.path, 'staged'), join(folder.path, 'taken')];
+    const staging = openStaging(at);
+    staging.put(hashOf('new'), Buffer.from('new'));
+    writeFileSync(target, 'old');
+    for (const keep of [true, false]) {
+      const place = (): void => staging.place(hashOf('new'), target, { mode: 0o600, replace: false, keep });
+      expect(place).to.throw().with.property('code', 'EEXIST');
+      expect([readFileSync(target, 'utf8'), readdirSync(at)]).to.deep.equal(['old', [hashOf('new')]]);
+    }
+    const free = join(folder.path, 'free');
+    staging.place(hashOf('new'), free, { mode: 0o644, replace: false, keep: false });
+    expect([readFileSync(free, 'utf8'), statSync(free).mode & 0o777, readdirSync(at)]).to.deep.equal([
+      'new',
+      0o644,
+      [],
+    ]);
+  });
 });

@@ -155,8 +155,14 @@ export function openStaging(folder: string): Staging {
       const file = keep ? `${folder}/${process.pid}-${drafts++}` : fileOf(hash);
       if (keep) copyFileSync(fileOf(hash), file, constants.COPYFILE_FICLONE);
       if (whole.get(hash) !== mode) chmodSync(file, mode);
+      try {
+        moveInto(file, target, mode, replace);
+      } catch (error) {
+        if (keep) rmSync(file, { force: true });
+        else whole.set(hash, undefined); // Its mode may be another by now.
+        throw error;
+      }
       if (!keep) whole.delete(hash);
-      moveInto(file, target, mode, replace);
     },
     close() {
       for (const hash of open.keys()) release(hash);
