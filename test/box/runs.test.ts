@@ -300,8 +300,11 @@ describe('the confinement of a run', function () {
 
   it('is killed where it uses memory up, and told so, and the rest goes on', async function () {
     if ((await box.show('MemoryCurrent')) === '[not set]') return this.skip();
-    const hog = await sh('tail /dev/zero');
-    expect(hog).to.deep.include({ out_of_memory: true, timed_out: false });
+    const use = (share: number): Promise<Collected> =>
+      sh(`python3 -c 'bytearray(${Math.round(LIMITS.memory_bytes * share)})'`);
+    expect(await use(0.7)).to.deep.include({ code: 0 });
+    expect(await use(1.4)).to.deep.include({ out_of_memory: true, timed_out: false });
+    expect(await sh('tail /dev/zero')).to.deep.include({ out_of_memory: true, timed_out: false });
     expect((await sh('echo well')).stdout).to.equal('well\n');
     expect((await box.get('/api/status'))?.status).to.equal(200);
   });
