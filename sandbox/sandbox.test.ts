@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { waitFor } from '../test/harness/wait.ts';
+import { findFreeBlock } from '../tools/ports.ts';
 import type { Sandbox } from './index.ts';
 import type { RequestEntry } from './request-log.ts';
 import {
@@ -116,7 +117,7 @@ describe('the sandbox', function () {
 
   it('names the port that is taken, and leaves nothing behind', async () => {
     const blocker = createServer();
-    const base = 20_000 + (process.pid % 1000) * 20;
+    const base = await findFreeBlock(10);
     await new Promise<void>((resolve) => blocker.listen(base + 6, '127.0.0.1', () => resolve()));
     const failure = await startSandbox(place.folder, { ports: base }).catch((error: unknown) => error);
     blocker.close();

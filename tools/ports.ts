@@ -59,10 +59,16 @@ const CHOICE = { from: 15_000, to: 32_000, tries: 100 };
  * A port of 127.0.0.1 that is free, for a program that is started in a moment. No connection gets it in between, and another
  * caller hardly ever.
  */
-export async function findFreePort(): Promise<number> {
+export function findFreePort(): Promise<number> {
+  return findFreeBlock(1);
+}
+
+/** The first of so many that follow each other. */
+export async function findFreeBlock(length: number): Promise<number> {
   for (let tries = 0; tries < CHOICE.tries; tries += 1) {
-    const port = randomInt(CHOICE.from, CHOICE.to);
-    if (await isFree(port)) return port;
+    const first = randomInt(CHOICE.from, CHOICE.to - length);
+    const ports = Array.from({ length }, (_, at) => first + at);
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return first;
   }
   throw new ToolError(`No port of 127.0.0.1 could be had between ${CHOICE.from} and ${CHOICE.to}.`);
 }
