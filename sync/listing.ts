@@ -1,4 +1,5 @@
 import type { Entry, LeftOut } from '../contract/workspaces.ts';
+import type { Columns } from './columns.ts';
 import { parentOf } from './entry.ts';
 import type { Tree } from './entry.ts';
 import type { Layered } from './layered.ts';
@@ -29,7 +30,18 @@ export function viewManifest(rows: Rows): ManifestView {
   };
 }
 
-function findHollow(rows: Rows): Set<string> {
+/** Of columns that nothing has changed since: every look at a tree asks. */
+const remembered = new WeakMap<Columns, ReadonlySet<string>>();
+
+function findHollow(rows: Rows): ReadonlySet<string> {
+  const { columns } = rows.ground;
+  if (rows.changed.size > 0) return searchHollow(rows);
+  const hollow = remembered.get(columns) ?? searchHollow(rows);
+  remembered.set(columns, hollow);
+  return hollow;
+}
+
+function searchHollow(rows: Rows): Set<string> {
   const hollow = new Set<string>();
   if (!hasMixedFolder(rows)) return hollow;
   const used = new Set<string>();
