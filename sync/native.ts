@@ -7,7 +7,7 @@ export interface Native {
   statx(folder: number, path: number, flags: number, mask: number, into: number): number;
   renameat2(fromFolder: number, from: number, toFolder: number, to: number, flags: number): number;
   addressOf(bytes: Uint8Array): number;
-  /** Where these paths lie until the next call; undefined for such as are too long. */
+  /** Where these paths lie until the next call; undefined for such as are too long or no paths. */
   lay(...paths: string[]): number[] | undefined;
 }
 
@@ -47,7 +47,9 @@ function load(): Native | undefined {
       addressOf: (bytes) => foreign.ptr(bytes),
       lay(...paths) {
         let end = 0;
-        return paths.every((path) => (path.length + 1) * MOST_BYTES_A_UNIT <= SCRATCH_BYTES / paths.length)
+        const fits = (path: string): boolean => (path.length + 1) * MOST_BYTES_A_UNIT <= SCRATCH_BYTES / paths.length;
+        // To the kernel a path would end at a NUL.
+        return paths.every((path) => fits(path) && !path.includes('\0'))
           ? paths.map((path) => {
               const start = end;
               end += scratch.write(`${path}\0`, end);

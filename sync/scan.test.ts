@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, utimesSync, 
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { agreeOn, listChanges } from './changes.ts';
 import { isEmptyTree } from './entry.ts';
 import { scanTree } from './scan.ts';
 import type { Scan } from './scan.ts';
@@ -138,5 +139,21 @@ describe('a look at a tree', () => {
     write('pkg/node_modules/x', 'x');
     mkdirSync(join(root, 'empty'));
     expect([...(await scan()).manifest.keys()].toSorted()).to.deep.equal(['.gitignore', 'empty']);
+  });
+
+  it('misses every folder that has come to hold only what is left out, also those that were not touched', async () => {
+    write('a/b/f', 'x');
+    write('a/b/.env', 'X=1');
+    settle();
+    await new Promise((done) => setTimeout(done, 30)); // As above: what is fresh would be looked at anyway.
+    agreeOn(state, state.base, 'first', listChanges(state.base, await scan()));
+    saveTreeState(join(folder, 'state'), state);
+    expect(listChanges(state.base, await scan())).to.deep.equal([]);
+    rmSync(join(root, 'a/b/f'));
+    expect(listChanges(state.base, await scan()).toSorted()).to.deep.equal([
+      ['a', null],
+      ['a/b', null],
+      ['a/b/f', null],
+    ]);
   });
 });

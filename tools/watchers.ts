@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Terminal } from './terminal.ts';
 
 const FILE = '/proc/sys/fs/inotify/max_user_instances';
@@ -11,10 +11,11 @@ const WANTED = 1024;
 
 /**
  * How many machines the kernel's number of inotify instances allows at once; one too many stops in the middle of its boot. Where
- * the number is smaller than it need be, it is raised until this computer restarts, which is said.
+ * the number is smaller than it need be, it is raised until this computer restarts, which is said. A kernel that has no such number has
+ * no such limit.
  */
 export function makeRoomForMachines(terminal: Terminal, file = FILE): number {
-  const present = Number(readFileSync(file, 'utf8'));
+  const present = existsSync(file) ? Number(readFileSync(file, 'utf8')) : Infinity;
   const name = 'fs.inotify.max_user_instances';
   if (present < WANTED) {
     try {

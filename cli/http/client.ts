@@ -135,6 +135,7 @@ interface ConnectionWatch {
 function watchConnection(outgoing: ClientRequest, host: string, signal: AbortSignal): ConnectionWatch {
   let timer: NodeJS.Timeout | undefined;
   let why: Error | undefined;
+  let hasEnded = false;
   const close = (error: Error): void => {
     why ??= error;
     outgoing.destroy(error);
@@ -144,10 +145,13 @@ function watchConnection(outgoing: ClientRequest, host: string, signal: AbortSig
   return {
     expect(ms, verb = 'did not answer within') {
       clearTimeout(timer);
+      // Of an upload that was answered before its end the rest may still go out.
+      if (hasEnded) return;
       timer = setTimeout(() => close(new ConnectionFailure(host, `${verb} ${Math.round(ms / 1000)} s`)), ms);
     },
     reason: () => why,
     end() {
+      hasEnded = true;
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
     },

@@ -1,6 +1,15 @@
 import { expect } from 'chai';
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, readdirSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  readdirSync,
+  statSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +20,7 @@ import { pino } from 'pino';
 import { SpoqError } from '../../contract/errors.ts';
 import type { ScanAnswer, SnapshotAnswer } from '../../contract/workspaces.ts';
 import { encodeHead, encodePiece } from '../../sync/frames.ts';
+import { waitFor } from '../../test/harness/wait.ts';
 import { createFiles } from './client.ts';
 import type { Files } from './client.ts';
 import type { FilesRequest } from './envelope.ts';
@@ -59,6 +69,29 @@ describe('the program that keeps the files', () => {
     encodePiece({ hash, offset, bytes });
   const head = (contents: { hash: string; size: number }[]): Buffer =>
     encodeHead({ folder: id, contents: contents.map((one) => ({ ...one, offset: 0 })) });
+
+  it('writes down what was put in place though nothing comes after it, and though the tree can no longer be looked at', async () => {
+    const state = join(folder, '.local', 'state', 'spoq', 'workspaces', 'tides', 'tree.state');
+    const place = async (text: string, base: string | null): Promise<string> => {
+      const [bytes, next_base] = [Buffer.from(text), randomUUID()];
+      const want = { kind: 'file', mode: 0o644, size: bytes.length, hash: hashOf(bytes) };
+      const steps = [{ path: `${text}.txt`, want, expect: null, agree: true }];
+      const contents = [{ hash: want.hash, size: want.size, offset: 0 }];
+      const request = { folder: id, base, next_base, more: true, steps, agreed: [], contents };
+      expect(await ask({ operation: 'apply' }, [encodeHead(request), ...piece(bytes)])).to.deep.equal({ refused: [] });
+      expect(readFileSync(join(folder, 'workspaces', 'tides', `${text}.txt`), 'utf8')).to.equal(text);
+      return next_base;
+    };
+    const isWritten = (base: string) => (): boolean => existsSync(state) && readFileSync(state).includes(base);
+    await scan();
+    const first = await place('first', null);
+    await waitFor('the state', isWritten(first));
+    const second = await place('second', first);
+    rmSync(join(folder, 'workspaces', 'tides'), { recursive: true });
+    // What may not be entered stops a look.
+    writeFileSync(join(folder, 'workspaces', 'tides'), 'no folder');
+    await waitFor('the next state', isWritten(second));
+  });
 
   it('takes nothing that is not what it claims to be', async () => {
     await scan();

@@ -112,12 +112,14 @@ function openWorkspace(
     return turn;
   };
   const writeDown = async (): Promise<void> => {
-    if (isLookDue) {
+    try {
+      if (!isLookDue) return;
       isLookDue = false;
       await settleOnDisk(root);
       await scan(state.allow);
+    } finally {
+      flush();
     }
-    flush();
   };
   const plan = (when: keyof typeof SETTLE_AFTER_MS): void => {
     clearTimeout(timer);

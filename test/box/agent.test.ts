@@ -1,23 +1,7 @@
 import { expect } from 'chai';
-import { listenToJourney } from '../harness/journey-run.ts';
+import { listenToJourney, TO_THE_ANSWER } from '../harness/journey-run.ts';
 
-const STEPS = [
-  'home',
-  'checkout',
-  'sign_in',
-  'password',
-  'provision',
-  'progress',
-  'ready',
-  'credentials',
-  'install',
-  'init',
-  'ask',
-  'status',
-  'run',
-  'cut',
-  'exec',
-];
+const STEPS = [...TO_THE_ANSWER, 'run', 'cut', 'exec'];
 
 /** As a person runs it: the real spoq, a box that boots, and the sandbox's model on a script. */
 describe('npm run journey -- --story agent', function () {

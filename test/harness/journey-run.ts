@@ -4,6 +4,10 @@ import type { CommandResult } from '../../tools/run-command.ts';
 
 const ROOT = path.dirname(path.dirname(import.meta.dirname));
 
+/** What every story but the year begins with: to a box that is ready, and to the first answers. */
+export const TO_THE_BOX = ['home', 'checkout', 'sign_in', 'password', 'provision', 'progress', 'ready', 'credentials'];
+export const TO_THE_ANSWER = [...TO_THE_BOX, 'install', 'init', 'ask', 'status'];
+
 /** What `npm run journey -- --json` told. */
 export interface JourneyTold {
   code: number;
