@@ -77,14 +77,23 @@ spoq_install() {
   secure=
   case "$base" in https://*) secure=1 ;; esac
   if command -v curl >/dev/null 2>&1; then
-    fetch() { curl -fL "$talk" --retry 3 ${secure:+--proto =https --tlsv1.2} -o "$2" "$1"; }
+    fetch() { curl -fL "$talk" --retry 3 -C - ${secure:+--proto =https --tlsv1.2} -o "$2" "$1"; }
   elif command -v wget >/dev/null 2>&1; then
-    tries= # GNU's would go on for minutes; busybox's knows no such option and tries once
-    case "$(wget --version 2>/dev/null)" in *GNU*) tries=1 ;; esac
-    fetch() { wget -q ${tries:+--tries=3} -O "$2" "$1" 2>/dev/null; }
+    once= # GNU's would go on for minutes; busybox's knows no such option and tries once
+    case "$(wget --version 2>/dev/null)" in *GNU*) once=1 ;; esac
+    fetch() { wget -q -c ${once:+--tries=1} -O "$2" "$1" 2>/dev/null; }
   else
     fail 'needs curl or wget; install one of them and run this again'
   fi
+  # get <file> <as>: a download that was cut goes on from where it ended, as long as each try brings more of it.
+  get() {
+    had=0
+    until fetch "$base/releases/$version/$1" "$work/$2"; do
+      has=$(wc -c 2>/dev/null <"$work/$2") || has=0
+      [ "$has" -gt "$had" ] || fail "could not get $1 from $base"
+      had=$has
+    done
+  }
   if command -v sha256sum >/dev/null 2>&1; then
     digest() { sha256sum "$1" | cut -d ' ' -f 1; }
   elif command -v shasum >/dev/null 2>&1; then
@@ -127,7 +136,7 @@ spoq_install() {
 
   printf 'Getting spoq %s for %s-%s from %s\n' "$version" "$os" "$arch" "$base"
   for file in SHA256SUMS SHA256SUMS.minisig; do
-    fetch "$base/releases/$version/$file" "$work/$file" || fail "could not get $file from $base"
+    get "$file" "$file"
   done
   if command -v minisign >/dev/null 2>&1; then
     verify_with_minisign || fail "the signature of $version is not Spoq's"
@@ -148,7 +157,7 @@ spoq_install() {
   expected=$(sed -n "s/^\([0-9a-f]\{64\}\) [ *]$name\$/\1/p" "$work/SHA256SUMS")
   [ -n "$expected" ] || fail "$base has no $name in $version"
   [ ! -t 2 ] || talk=--progress-bar # a hundred megabytes
-  fetch "$base/releases/$version/$name" "$work/spoq" || fail "could not get $name from $base"
+  get "$name" spoq
   [ "$(digest "$work/spoq")" = "$expected" ] || fail "$name is not what was signed: its digest is another one"
   printf 'Checked: %s\n' "$way"
   chmod 755 "$work/spoq"

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ReleaseServer } from '../control-plane/testing/release-server.ts';
-import { cutOff, startReleaseServer } from '../control-plane/testing/release-server.ts';
+import { cutEvery, cutOff, startReleaseServer } from '../control-plane/testing/release-server.ts';
 import { makeRelease, makeReleaseKey } from '../control-plane/testing/releases.ts';
 import { releaseName } from '../tools/build-release.ts';
 import { installTreePath } from '../tools/install-trees.ts';
@@ -188,6 +188,13 @@ Run 'SPOQ_URL=${server.url} spoq init' to sign in.
         writeFileSync(path.join(other, 'SHA256SUMS'), `${readFileSync(path.join(other, 'SHA256SUMS'), 'utf8')}\n`);
         expectRefusal(await install(system), `${system.wrongSums(server.url)}; nothing was installed`);
         rmSync(other, { recursive: true });
+      });
+
+      it('goes on where a download was cut, again and again', async () => {
+        server.tampered.set(NAME, cutEvery(Buffer.from(PROGRAM), Math.ceil(PROGRAM.length / 5)));
+        const result = await install(system);
+        expect([result.code, result.stderr, result.changed]).to.deep.equal([0, '', MADE]);
+        expect(result.read(`${BIN}/spoq`)).to.equal(PROGRAM);
       });
 
       it('leaves nothing of a download that was cut', async () => {

@@ -4,6 +4,7 @@ import { closeServer, listenOnFreePort } from '../../test/harness/listen.ts';
 import { createProblemMiddleware } from '../middleware/problem.ts';
 import { createPages } from '../pages/pages.ts';
 import { createReleaseRoutes } from '../routes/releases.ts';
+import { parseRange } from '../routes/send-file.ts';
 
 export interface ReleaseServer {
   url: string;
@@ -43,5 +44,22 @@ export function cutOff(content: Buffer): (ctx: Context) => void {
     ctx.respond = false;
     ctx.res.writeHead(200, { 'content-length': content.length });
     ctx.res.write(content.subarray(0, content.length / 2), () => ctx.res.destroy());
+  };
+}
+
+/** Announces the whole from where it is asked for, and breaks off after `bytes`: only who goes on from there ever has it all. */
+export function cutEvery(content: Buffer, bytes: number): (ctx: Context) => void {
+  return (ctx) => {
+    const asked = parseRange(ctx.get('Range'), content.length);
+    const start = typeof asked === 'object' ? asked.start : 0;
+    const rest = content.subarray(start);
+    const range = `bytes ${start}-${content.length - 1}/${content.length}`;
+    ctx.respond = false;
+    ctx.res.writeHead(start === 0 ? 200 : 206, {
+      'content-length': rest.length,
+      ...(start === 0 ? {} : { 'content-range': range }),
+    });
+    if (rest.length <= bytes) ctx.res.end(rest);
+    else ctx.res.write(rest.subarray(0, bytes), () => ctx.res.destroy());
   };
 }
