@@ -84,9 +84,11 @@ describe('the deletion of an account', function () {
     expect((await actions(userId)).filter((action) => order.includes(action))).to.deep.equal(order);
 
     // The name rests, so that nobody else gets the visitors, and then goes too.
-    await forgetRemains(db(), new Date(0));
     // What is sent is written down a moment after it has arrived.
-    await waitFor('the mail to be forgotten', async () => (await findTraces([login]))['mails'] === undefined);
+    await waitFor('the mail to be forgotten', async () => {
+      await forgetRemains(db(), new Date(0));
+      return (await findTraces([login]))['mails'] === undefined;
+    });
     expect(await findTraces([login, 'ada-laptop', box.ip_address])).to.deep.equal({
       // Append only. Ids lead nowhere any more.
       audit_log: [login, 'ada-laptop'],
