@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttps } from 'node:https';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { serve } from '../testing/serve.ts';
@@ -129,6 +130,7 @@ describe('a page that is fetched for a run', () => {
           .end(gzipSync(Buffer.alloc(60_000_000)));
       if (req.url === '/latin')
         return res.writeHead(200, { 'content-type': 'text/html; charset=latin1' }).end(Buffer.from('é', 'latin1'));
+      if (req.url === '/silent') return;
       if (req.url === '/cut')
         return res.writeHead(200, { 'content-length': '100' }).write('x', () => req.socket.destroy());
       return res.writeHead(200, { 'content-type': 'application/json' }).end('{"a": 1}');
@@ -218,6 +220,19 @@ describe('a page that is fetched for a run', () => {
     expect(await kindOf(fetchPage(deps, `http://a.here.test:${port}/`, AbortSignal.abort()))).to.include(
       'could not be fetched',
     );
+  });
+
+  it('is waited for only so long, but as long as it takes for who is asked about it', async () => {
+    const timeoutMs = 1000;
+    const silent = fetchPage({ ...deps, timeoutMs }, `http://a.here.test:${port}/silent`, never);
+    expect(await kindOf(silent)).to.include('could not be fetched');
+    const decide: FetchPageDeps['decide'] = async (host) => {
+      if (host === 'b.here.test') await sleep(timeoutMs + 100);
+      return 'allow';
+    };
+    const to = encodeURIComponent(`http://b.here.test:${port}/`);
+    const page = await fetchPage({ ...deps, decide, timeoutMs }, `http://a.here.test:${port}/to?${to}`, never);
+    expect(page.text).to.equal('{"a": 1}');
   });
 
   it('has the certificate of its name, though its address is dialled', async () => {

@@ -19,6 +19,8 @@ export interface FetchPageDeps {
   find?: (host: string) => Promise<string[]>;
   /** Trusted besides the system's authorities. */
   ca?: string;
+  /** For each hop, from when it is allowed to when its text is here: 30 s when left out. */
+  timeoutMs?: number;
 }
 
 export interface Page {
@@ -34,9 +36,11 @@ export interface Page {
  * checked is the one that is dialled. Throws EgressError with what to tell.
  */
 export async function fetchPage(deps: FetchPageDeps, address: string, signal: AbortSignal): Promise<Page> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(FETCH_MS)]);
   let url = readAddress(address);
   for (let hop = 0; hop <= MAX_HOPS; hop += 1) {
+    await requireAllowed(deps, url);
+    // Whoever is asked may take their time: only what is done here is limited.
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(deps.timeoutMs ?? FETCH_MS)]);
     const answer = await send(deps, url, limit);
     const status = answer.statusCode ?? 0;
     const location = answer.headers.location;
@@ -61,16 +65,27 @@ function readAddress(address: string, base?: URL): URL {
   return url;
 }
 
+function readPlace(url: URL): { isSecure: boolean; host: string; port: number } {
+  const isSecure = url.protocol === 'https:';
+  return {
+    isSecure,
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: Number(url.port || (isSecure ? 443 : 80)),
+  };
+}
+
+async function requireAllowed({ decide }: FetchPageDeps, url: URL): Promise<void> {
+  const { host, port } = readPlace(url);
+  if ((await decide(host, port)) !== 'allow')
+    throw new EgressError('denied', `The rules of this run do not allow ${host}:${port}.`);
+}
+
 async function send(
-  { decide, find = resolvePublic, ca }: FetchPageDeps,
+  { find = resolvePublic, ca }: FetchPageDeps,
   url: URL,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
-  const isSecure = url.protocol === 'https:';
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  const port = Number(url.port || (isSecure ? 443 : 80));
-  if ((await decide(host, port)) !== 'allow')
-    throw new EgressError('denied', `The rules of this run do not allow ${host}:${port}.`);
+  const { isSecure, host, port } = readPlace(url);
   const [address] = await find(host);
   const outgoing = (isSecure ? requestHttps : requestHttp)({
     host: address,
