@@ -128,6 +128,15 @@ Would stay here:
         .and.not.contain('hunter2');
     }));
 
+  it('says which files a question names that are not there, and asks all the same', () =>
+    withBox(ANSWER, async ({ ask }) => {
+      const { code, out, err } = await ask(['does @lib/add.ts use @.env?']);
+      expect([code, out]).to.deep.equal([0, 'It is **42**.\n']);
+      expect(err.split('\n')[0]).to.equal('lib/add.ts was not sent: there is no such file.');
+      const dry = await ask(['--dry-run', 'and @lib/add.ts?']);
+      expect(dry.out).to.contain('\nlib/add.ts would not be sent: there is no such file.\n');
+    }));
+
   it('prints JSON of a schema when it is whole, on one line, and nothing of what is not', async () => {
     const schema = '{"type":"object"}';
     await withBox(

@@ -17,13 +17,21 @@ describe('parseWords', () => {
     expect(await parseWords(words, folder.path, at('home'))).to.deep.equal({
       question: 'compare with @src/b.ts, please',
       named: [at('a.ts'), at('my notes.md'), at('home/n.md'), at('src/b.ts')],
+      not_found: [],
     });
   });
 
   it('leaves words with @ in a quoted question alone', async () => {
-    expect(await parseWords(['@alice asked: who is @bob, mail me@example.com'], '/nonexistent', '/')).to.deep.equal({
-      question: '@alice asked: who is @bob, mail me@example.com',
+    const question = '@alice asked: who is @bob of @types/node, mail me@example.com';
+    expect(await parseWords([question], '/nonexistent', '/')).to.deep.equal({ question, named: [], not_found: [] });
+  });
+
+  it('tells what is written like a file in the question and is not there', async () => {
+    const question = 'does @lib/add.ts use (@sum.ts)? @sum.ts, @~/notes.md';
+    expect(await parseWords([question], '/nonexistent', '/')).to.deep.equal({
+      question,
       named: [],
+      not_found: ['lib/add.ts', 'sum.ts', '~/notes.md'],
     });
   });
 

@@ -6,7 +6,12 @@ export interface Words {
   question: string;
   /** Absolute, in the order they were named, each once. */
   named: string[];
+  /** What is written like a file inside the question, and isn't there: `add.ts` of `@add.ts`. */
+  not_found: string[];
 }
+
+/** People and packages begin with @ as well: a file has an extension. */
+const LIKE_A_FILE = /\.[a-z]\w{0,9}$/i;
 
 /**
  * Splits the arguments of `ask` into the question and the files and folders that it names: an argument `@path`, or `@path`
@@ -28,14 +33,20 @@ export async function parseWords(words: string[], cwd: string, homeFolder: strin
       next: 'Correct the path. To write a word that begins with @, put the whole question in quotes.',
     });
   }
+  const notFound = new Set<string>();
   for (const match of question.join(' ').matchAll(/(?<=^|[\s("'`])@([^\s"'`]+)/g)) {
     const mentioned = match[1] ?? '';
-    for (const candidate of [mentioned, mentioned.replace(/[.,;:!?)\]]+$/, '')]) {
+    const bare = mentioned.replace(/[.,;:!?)\]]+$/, '');
+    let isThere = false;
+    for (const candidate of [mentioned, bare]) {
       const path = resolvePath(candidate, cwd, homeFolder);
-      if (candidate !== '' && (await exists(path))) named.add(path);
+      if (candidate === '' || !(await exists(path))) continue;
+      named.add(path);
+      isThere = true;
     }
+    if (!isThere && LIKE_A_FILE.test(bare)) notFound.add(bare);
   }
-  return { question: question.join(' ').trim(), named: [...named] };
+  return { question: question.join(' ').trim(), named: [...named], not_found: [...notFound] };
 }
 
 /** An absolute path. The shell doesn't expand ~ behind an @. */

@@ -23,6 +23,7 @@ describe('prepareQuestion', () => {
     });
     expect(manifest).to.deep.equal({
       question_withheld: [],
+      not_found: [],
       stdin: { bytes: 4, cut_bytes: 0, withheld: [] },
       files: [{ path: 'a.ts', bytes: 13, withheld: [] }],
       images: [],

@@ -26,6 +26,8 @@ export interface PrepareOptions {
 /** What is about to be sent, and what isn't; the shape of `--dry-run --json`. */
 export interface Manifest {
   question_withheld: Withheld[];
+  /** Files that the question names inside and that aren't there. */
+  not_found: string[];
   stdin: { bytes: number; cut_bytes: number; withheld: Withheld[] } | null;
   files: { path: string; bytes: number; withheld: Withheld[] }[];
   images: { path: string; bytes: number; media_type: string }[];
@@ -55,7 +57,7 @@ const BYTES_FOR_IDS = 2048;
 export async function prepareQuestion(deps: CliDeps, options: PrepareOptions): Promise<Prepared> {
   const waitForStdin = options.words.includes('-');
   const words = options.words.filter((word) => word !== '-');
-  const { question: asked, named } = await parseWords(words, deps.cwd, deps.homeFolder);
+  const { question: asked, named, not_found } = await parseWords(words, deps.cwd, deps.homeFolder);
   const allowed = await parseWords(
     options.allow.map((path) => `@${path}`),
     deps.cwd,
@@ -80,7 +82,7 @@ export async function prepareQuestion(deps: CliDeps, options: PrepareOptions): P
     repository: options.repository,
   });
   const request = createRequest(question.text, stdin?.text, collected);
-  return { request, manifest: createManifest(options, question.withheld, stdin, collected) };
+  return { request, manifest: createManifest(options, { withheld: question.withheld, not_found }, stdin, collected) };
 }
 
 interface FittedStdin {
@@ -151,7 +153,7 @@ function writeImage({ path, media_type, data }: ContextImage): NonNullable<AskRe
 
 function createManifest(
   options: PrepareOptions,
-  questionWithheld: Withheld[],
+  question: { withheld: Withheld[]; not_found: string[] },
   stdin: FittedStdin | undefined,
   { files, images, left_out, repository }: CollectedFiles,
 ): Manifest {
@@ -159,10 +161,11 @@ function createManifest(
   const bytes = files.reduce((sum, file) => sum + file.bytes, stdinBytes);
   const places = files.reduce(
     (sum, file) => sum + file.withheld.length,
-    questionWithheld.length + (stdin?.withheld.length ?? 0),
+    question.withheld.length + (stdin?.withheld.length ?? 0),
   );
   return {
-    question_withheld: questionWithheld,
+    question_withheld: question.withheld,
+    not_found: question.not_found,
     stdin: stdin === undefined ? null : { bytes: stdinBytes, cut_bytes: stdin.cutBytes, withheld: stdin.withheld },
     files: files.map((file) => ({ path: file.path, bytes: file.bytes, withheld: file.withheld })),
     images: images.map(({ path, bytes: size, media_type }) => ({ path, bytes: size, media_type })),

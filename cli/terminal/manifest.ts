@@ -28,6 +28,7 @@ export function describeWarnings(manifest: Manifest): string[] {
   const warnings = manifest.question_withheld.map(
     ({ kind }) => `A part of your question looks like ${kind}: it was withheld.`,
   );
+  warnings.push(...manifest.not_found.map((path) => `${sanitizeLine(path)} was not sent: there is no such file.`));
   if (manifest.stdin !== null && manifest.stdin.cut_bytes > 0) {
     warnings.push(
       `The first ${formatBytes(manifest.stdin.cut_bytes)} of stdin were left out: over the budget (--budget).`,
@@ -61,6 +62,7 @@ export function describeDryRun(manifest: Manifest): string {
     ...(sent.length > 0 ? ['Would be sent:', ...sent.map(print)] : []),
     ...(left.length > 0 ? ['Would stay here:', ...left.map(print)] : []),
     ...manifest.question_withheld.map(({ kind }) => `A part of the question looks like ${kind}: it would be withheld.`),
+    ...manifest.not_found.map((path) => `${sanitizeLine(path)} would not be sent: there is no such file.`),
     `${describeManifest(manifest)}; about ${manifest.tokens.toLocaleString('en')} of ${manifest.budget_tokens.toLocaleString('en')} tokens. Nothing was sent.`,
     '',
   ].join('\n');
