@@ -85,12 +85,13 @@ spoq_install() {
   else
     fail 'needs curl or wget; install one of them and run this again'
   fi
-  # get <file> <as>: a download that was cut goes on from where it ended, as long as each try brings more of it.
+  # get <file> <as>: a download that was cut goes on from where it ended, until two tries in a row bring nothing.
   get() {
-    had=0
+    had=0 vain=0
     until fetch "$base/releases/$version/$1" "$work/$2"; do
       has=$(wc -c 2>/dev/null <"$work/$2") || has=0
-      [ "$has" -gt "$had" ] || fail "could not get $1 from $base"
+      if [ "$has" -gt "$had" ]; then vain=0; else vain=$((vain + 1)); fi
+      [ "$vain" -lt 2 ] || fail "could not get $1 from $base"
       had=$has
     done
   }

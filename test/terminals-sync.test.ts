@@ -86,6 +86,7 @@ const ROWS: Record<string, Row> = {
     args: ['sync', '--watch'],
     prepare: openNew,
     shows: '1 change to the box, 0 changes here',
+    hides: '^CStopped',
     code: 130,
     async drive({ see, press, lines }, { cwd }) {
       await see('Ctrl-C ends it.');

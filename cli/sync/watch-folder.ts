@@ -30,21 +30,23 @@ export async function watchFolder(
     changed = true;
     wake();
   };
+  deps.signal.addEventListener('abort', () => wake(), { once: true });
   const local = watchHere(folder.path, note);
   void hearBox(deps, box, folder.name, note);
   await reporter.say(`Watching ${folder.path} and the box; Ctrl-C ends it.`);
   try {
     for (;;) {
-      if (!changed) {
+      if (!changed && !deps.signal.aborted) {
         const { promise, resolve } = Promise.withResolvers<void>();
         wake = resolve;
         const timer = setTimeout(resolve, RESCAN_MS);
-        deps.signal.addEventListener('abort', () => resolve(), { once: true });
         await promise;
         clearTimeout(timer);
       }
+      await deps.sleep(QUIET_MS, deps.signal).catch(() => undefined);
+      // Nothing is drawn meanwhile: the terminal's ^C has a line of its own.
+      if (deps.signal.aborted && deps.stderr.isTTY) await deps.stderr.write('\n');
       deps.signal.throwIfAborted();
-      await deps.sleep(QUIET_MS, deps.signal);
       changed = false;
       const synced = await sync();
       if (synced.here.length + synced.box.length + synced.refused.length > 0) await reporter.result(synced, folder);
