@@ -39,6 +39,9 @@ export interface OperatorSide {
   close(): Promise<void>;
 }
 
+/** Of a machine whose box does not come up. */
+const CONSOLE_LINES = 60;
+
 /** Opens the back office of a run. */
 export async function openOperatorSide(run: TemporaryRun): Promise<OperatorSide> {
   const deps = createDeps(loadConfig({ ...run.environment, LOG_LEVEL: 'silent' }), 'web');
@@ -87,7 +90,11 @@ export async function openOperatorSide(run: TemporaryRun): Promise<OperatorSide>
       } catch (cause) {
         const events = await deps.db('vps_events').where('user_vps_id', id).orderBy('seq');
         const told = events.map(({ step, state, message }) => `${step} ${state}: ${message}`).join('\n');
-        throw new Error(`${(cause as Error).message}. It told:\n${told}`, { cause });
+        const machines = (await call('GET', '/machines')) as { name: string; status: string; console: string[] }[];
+        const shown = machines
+          .filter(({ name }) => name.startsWith(`box-${id}`))
+          .map(({ name, status, console }) => `${name} is ${status}:\n${console.slice(-CONSOLE_LINES).join('\n')}`);
+        throw new Error(`${(cause as Error).message}. It told:\n${told}\n${shown.join('\n')}`, { cause });
       }
     },
     addFault: (fault) => call('POST', '/faults', fault) as Promise<Fault>,

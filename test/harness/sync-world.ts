@@ -42,6 +42,8 @@ export interface SyncWorld {
   begin(args: string[], options?: Partial<TestDepsOptions>): { deps: TestDeps; ended: Promise<number> };
   /** After so many bytes from the laptop the line is cut, once. */
   cutAfter(bytes: number): void;
+  /** Told of each request of the laptop, before it is carried on. */
+  onRequest(listener: (path: string) => void): void;
   /** Bytes that have come from the laptop since the last call. */
   countBytes(): number;
   /** Ends the program that keeps the files, at once, and starts another. */
@@ -68,7 +70,7 @@ export async function openSyncWorld({ name = 'tides', asProcess = false }: SyncW
   let files = await start();
   const plane = await startControlPlane();
   const conductor = await startConductor({ plane, files: socket });
-  const line = { left: Number.POSITIVE_INFINITY, bytes: 0 };
+  const line: Line = { left: Number.POSITIVE_INFINITY, bytes: 0, hear: () => undefined };
   const door = createDoor(conductor, line);
   const { url } = await listenOnFreePort(door);
   const credentials = {
@@ -98,6 +100,9 @@ export async function openSyncWorld({ name = 'tides', asProcess = false }: SyncW
     },
     cutAfter(bytes) {
       line.left = bytes;
+    },
+    onRequest(listener) {
+      line.hear = listener;
     },
     countBytes() {
       const { bytes } = line;
@@ -138,10 +143,18 @@ async function startFilesProcess(home: string, socket: string): Promise<{ end():
   };
 }
 
+interface Line {
+  /** Until it is cut. */
+  left: number;
+  bytes: number;
+  hear(path: string): void;
+}
+
 /** From a port of this machine to the conductor's remote socket, as Caddy does it. It can be cut. */
-function createDoor(conductor: TestConductor, line: { left: number; bytes: number }): Server {
+function createDoor(conductor: TestConductor, line: Line): Server {
   return createServer((from, to) => {
-    const { method, url: path, headers } = from;
+    const { method, url: path = '', headers } = from;
+    line.hear(path);
     const onward = request(
       { socketPath: conductor.remote.socketPath, method, path, headers, agent: false },
       (answer) => {
