@@ -1,5 +1,5 @@
 import type { Entry, LeftOut } from '../contract/workspaces.ts';
-import { describeLeftOut } from './listing.ts';
+import { describeLeftOut, IGNORED } from './listing.ts';
 import { isFile, isFolder } from './look.ts';
 import type { Look } from './look.ts';
 import type { Row } from './tree-state.ts';
@@ -133,7 +133,7 @@ export function createColumns(parts: ColumnParts): Columns {
       const list: LeftOut[] = [];
       if (kinds.some((code) => (code & KIND) === LEFT))
         for (let at = 0; at < count; at++)
-          if (kindAt(at) === LEFT) list.push(describeLeftOut(names()[at] ?? '', wordAt(at)));
+          if (kindAt(at) === LEFT && wordAt(at) !== IGNORED) list.push(describeLeftOut(names()[at] ?? '', wordAt(at)));
       return list;
     },
     findContents(wanted, found) {

@@ -61,10 +61,14 @@ function hasMixedFolder({ ground, changed }: Rows): boolean {
   return ground.columns.isMixed();
 }
 
+/** What an ignore file is left out for that is ignored itself: it has a row, so that a change of what it says is seen, and is not told. */
+export const IGNORED = 'ignored';
+
 /** What takes no part, and why. */
 export function listLeftOut({ ground, changed }: Rows): LeftOut[] {
   const list = ground.columns.listLeftOut().filter(({ path }) => !changed.has(path));
-  for (const [path, row] of changed) if (row?.left !== undefined) list.push(describeLeftOut(path, row.left));
+  for (const [path, row] of changed)
+    if (row?.left !== undefined && row.left !== IGNORED) list.push(describeLeftOut(path, row.left));
   return list;
 }
 

@@ -89,7 +89,7 @@ describe('what is asked of the kernel itself', () => {
   });
 
   it('passes the tests of trees as they pass without it', async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const root = join(import.meta.dirname, '..');
     const files = ['apply', 'scan', 'scan-property', 'staging'].map((name) => `sync/${name}.test.ts`);
     const argv = ['--bun', join(root, 'node_modules', 'mocha', 'bin', 'mocha.js'), '--reporter', 'json', ...files];

@@ -74,7 +74,7 @@ describe('a look at a tree that is known', function () {
           expect(sort(loadTreeState(file).base)).to.deep.equal(sort(state.base));
         }
       }),
-      { numRuns: Number(process.env['SPOQ_RUNS'] ?? 60) },
+      { numRuns: Number(process.env['SPOQ_RUNS'] ?? 200) },
     );
   });
 
@@ -95,7 +95,7 @@ describe('a look at a tree that is known', function () {
           if (isSaved) saveTreeState(file, state);
         }
       }),
-      { numRuns: Number(process.env['SPOQ_RUNS'] ?? 60) },
+      { numRuns: Number(process.env['SPOQ_RUNS'] ?? 200) },
     );
   });
 });

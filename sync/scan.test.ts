@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, utimesSync, 
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { agreeOn, listChanges } from './changes.ts';
 import { isEmptyTree } from './entry.ts';
 import { scanTree } from './scan.ts';
@@ -103,8 +104,33 @@ describe('a look at a tree', () => {
     expect((await scan()).manifest.has('src/a')).to.equal(true);
   });
 
+  it('heeds an ignore file that is ignored itself when it changes, and does not name it', async () => {
+    write('.gitignore', '.spoqignore\n');
+    write('.spoqignore', 'a\n');
+    for (const path of ['a', 'b', 'sub/a']) write(path, path);
+    // From here on nothing but what an ignore file says is another, and all is older than the clock's tick.
+    settle();
+    await sleep(50);
+    const names = async (): Promise<string[]> => {
+      const { manifest, left_out, excludes } = await scan();
+      expect(left_out).to.deep.equal([]);
+      expect(excludes('.spoqignore')).to.equal(true);
+      return [...manifest.keys()].filter((path) => path !== '.gitignore').toSorted();
+    };
+    expect(await names()).to.deep.equal(['b']);
+    write('.spoqignore', 'b\n');
+    expect(await names()).to.deep.equal(['a', 'sub', 'sub/a']);
+    saveTreeState(join(folder, 'state'), state);
+    state = loadTreeState(join(folder, 'state'));
+    write('.spoqignore', 'sub/\n');
+    expect(await names()).to.deep.equal(['a', 'b']);
+    write('.gitignore', '\n');
+    expect([...(await scan()).manifest.keys()]).to.include('.spoqignore');
+  });
+
   it('leaves out and names what is no file', async () => {
     execFileSync('mkfifo', [join(root, 'pipe')]);
+    execFileSync('mkfifo', [join(root, '.spoqignore')]);
     const server = createServer().listen(join(root, 'socket'));
     await new Promise((done) => server.once('listening', done));
     symlinkSync('/etc/passwd', join(root, 'out'));
@@ -118,6 +144,7 @@ describe('a look at a tree', () => {
     server.close();
     expect(Object.fromEntries(left_out.map(({ path, reason }) => [path, reason]))).to.deep.equal({
       '.env': 'withheld: environment file',
+      '.spoqignore': 'a named pipe',
       'back\\slash': 'a name with a slash or backslash',
       out: 'a link to an absolute path',
       pipe: 'a named pipe',

@@ -7,7 +7,7 @@ import { createLayered } from './layered.ts';
 import { NO_COLUMNS } from './columns.ts';
 import type { Columns } from './columns.ts';
 import { ancestorsOf, baseName, parentOf } from './entry.ts';
-import { listLeftOut, viewManifest } from './listing.ts';
+import { IGNORED, listLeftOut, viewManifest } from './listing.ts';
 import type { ManifestView } from './listing.ts';
 import { lookAt } from './look.ts';
 import { openFastLooks } from './look-fast.ts';
@@ -142,8 +142,12 @@ function createWalk(root: string, known: Rows, options: ScanOptions): Walk {
     if (stats === undefined)
       return before === undefined ? { row: unreadable('a name that is not UTF-8'), mixed: true } : { mixed: false };
     const isFolder = stats.isDirectory();
-    if (isIgnored(rules, child, isFolder)) return { mixed: true };
-    const row = look(child, stats, before);
+    if (isIgnored(rules, child, isFolder)) {
+      if (isFolder || !isRulesFile(child)) return { mixed: true };
+      const row = inspect(root, child, stats, before, allow);
+      return { row: { ...row, entry: undefined, left: IGNORED }, mixed: true };
+    }
+    const row = look(child, stats, before?.left === IGNORED ? undefined : before);
     return { row, isFolder: isFolder && row.entry?.kind === 'folder', mixed: isLeft(row) };
   };
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { constants, existsSync, readFileSync } from 'node:fs';
 import ignore from 'ignore';
 import type { Ignore } from 'ignore';
 
@@ -43,6 +43,8 @@ interface Layer {
 }
 
 const NONE: readonly Layer[] = [];
+/** A named pipe would be waited for. Windows knows none. */
+const READ = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 function loadRules(paths: string[]): Ignore | undefined {
   let rules: Ignore | undefined;
@@ -50,7 +52,7 @@ function loadRules(paths: string[]): Ignore | undefined {
     // The usual case: an exception for each folder costs more than all the rest.
     if (!existsSync(path)) continue;
     try {
-      const text = readFileSync(path, 'utf8');
+      const text = readFileSync(path, { encoding: 'utf8', flag: READ });
       rules = (rules ?? ignore({ allowRelativePaths: true })).add(text);
     } catch {
       // One that can't be read can't say anything.
