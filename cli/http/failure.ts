@@ -14,12 +14,21 @@ export class ConnectionFailure extends Error {
   }
 }
 
+/** The connection was there and is gone: by the system's own names, by Node's and by bun's, which also closes one in the middle of its handshake. */
+const CUT = [
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ERR_SOCKET_CLOSED',
+  'ERR_SOCKET_CLOSED_BEFORE_CONNECTION',
+  'ERR_STREAM_PREMATURE_CLOSE',
+];
+
 const REASONS: Record<string, string> = {
+  ...Object.fromEntries(CUT.map((code) => [code, 'closed the connection'])),
   ENOTFOUND: 'has no address: the name is not known',
   EAI_AGAIN: 'has no address: the name could not be looked up',
   ECONNREFUSED: 'refused the connection',
-  ECONNRESET: 'closed the connection',
-  EPIPE: 'closed the connection',
   ETIMEDOUT: 'did not answer in time',
   ENETUNREACH: 'cannot be reached from this network',
   EHOSTUNREACH: 'cannot be reached from this network',
@@ -49,7 +58,7 @@ export function isRefusal(error: unknown): boolean {
 
 /** The line was cut; whether the request was heard is not known. */
 export function isCut(error: unknown): boolean {
-  return error instanceof ConnectionFailure && ['ECONNRESET', 'EPIPE'].includes(readErrorCode(error.cause));
+  return error instanceof ConnectionFailure && CUT.includes(readErrorCode(error.cause));
 }
 
 function readErrorCode(error: unknown): string {

@@ -67,7 +67,9 @@ describe('a box that comes up from an empty machine', function () {
 
   it('reports every step, in order, also those that could not be sent at once', () => {
     const expected = BOOT_STEP_NAMES.flatMap((step) => [`${step} started`, `${step} done`]);
-    expect({ contabo: contabo.reports, hostinger: hostinger.reports }).to.deep.equal({
+    // A report whose answer was lost is sent again, as when the firewall begins in the middle of it: the control plane knows it already.
+    const once = ({ reports }: BootedBox): string[] => reports.filter((one, at) => one !== reports[at - 1]);
+    expect({ contabo: once(contabo), hostinger: once(hostinger) }).to.deep.equal({
       contabo: expected,
       hostinger: expected,
     });
