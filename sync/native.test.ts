@@ -40,7 +40,6 @@ console.log(JSON.stringify(both));
 describe('what is asked of the kernel itself', () => {
   it('sees what lstat sees', async function () {
     if (process.platform !== 'linux') this.skip();
-    this.timeout(20_000);
     await using folder = await createTemporaryFolder({});
     const at = (name: string): string => join(folder.path, name);
     mkdirSync(at('folder'));
@@ -74,7 +73,6 @@ describe('what is asked of the kernel itself', () => {
 
   it('moves a file to a place that is free, and to no other', async function () {
     if (process.platform !== 'linux') this.skip();
-    this.timeout(20_000);
     await using folder = await createTemporaryFolder({});
     const at = (name: string): string => join(folder.path, name);
     writeFileSync(at('a'), 'one');

@@ -81,8 +81,7 @@ function needShell(context: Mocha.Context, shell: string): void {
   context.skip();
 }
 
-describe('spoq completion', function () {
-  this.timeout(20_000);
+describe('spoq completion', () => {
   let folder: TemporaryFolder;
   const complete = (shell: keyof typeof SHELLS, ...words: string[]): string[] => SHELLS[shell](folder, ...words);
   const load = async (shell: string): Promise<void> => folder.write({ script: await printScript(shell) });

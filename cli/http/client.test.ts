@@ -97,7 +97,7 @@ describe('createHttpClient', () => {
       reason: 'did not answer within 0 s',
     });
     // It takes a little every so often, for longer than would be waited for nothing.
-    const idleMs = 1000;
+    const idleMs = 2500;
     const patient = createHttpClient('1.2.3', { connectMs: idleMs, idleMs, slowestUpload: body.length });
     await using slow = await startTcp((socket) => {
       let taken = 0;
@@ -105,7 +105,7 @@ describe('createHttpClient', () => {
         taken += chunk.length;
         if (taken >= body.length) return socket.end('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfine');
         socket.pause();
-        setTimeout(() => socket.resume(), 5);
+        setTimeout(() => socket.resume(), 10);
       });
     });
     const began = performance.now();

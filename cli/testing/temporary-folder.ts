@@ -30,7 +30,8 @@ export async function createTemporaryFolder(files: Record<string, string | Buffe
       const env = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' };
       await run('git', ['-c', 'user.name=Test', '-c', 'user.email=test@spoq.localhost', ...args], { cwd: path, env });
     },
-    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+    // What was stopped may be writing its last file.
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 5 }),
   };
   await folder.write(files);
   return folder;

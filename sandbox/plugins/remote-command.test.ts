@@ -24,9 +24,7 @@ function createPlugin() {
   return { plugin, cutAll, said, create, refused };
 }
 
-describe('stand-in for remote.Command', function () {
-  this.timeout(20_000);
-
+describe('stand-in for remote.Command', () => {
   describe('against a real sshd', () => {
     const key = makeKey('control');
     const hostKey = makeKey('host');
