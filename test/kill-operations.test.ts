@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { ASKED_OPERATIONS, ProviderName } from '../contract/vps.ts';
 import { beginOperation } from '../control-plane/commands/begin-operation.ts';
 import { findBox, type UserVpsRow } from '../control-plane/db/user-vps.ts';
-import { findFamily, stillRunning } from '../tools/process-table.ts';
+import { findFamily, killProcesses, stillRunning } from '../tools/process-table.ts';
 import type { TemporaryRun } from '../tools/temporary-run.ts';
 import { openOperatorSide, type OperatorSide } from './harness/operator-side.ts';
 import { START_TIMEOUT_MS, startTestSpoq } from './harness/spoq.ts';
@@ -88,7 +88,7 @@ describe('kill -9 of worker and engine during an operation', function () {
       await waitFor(name, () => has(side, before), 45_000);
       const family = findFamily(run.worker().pid);
       const victims = family.filter((one) => one.pid === run.worker().pid || one.name === 'pulumi');
-      for (const { pid } of stillRunning(victims)) process.kill(pid, 'SIGKILL');
+      killProcesses(victims);
       const killed = await findBox(side.deps.db, id);
       expect(killed?.operation, 'it was killed too late').to.equal(operation);
       await side.clearFaults();

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { ProviderName } from '../contract/vps.ts';
 import type { UserVpsRow } from '../control-plane/db/user-vps.ts';
-import { findFamily, stillRunning } from '../tools/process-table.ts';
+import { findFamily, killProcesses, stillRunning } from '../tools/process-table.ts';
 import type { TemporaryRun } from '../tools/temporary-run.ts';
 import { openOperatorSide, type OperatorSide } from './harness/operator-side.ts';
 import { START_TIMEOUT_MS, startTestSpoq } from './harness/spoq.ts';
@@ -97,7 +97,7 @@ describe('kill -9 of worker and engine', function () {
       await waitFor(moment.name, () => moment.has(side, box, run), 45_000);
       const family = findFamily(run.worker().pid);
       const victims = family.filter(({ pid, name }) => pid === run.worker().pid || name === 'pulumi');
-      for (const { pid } of stillRunning(victims)) process.kill(pid, 'SIGKILL');
+      killProcesses(victims);
       const before = await side.deps.db('user_vps').where('id', box.id).first('status');
       expect(before.status, 'it was killed too late').to.equal('provisioning');
       await side.clearFaults();

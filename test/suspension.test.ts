@@ -9,7 +9,7 @@ import { findBox, type UserVpsRow } from '../control-plane/db/user-vps.ts';
 import { buildBoxSpec } from '../control-plane/engine/box-spec.ts';
 import { createEngine } from '../control-plane/engine/create-engine.ts';
 import { createEngineEnvironment } from '../control-plane/engine/environment.ts';
-import { findFamily, stillRunning } from '../tools/process-table.ts';
+import { findFamily, killProcesses, stillRunning } from '../tools/process-table.ts';
 import type { TemporaryRun } from '../tools/temporary-run.ts';
 import { openOperatorSide, type OperatorSide } from './harness/operator-side.ts';
 import { START_TIMEOUT_MS, startTestSpoq } from './harness/spoq.ts';
@@ -114,7 +114,7 @@ describe('a box that nobody pays for', function () {
     );
     const family = findFamily(run.worker().pid);
     const victims = family.filter((one) => one.pid === run.worker().pid || one.name === 'pulumi');
-    for (const { pid } of stillRunning(victims)) process.kill(pid, 'SIGKILL');
+    killProcesses(victims);
     await side.clearFaults();
     await run.restartWorker();
     const off = await untilOff(box);

@@ -79,6 +79,11 @@ export async function endProcesses(rows: ProcessRow[], graceMs: number): Promise
   return left;
 }
 
+/** SIGKILL for those of `rows` that still run. */
+export function killProcesses(rows: ProcessRow[]): void {
+  signalAll(stillRunning(rows), 'SIGKILL');
+}
+
 function signalAll(rows: ProcessRow[], signal: NodeJS.Signals): void {
   for (const row of rows) {
     try {

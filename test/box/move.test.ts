@@ -11,7 +11,7 @@ import { updateSubscription } from '../../control-plane/db/subscriptions.ts';
 import { findBox, type UserVpsRow } from '../../control-plane/db/user-vps.ts';
 import type { Preview } from '../../control-plane/engine/engine.ts';
 import { runOperator } from '../../control-plane/operator/run-operator.ts';
-import { findFamily, stillRunning } from '../../tools/process-table.ts';
+import { findFamily, killProcesses } from '../../tools/process-table.ts';
 import type { TemporaryRun } from '../../tools/temporary-run.ts';
 import { openFrontDoor, type FrontDoor } from '../harness/front-door.ts';
 import { bootedMachines, lookInsideAt } from '../harness/machines.ts';
@@ -204,7 +204,7 @@ describe('a box that moves', function () {
       const victims = findFamily(run.worker().pid).filter(
         ({ pid, name }) => pid === run.worker().pid || name === 'pulumi',
       );
-      for (const { pid } of stillRunning(victims)) process.kill(pid, 'SIGKILL');
+      killProcesses(victims);
       await run.restartWorker();
     }
     const { code, said } = await moving;

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { setPassword } from '../../control-plane/commands/set-password.ts';
 import { provisionBox } from '../../control-plane/commands/provision-box.ts';
 import { loadConfig } from '../../control-plane/config.ts';
@@ -41,6 +43,7 @@ export interface OperatorSide {
 
 /** Of a machine whose box does not come up. */
 const CONSOLE_LINES = 60;
+const LOG_LINES = 12;
 
 /** Opens the back office of a run. */
 export async function openOperatorSide(run: TemporaryRun): Promise<OperatorSide> {
@@ -94,6 +97,8 @@ export async function openOperatorSide(run: TemporaryRun): Promise<OperatorSide>
         const shown = machines
           .filter(({ name }) => name.startsWith(`box-${id}`))
           .map(({ name, status, console }) => `${name} is ${status}:\n${console.slice(-CONSOLE_LINES).join('\n')}`);
+        const log = readFileSync(path.join(run.folder.logs, 'control-plane.log'), 'utf8');
+        shown.push(`The control plane said last:\n${log.trimEnd().split('\n').slice(-LOG_LINES).join('\n')}`);
         throw new Error(`${(cause as Error).message}. It told:\n${told}\n${shown.join('\n')}`, { cause });
       }
     },
