@@ -64,17 +64,18 @@ remember_release() {
 
 # fetch <program> <file>: leaves <file> of the release at $BIN/.<program>.new, unless that is what is installed.
 fetch() {
-  local draft=$BIN/.$1.new digest had=0 vain=0 has
+  local draft=$BIN/.$1.new digest had=0 vain=0 tries=0 has
   rm -f "$draft"
   digest=$(printf '%s\n' "$SPOQ_DIGESTS" | awk -v file="$2" '$2 == file { print $1 }')
   [ -n "$digest" ] || fail "The release has no $2. Nothing was changed."
   ! has_digest "$BIN/$1" "$digest" || return 0
   say "Downloading $2"
-  # What is cut goes on from where it ended, until two tries in a row bring nothing.
+  # What is cut goes on from where it ended, until two tries in a row bring nothing or twenty have not brought all.
   until curl -fsSL --retry 4 -C - --connect-timeout 20 --max-time 900 -o "$draft" "$SPOQ_RELEASE_URL/$2" </dev/null; do
     has=$(stat --format %s "$draft" 2>/dev/null) || has=0
     if [ "$has" -gt "$had" ]; then vain=0; else vain=$((vain + 1)); fi
-    [ "$vain" -lt 2 ] || discard "$2 could not be downloaded from $SPOQ_RELEASE_URL."
+    tries=$((tries + 1))
+    if [ "$vain" -ge 2 ] || [ "$tries" -ge 20 ]; then discard "$2 could not be downloaded from $SPOQ_RELEASE_URL."; fi
     had=$has
   done
   has_digest "$draft" "$digest" || discard "What $SPOQ_RELEASE_URL gave as $2 is not what was released."

@@ -119,10 +119,13 @@ describe('a look at a tree', () => {
     };
     expect(await names()).to.deep.equal(['b']);
     write('.spoqignore', 'b\n');
+    await sleep(50);
     expect(await names()).to.deep.equal(['a', 'sub', 'sub/a']);
     saveTreeState(join(folder, 'state'), state);
     state = loadTreeState(join(folder, 'state'));
+    expect(await names()).to.deep.equal(['a', 'sub', 'sub/a']);
     write('.spoqignore', 'sub/\n');
+    await sleep(50);
     expect(await names()).to.deep.equal(['a', 'b']);
     write('.gitignore', '\n');
     expect([...(await scan()).manifest.keys()]).to.include('.spoqignore');

@@ -298,6 +298,24 @@ describe('spoq sync', function () {
     await ended;
     expectSame();
   });
+
+  it('ends --watch at once, also when it is stopped while it tells what it did', async () => {
+    const { deps, ended } = world.begin(['sync', '--watch'], {
+      sleep: (ms) => new Promise((done) => setTimeout(done, Math.min(ms, 50))),
+    });
+    await waitFor('the watch to begin', async () => deps.err().includes('Watching'));
+    for (const stream of [deps.stdout, deps.stderr]) {
+      const { write } = stream;
+      stream.write = async (text) => {
+        await write(text);
+        if (text.includes('1 change to the box')) deps.stop.abort(new Error('stopped'));
+      };
+    }
+    appendFileSync(join(world.laptop, 'a.txt'), 'more\n');
+    const began = performance.now();
+    await ended;
+    expect(performance.now() - began, 'as long as until the next look').to.be.below(20_000);
+  });
 });
 
 function randomText(length: number): string {

@@ -50,6 +50,14 @@ describe('prepareQuestion', () => {
     expect(manifest.withheld).to.equal(2);
   });
 
+  it('withholds what looks secret in what it says of files that are not there', async () => {
+    const { manifest } = await prepare('/', {
+      words: ['who is @https://ada:hunter2-Tr0ub4dor@example.com of @gone.ts?'],
+    });
+    expect(manifest.not_found).to.have.length(2).and.include('gone.ts');
+    expect(JSON.stringify(manifest)).to.not.contain('hunter2');
+  });
+
   it('cuts stdin at the front when it exceeds the budget', async () => {
     const { request, manifest } = await prepare(
       '/',

@@ -57,7 +57,7 @@ const BYTES_FOR_IDS = 2048;
 export async function prepareQuestion(deps: CliDeps, options: PrepareOptions): Promise<Prepared> {
   const waitForStdin = options.words.includes('-');
   const words = options.words.filter((word) => word !== '-');
-  const { question: asked, named, not_found } = await parseWords(words, deps.cwd, deps.homeFolder);
+  const { question: asked, named, not_found: missing } = await parseWords(words, deps.cwd, deps.homeFolder);
   const allowed = await parseWords(
     options.allow.map((path) => `@${path}`),
     deps.cwd,
@@ -69,6 +69,7 @@ export async function prepareQuestion(deps: CliDeps, options: PrepareOptions): P
       : undefined;
   const question = redactText(asked === '' ? (piped ?? '').trim() : asked);
   checkQuestion(question.text);
+  const not_found = missing.map((path) => redactText(path).text);
   const stdin =
     asked === '' || piped === undefined
       ? undefined

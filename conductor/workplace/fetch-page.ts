@@ -65,7 +65,7 @@ function readAddress(address: string, base?: URL): URL {
   return url;
 }
 
-function readPlace(url: URL): { isSecure: boolean; host: string; port: number } {
+function readOrigin(url: URL): { isSecure: boolean; host: string; port: number } {
   const isSecure = url.protocol === 'https:';
   return {
     isSecure,
@@ -75,7 +75,7 @@ function readPlace(url: URL): { isSecure: boolean; host: string; port: number } 
 }
 
 async function requireAllowed({ decide }: FetchPageDeps, url: URL): Promise<void> {
-  const { host, port } = readPlace(url);
+  const { host, port } = readOrigin(url);
   if ((await decide(host, port)) !== 'allow')
     throw new EgressError('denied', `The rules of this run do not allow ${host}:${port}.`);
 }
@@ -85,7 +85,7 @@ async function send(
   url: URL,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
-  const { isSecure, host, port } = readPlace(url);
+  const { isSecure, host, port } = readOrigin(url);
   const [address] = await find(host);
   const outgoing = (isSecure ? requestHttps : requestHttp)({
     host: address,

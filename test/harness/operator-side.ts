@@ -93,7 +93,9 @@ export async function openOperatorSide(run: TemporaryRun): Promise<OperatorSide>
       } catch (cause) {
         const events = await deps.db('vps_events').where('user_vps_id', id).orderBy('seq');
         const told = events.map(({ step, state, message }) => `${step} ${state}: ${message}`).join('\n');
-        const machines = (await call('GET', '/machines')) as { name: string; status: string; console: string[] }[];
+        // A sandbox that is gone has nothing to add.
+        const listed = await call('GET', '/machines').catch(() => []);
+        const machines = listed as { name: string; status: string; console: string[] }[];
         const shown = machines
           .filter(({ name }) => name.startsWith(`box-${id}`))
           .map(({ name, status, console }) => `${name} is ${status}:\n${console.slice(-CONSOLE_LINES).join('\n')}`);
